@@ -1,0 +1,338 @@
+/**
+ * Bytes to an `Instruction`, by the opcode rows. The rows become one table of 4 x 256 lists at start; the first row of a
+ * list whose prefix, REX.W, ModRM.reg and r/m conditions hold is the instruction.
+ */
+import type { Instruction, MemoryOperand, Operand, RegisterOperand, Repeat, Width } from './instruction.ts';
+import { opcodeRows } from './opcodes/index.ts';
+import type { OpcodeRow } from './opcodes/row.ts';
+
+/** A row in the form that matching wants. */
+export interface CompiledRow {
+  readonly row: OpcodeRow;
+  readonly map: 0 | 1 | 2 | 3;
+  readonly opcode: number;
+  readonly plusRegister: boolean;
+  readonly mandatory: '' | 'NP' | '66' | 'F3' | 'F2';
+  readonly w: 0 | 1 | undefined;
+  readonly modrm: boolean;
+  readonly extension: number | undefined;
+  readonly exactModrm: number | undefined;
+  readonly form: 'mem' | 'reg' | undefined;
+  readonly operands: readonly string[];
+  readonly d64: boolean;
+  readonly f64: boolean;
+  readonly lock: boolean;
+  readonly rep: boolean;
+  readonly w8: boolean;
+}
+
+function compile(row: OpcodeRow): CompiledRow {
+  const words = row.pattern.split(' ');
+  let mandatory: CompiledRow['mandatory'] = '';
+  let w: 0 | 1 | undefined;
+  while (words.length > 0) {
+    const word = words[0]!;
+    // F3 90 and its like: a mandatory prefix is a prefix only when an opcode follows it
+    if (word === 'NP' || (words.length > 1 && /^(66|F3|F2)$/.test(word) && !words[1]!.startsWith('/'))) {
+      mandatory = word as 'NP';
+    } else if (word === 'W0' || word === 'W1') w = word === 'W1' ? 1 : 0;
+    else break;
+    words.shift();
+  }
+  let map: CompiledRow['map'] = 0;
+  if (words[0] === '0F') {
+    words.shift();
+    map = 1;
+    const escape: string | undefined = words[0];
+    if (escape === '38' || escape === '3A') {
+      words.shift();
+      map = escape === '38' ? 2 : 3;
+    }
+  }
+  const opcode = Number.parseInt(words.shift()!, 16);
+  const attributes = row.attributes.split(' ');
+  const extension = words.find((word) => /^\/[0-7]$/.test(word));
+  const exact = words.find((word) => /^[0-9A-F]{2}$/.test(word));
+  return {
+    row,
+    map,
+    opcode,
+    plusRegister: words.includes('+r'),
+    mandatory,
+    w,
+    modrm: words.includes('/r') || extension !== undefined || exact !== undefined,
+    extension: extension === undefined ? undefined : Number(extension[1]),
+    exactModrm: exact === undefined ? undefined : Number.parseInt(exact, 16),
+    form: words.includes('mem') ? 'mem' : words.includes('reg') ? 'reg' : undefined,
+    operands: row.operands === '' ? [] : row.operands.split(' '),
+    d64: attributes.includes('d64'),
+    f64: attributes.includes('f64'),
+    lock: attributes.includes('lock'),
+    rep: attributes.includes('rep'),
+    w8: attributes.includes('w8'),
+  };
+}
+
+/** Every row, compiled, in table order: the assembler reads them backwards. */
+export const compiledRows: readonly CompiledRow[] = opcodeRows.map(compile);
+
+const table: CompiledRow[][] = Array.from({ length: 4 * 256 }, () => []);
+for (const compiled of compiledRows) {
+  const last = compiled.opcode + (compiled.plusRegister ? 7 : 0);
+  for (let opcode = compiled.opcode; opcode <= last; opcode++) table[compiled.map * 256 + opcode]!.push(compiled);
+}
+// rows that ask for more come first, so that tables may list them in any order
+const demands = (c: CompiledRow): number =>
+  (c.exactModrm === undefined ? 0 : 8) + (c.mandatory === '' ? 0 : 4) + (c.w === undefined ? 0 : 2) + (c.plusRegister ? 0 : 1);
+for (const list of table) list.sort((left, right) => demands(right) - demands(left));
+
+/** Longest instruction, in bytes; one more raises #GP. */
+export const MAX_INSTRUCTION_LENGTH = 15;
+
+/** Why bytes are no instruction: `truncated` asks for more bytes, `undefined` is #UD, `too-long` is #GP. */
+export type DecodeFailure = 'truncated' | 'undefined' | 'too-long';
+
+const signExtend8 = (value: number): bigint => BigInt.asUintN(64, BigInt((value << 24) >> 24));
+const signExtend32 = (value: number): bigint => BigInt.asUintN(64, BigInt(value | 0));
+
+interface Cursor {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  at: number;
+  failure: DecodeFailure | undefined;
+}
+
+function byte(cursor: Cursor): number {
+  if (cursor.at < cursor.end) return cursor.bytes[cursor.at++]!;
+  cursor.failure ??= cursor.end - cursor.start >= MAX_INSTRUCTION_LENGTH ? 'too-long' : 'truncated';
+  cursor.at++;
+  return 0;
+}
+const word = (cursor: Cursor): number => byte(cursor) | (byte(cursor) << 8);
+const dword = (cursor: Cursor): number => (word(cursor) | (word(cursor) << 16)) >>> 0;
+const qword = (cursor: Cursor): bigint => BigInt(dword(cursor)) | (BigInt(dword(cursor)) << 32n);
+
+interface Prefixes {
+  operandSize: boolean;
+  addressSize: boolean;
+  lock: boolean;
+  /** the last of F2 and F3, which is the one that counts */
+  repeat: 0 | 0xf2 | 0xf3;
+  segment: number;
+  rex: number;
+}
+
+const segmentPrefixes: Readonly<Record<number, number>> = { 0x26: -1, 0x2e: -1, 0x36: -1, 0x3e: -1, 0x64: 4, 0x65: 5 };
+
+function readPrefixes(cursor: Cursor, prefixes: Prefixes): number {
+  for (;;) {
+    const value = byte(cursor);
+    if (cursor.failure !== undefined) return 0;
+    // a REX prefix counts only right before the opcode
+    if (value === 0x66) prefixes.operandSize = true;
+    else if (value === 0x67) prefixes.addressSize = true;
+    else if (value === 0xf0) prefixes.lock = true;
+    else if (value === 0xf2 || value === 0xf3) prefixes.repeat = value;
+    else if (value in segmentPrefixes) {
+      if (segmentPrefixes[value] !== -1) prefixes.segment = segmentPrefixes[value]!;
+    } else if (value >= 0x40 && value <= 0x4f) {
+      prefixes.rex = value;
+      continue;
+    } else return value;
+    prefixes.rex = 0;
+  }
+}
+
+function matches(c: CompiledRow, prefixes: Prefixes, modrm: number): boolean {
+  if (c.mandatory !== '') {
+    const present = prefixes.repeat === 0xf3 ? 'F3' : prefixes.repeat === 0xf2 ? 'F2' : prefixes.operandSize ? '66' : 'NP';
+    if (present !== c.mandatory) return false;
+  }
+  if (c.w !== undefined && c.w !== ((prefixes.rex >> 3) & 1)) return false;
+  if (c.exactModrm !== undefined && c.exactModrm !== modrm) return false;
+  if (c.extension !== undefined && c.extension !== ((modrm >> 3) & 7)) return false;
+  if (c.form === 'mem' && modrm >= 0xc0) return false;
+  if (c.form === 'reg' && modrm < 0xc0) return false;
+  return true;
+}
+
+function memoryOperand(cursor: Cursor, modrm: number, prefixes: Prefixes): MemoryOperand {
+  const mod = modrm >> 6;
+  const rm = modrm & 7;
+  let base = rm | ((prefixes.rex & 1) << 3);
+  let index = -1;
+  let scale: 1 | 2 | 4 | 8 = 1;
+  let ripRelative = false;
+  let displacement = 0n;
+  let wide = mod === 2;
+  if (rm === 4) {
+    const sib = byte(cursor);
+    scale = (1 << (sib >> 6)) as 1;
+    index = ((sib >> 3) & 7) | ((prefixes.rex & 2) << 2);
+    if (index === 4) index = -1;
+    base = (sib & 7) | ((prefixes.rex & 1) << 3);
+    if ((sib & 7) === 5 && mod === 0) {
+      base = -1;
+      wide = true;
+    }
+  } else if (rm === 5 && mod === 0) {
+    base = -1;
+    ripRelative = true;
+    wide = true;
+  }
+  if (wide) displacement = signExtend32(dword(cursor));
+  else if (mod === 1) displacement = signExtend8(byte(cursor));
+  return {
+    kind: 1, width: 0, base, index, scale, displacement, ripRelative,
+    segment: prefixes.segment, addressWidth: prefixes.addressSize ? 32 : 64,
+  };
+}
+
+function generalRegister(index: number, width: Width, rex: number): RegisterOperand {
+  // without REX, byte registers 4-7 are ah, ch, dh, bh
+  const high = width === 8 && rex === 0 && index >= 4 && index < 8;
+  return { kind: 0, index: high ? index - 4 : index, width, high };
+}
+
+interface OperandContext {
+  readonly cursor: Cursor;
+  readonly prefixes: Prefixes;
+  readonly opcode: number;
+  readonly modrm: number;
+  readonly memory: MemoryOperand | undefined;
+  readonly width: Width;
+}
+
+function sizeOf(letter: string, width: Width, rex: number): Width | 128 | 0 {
+  switch (letter) {
+    case 'b': return 8;
+    case 'w': return 16;
+    case 'd': return 32;
+    case 'q': return 64;
+    case 'v': return width;
+    case 'y': return (rex & 8) !== 0 ? 64 : 32;
+    case 'z': return width === 16 ? 16 : 32;
+    case 'x': return 128;
+    default: return 0;
+  }
+}
+
+function immediate(cursor: Cursor, letter: string, width: Width): Operand {
+  switch (letter) {
+    case 'b': return { kind: 2, value: BigInt(byte(cursor)), width: 8 };
+    case 'w': return { kind: 2, value: BigInt(word(cursor)), width: 16 };
+    case 'd': return { kind: 2, value: BigInt(dword(cursor)), width: 32 };
+    case 'z': return width === 16
+      ? { kind: 2, value: BigInt(word(cursor)), width }
+      : { kind: 2, value: signExtend32(dword(cursor)), width };
+    default: // v: mov r64, imm64 alone has a whole one
+      return width === 64 ? { kind: 2, value: qword(cursor), width } : immediate(cursor, 'z', width);
+  }
+}
+
+function registerOrMemory(context: OperandContext, size: Width | 128 | 0): Operand {
+  const { modrm, memory, prefixes } = context;
+  if (memory !== undefined) return { ...memory, width: size };
+  return generalRegister((modrm & 7) | ((prefixes.rex & 1) << 3), size as Width, prefixes.rex);
+}
+
+function operand(spec: string, context: OperandContext): Operand | undefined {
+  const { cursor, prefixes, modrm, memory, width } = context;
+  const { rex } = prefixes;
+  const size = sizeOf(spec[1] ?? '', width, rex);
+  const reg = ((modrm >> 3) & 7) | ((rex & 4) << 1);
+  const rm = (modrm & 7) | ((rex & 1) << 3);
+  switch (spec[0]) {
+    case 'E': case 'M': return registerOrMemory(context, size);
+    case 'R': return generalRegister(rm, size as Width, rex);
+    case 'G': return generalRegister(reg, size as Width, rex);
+    case 'Z': return generalRegister((context.opcode & 7) | ((rex & 1) << 3), size as Width, rex);
+    case 'A': return generalRegister(0, size as Width, 0x40);
+    case 'I': return immediate(cursor, spec[1]!, width);
+    case 'S': return { kind: 2, value: signExtend8(byte(cursor)), width };
+    case 'J': return { kind: 2, value: spec === 'Jb' ? signExtend8(byte(cursor)) : signExtend32(dword(cursor)), width: 64 };
+    case 'O': return {
+      kind: 1, width: size, base: -1, index: -1, scale: 1, ripRelative: false, segment: prefixes.segment,
+      displacement: prefixes.addressSize ? BigInt(dword(cursor)) : qword(cursor),
+      addressWidth: prefixes.addressSize ? 32 : 64,
+    };
+    case 'V': return { kind: 3, index: reg, width: xmmWidth(size) };
+    case 'U': return { kind: 3, index: rm, width: xmmWidth(size) };
+    case 'W': return memory === undefined ? { kind: 3, index: rm, width: xmmWidth(size) } : { ...memory, width: size };
+    case 's': return { kind: 4, index: (modrm >> 3) & 7, width: 16 };
+    case 'C': return { kind: 5, index: reg, width: 64 };
+    case 'D': return { kind: 6, index: reg, width: 64 };
+    case 'c': return generalRegister(1, 8, 0x40);
+    case '1': return { kind: 2, value: 1n, width: 8 };
+    default: return undefined;
+  }
+}
+
+const xmmWidth = (size: Width | 128 | 0): 32 | 64 | 128 => (size === 32 || size === 64 ? size : 128);
+
+function effectiveWidth(c: CompiledRow, prefixes: Prefixes): Width {
+  if (c.w8) return 8;
+  if (c.f64) return 64;
+  if ((prefixes.rex & 8) !== 0) return 64;
+  if (prefixes.operandSize && c.mandatory !== '66') return 16;
+  return c.d64 ? 64 : 32;
+}
+
+/**
+ * Decodes the instruction at `bytes[start]`, looking at no more than `bytes[end - 1]`. `truncated` is returned only when
+ * more bytes could make an instruction.
+ */
+export function decode(bytes: Uint8Array, start: number, end: number): Instruction | DecodeFailure {
+  const cursor: Cursor = {
+    bytes, start, end: Math.min(end, start + MAX_INSTRUCTION_LENGTH), at: start, failure: undefined,
+  };
+  const prefixes: Prefixes = { operandSize: false, addressSize: false, lock: false, repeat: 0, segment: -1, rex: 0 };
+  let opcode = readPrefixes(cursor, prefixes);
+  let map = 0;
+  if (opcode === 0x0f) {
+    opcode = byte(cursor);
+    map = 1;
+    if (opcode === 0x38 || opcode === 0x3a) {
+      map = opcode === 0x38 ? 2 : 3;
+      opcode = byte(cursor);
+    }
+  }
+  if (cursor.failure !== undefined) return cursor.failure;
+  const candidates = table[map * 256 + opcode]!;
+  if (candidates.length === 0) return 'undefined';
+  const wantsModrm = candidates.some((c) => c.modrm);
+  const modrm = wantsModrm ? byte(cursor) : 0;
+  if (cursor.failure !== undefined) return cursor.failure;
+  let c = candidates.find((candidate) => matches(candidate, prefixes, modrm));
+  if (c === undefined) return 'undefined';
+  if (opcode === 0x90 && map === 0 && (prefixes.rex & 1) === 1) {
+    c = candidates.find((candidate) => candidate.plusRegister)!; // xchg r8, rax
+  }
+  const memory = c.modrm && modrm < 0xc0 && c.exactModrm === undefined ? memoryOperand(cursor, modrm, prefixes) : undefined;
+  const width = effectiveWidth(c, prefixes);
+  const context: OperandContext = { cursor, prefixes, opcode, modrm, memory, width };
+  const operands: Operand[] = [];
+  for (const spec of c.operands) {
+    const decoded = operand(spec, context);
+    if (decoded === undefined) return 'undefined';
+    operands.push(decoded);
+  }
+  if (cursor.failure !== undefined) return cursor.failure;
+  if (prefixes.lock && !(c.lock && operands[0]?.kind === 1)) return 'undefined';
+  const first = operands[0];
+  const operandWidth =
+    first !== undefined && (first.kind === 0 || (first.kind === 1 && first.width !== 0 && first.width !== 128)) ? (first.width as Width) : width;
+  const repeat: Repeat = c.rep && prefixes.repeat !== 0 ? (prefixes.repeat === 0xf3 ? 'rep' : 'repne') : '';
+  return {
+    mnemonic: c.row.mnemonic,
+    operands,
+    width: c.w8 ? 8 : operandWidth,
+    addressWidth: prefixes.addressSize ? 32 : 64,
+    repeat,
+    lock: prefixes.lock,
+    segment: prefixes.segment,
+    length: cursor.at - start,
+    semantics: c.row.semantics,
+  };
+}

@@ -1,0 +1,129 @@
+/** The loop: fetch, decode (or remember), execute, deliver. */
+import { decode, MAX_INSTRUCTION_LENGTH } from './decoder.ts';
+import type { Cpu, Host } from './cpu.ts';
+import { evaluate } from './evaluate.ts';
+import { deliver } from './exceptions.ts';
+import { isFault, raise, Vector } from './fault.ts';
+import type { Instruction } from './instruction.ts';
+import { Access, translate } from './paging.ts';
+import { Flag, Slot } from './state.ts';
+
+const PAGE = 4096;
+const straddling = new Uint8Array(MAX_INSTRUCTION_LENGTH);
+
+/** Why a run ended. */
+export type RunEnd =
+  /** as many instructions as asked for */
+  | 'limit'
+  /** the host set `leave`, or hlt */
+  | 'left'
+  /** a fault while delivering a double fault: the processor is dead */
+  | 'triple-fault';
+
+/** The instruction at rip; raises #PF, #GP or #UD. What lies on two pages is decoded anew each time. */
+export function fetch(cpu: Cpu): Instruction {
+  const rip = cpu.slots[Slot.rip]!;
+  const physical = translate(cpu, rip, Access.fetch);
+  const { memory } = cpu;
+  const page = memory.decoded[physical >>> 12];
+  const known = page?.[physical & (PAGE - 1)];
+  if (known !== undefined) return known;
+  const pageEnd = (physical & ~(PAGE - 1)) + PAGE;
+  const decoded = decode(memory.bytes, physical, pageEnd);
+  if (typeof decoded === 'object') {
+    (memory.decoded[physical >>> 12] ??= [])[physical & (PAGE - 1)] = decoded;
+    return decoded;
+  }
+  if (decoded === 'truncated') return fetchAcross(cpu, rip, physical, pageEnd);
+  return undecodable(cpu, rip, decoded, memory.bytes.subarray(physical, Math.min(pageEnd, physical + MAX_INSTRUCTION_LENGTH)));
+}
+
+function fetchAcross(cpu: Cpu, rip: bigint, physical: number, pageEnd: number): Instruction {
+  const { bytes } = cpu.memory;
+  const head = pageEnd - physical;
+  const second = translate(cpu, BigInt.asUintN(64, rip + BigInt(head)), Access.fetch);
+  straddling.set(bytes.subarray(physical, pageEnd));
+  straddling.set(bytes.subarray(second, second + MAX_INSTRUCTION_LENGTH - head), head);
+  const decoded = decode(straddling, 0, MAX_INSTRUCTION_LENGTH);
+  return typeof decoded === 'object' ? decoded : undecodable(cpu, rip, decoded, straddling);
+}
+
+function undecodable(cpu: Cpu, address: bigint, failure: 'undefined' | 'too-long' | 'truncated', bytes: Uint8Array): never {
+  if (failure !== 'undefined') raise(Vector.GP, 0);
+  cpu.unknownInstruction = { address, bytes: [...bytes] };
+  return raise(Vector.UD);
+}
+
+function deliverFault(cpu: Cpu, vector: number, errorCode: number | undefined, address: bigint): boolean {
+  if (vector === Vector.PF) cpu.slots[Slot.cr2] = address;
+  try {
+    deliver(cpu, vector, cpu.current, errorCode, false);
+    return true;
+  } catch (second) {
+    if (!isFault(second)) throw second;
+  }
+  try {
+    deliver(cpu, Vector.DF, cpu.current, 0, false);
+    return true;
+  } catch (third) {
+    if (!isFault(third)) throw third;
+    return false;
+  }
+}
+
+/** Delivers the lowest waiting interrupt when IF is set and no sti has just been executed. Wakes from hlt. */
+function acceptInterrupt(cpu: Cpu): boolean {
+  if (cpu.pendingInterrupts.length === 0 || (cpu.slots[Slot.rflags]! & Flag.IF) === 0n) return true;
+  if (cpu.words[Slot.interruptShadow * 2] !== 0) return true;
+  const vector = cpu.pendingInterrupts.shift()!;
+  cpu.words[Slot.halted * 2] = 0;
+  cpu.current = cpu.slots[Slot.rip]!;
+  try {
+    deliver(cpu, vector, cpu.current, undefined, true);
+    return true;
+  } catch (fault) {
+    if (!isFault(fault)) throw fault;
+    return deliverFault(cpu, fault.vector, fault.errorCode, fault.address);
+  }
+}
+
+/**
+ * Executes up to `limit` instructions. A faulting instruction changes nothing, counts as one, and its exception is
+ * delivered through the IDT before the next.
+ */
+export function run(cpu: Cpu, host: Host, limit: number): RunEnd {
+  const algebra = evaluate(cpu);
+  algebra.host = host;
+  const { slots, words } = cpu;
+  cpu.leave = false;
+  const end = cpu.retired + limit;
+  while (cpu.retired < end) {
+    if (cpu.pendingInterrupts.length > 0 && !acceptInterrupt(cpu)) return 'triple-fault';
+    if (words[Slot.halted * 2] !== 0) return 'left';
+    words[Slot.interruptShadow * 2] = 0;
+    const rip = slots[Slot.rip]!;
+    cpu.current = rip;
+    const stepping = (words[Slot.rflags * 2]! & 0x100) !== 0;
+    try {
+      const instruction = fetch(cpu);
+      const next = BigInt.asUintN(64, rip + BigInt(instruction.length));
+      algebra.next = next;
+      slots[Slot.rip] = next;
+      instruction.semantics(algebra, instruction);
+      cpu.retired++;
+      // syscall and int clear TF and are not trapped; popf that clears it still is
+      if (stepping && ((words[Slot.rflags * 2]! & 0x100) !== 0 || instruction.mnemonic === 'popf')) {
+        slots[Slot.debug + 4] = slots[Slot.debug + 4]! | 0x4000n; // DR6.BS
+        cpu.current = slots[Slot.rip]!;
+        if (!deliverFault(cpu, Vector.DB, undefined, 0n)) return 'triple-fault';
+      }
+    } catch (fault) {
+      if (!isFault(fault)) throw fault;
+      slots[Slot.rip] = rip;
+      cpu.retired++;
+      if (!deliverFault(cpu, fault.vector, fault.errorCode, fault.address)) return 'triple-fault';
+    }
+    if (cpu.leave) return 'left';
+  }
+  return 'limit';
+}

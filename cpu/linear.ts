@@ -1,0 +1,70 @@
+/** Loads and stores at linear addresses, with the faults and permissions of the current privilege. */
+import type { Cpu } from './cpu.ts';
+import type { Width } from './instruction.ts';
+import { forgetDecoded } from './memory.ts';
+import { Access, translate } from './paging.ts';
+
+const MASK64 = 0xffff_ffff_ffff_ffffn;
+const PAGE = 4096;
+
+/** Little-endian, zero-extended. */
+export function load(cpu: Cpu, linear: bigint, width: Width): bigint {
+  const at = translate(cpu, linear, Access.read);
+  const { view } = cpu.memory;
+  if ((at & (PAGE - 1)) > PAGE - width / 8) return loadAcross(cpu, linear, at, width / 8);
+  switch (width) {
+    case 64: return view.getBigUint64(at, true);
+    case 32: return BigInt(view.getUint32(at, true));
+    case 16: return BigInt(view.getUint16(at, true));
+    default: return BigInt(cpu.memory.bytes[at]!);
+  }
+}
+
+/** Bytes of the first page, then bytes of the page after it. */
+function loadAcross(cpu: Cpu, linear: bigint, at: number, size: number): bigint {
+  const head = PAGE - (at & (PAGE - 1));
+  const second = translate(cpu, (linear + BigInt(head)) & MASK64, Access.read);
+  let value = 0n;
+  for (let n = size - 1; n >= 0; n--) {
+    value = (value << 8n) | BigInt(cpu.memory.bytes[n < head ? at + n : second + n - head]!);
+  }
+  return value;
+}
+
+/** Writes the low `width` bits of `value`, little-endian: all of them or, on a fault, none. */
+export function store(cpu: Cpu, linear: bigint, width: Width, value: bigint): void {
+  const at = translate(cpu, linear, Access.write);
+  const { memory } = cpu;
+  if ((at & (PAGE - 1)) > PAGE - width / 8) return storeAcross(cpu, linear, at, width / 8, value);
+  if (memory.decoded[at >>> 12] !== undefined) forgetDecoded(memory, at, 1);
+  switch (width) {
+    case 64: return memory.view.setBigUint64(at, value, true);
+    case 32: return memory.view.setUint32(at, Number(value & 0xffff_ffffn), true);
+    case 16: return memory.view.setUint16(at, Number(value & 0xffffn), true);
+    default: memory.bytes[at] = Number(value & 0xffn);
+  }
+}
+
+function storeAcross(cpu: Cpu, linear: bigint, at: number, size: number, value: bigint): void {
+  const head = PAGE - (at & (PAGE - 1));
+  const second = translate(cpu, (linear + BigInt(head)) & MASK64, Access.write);
+  for (let n = 0, rest = value; n < size; n++, rest >>= 8n) {
+    cpu.memory.bytes[n < head ? at + n : second + n - head] = Number(rest & 0xffn);
+  }
+  forgetDecoded(cpu.memory, at, 1);
+  forgetDecoded(cpu.memory, second, 1);
+}
+
+export function load128(cpu: Cpu, linear: bigint): bigint {
+  const at = translate(cpu, linear, Access.read);
+  if ((at & (PAGE - 1)) > PAGE - 16) return loadAcross(cpu, linear, at, 16);
+  return cpu.memory.view.getBigUint64(at, true) | (cpu.memory.view.getBigUint64(at + 8, true) << 64n);
+}
+
+export function store128(cpu: Cpu, linear: bigint, value: bigint): void {
+  const at = translate(cpu, linear, Access.write);
+  if ((at & (PAGE - 1)) > PAGE - 16) return storeAcross(cpu, linear, at, 16, value);
+  if (cpu.memory.decoded[at >>> 12] !== undefined) forgetDecoded(cpu.memory, at, 1);
+  cpu.memory.view.setBigUint64(at, value & MASK64, true);
+  cpu.memory.view.setBigUint64(at + 8, value >> 64n, true);
+}

@@ -1,0 +1,3 @@
+import type { OpcodeRow } from './row.ts';
+
+export const sseRows: readonly OpcodeRow[] = [];

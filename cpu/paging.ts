@@ -1,0 +1,145 @@
+/**
+ * Linear to physical: four-level tables in guest memory behind a software TLB.
+ *
+ * The TLB is direct-mapped, 256 entries for each kind of access and mode. An entry is the page number in two halves
+ * (the upper plus one, so that 0 is never a hit) and the physical address of the page.
+ */
+import type { Cpu } from './cpu.ts';
+import { PageFault, raise, Vector } from './fault.ts';
+import { Flag, Slot } from './state.ts';
+
+export const Access = { read: 0, write: 1, fetch: 2 } as const;
+export type Access = 0 | 1 | 2;
+
+const ENTRIES = 256;
+/** user, supervisor, supervisor with SMAP suspended (AC set) */
+const MODES = 3;
+
+export interface Tlb {
+  readonly low: Int32Array;
+  readonly highPlusOne: Int32Array;
+  readonly frame: Int32Array;
+}
+
+export function createTlb(): Tlb {
+  const length = ENTRIES * MODES * 3;
+  return { low: new Int32Array(length), highPlusOne: new Int32Array(length), frame: new Int32Array(length) };
+}
+
+/** After a write to CR3, CR0 or CR4. Global pages are not modelled. */
+export function flushTlb(cpu: Cpu): void {
+  cpu.tlb.highPlusOne.fill(0);
+}
+
+/** INVLPG: every mode and access of one page. */
+export function flushPage(cpu: Cpu, linear: bigint): void {
+  const index = Number((linear >> 12n) & 255n);
+  for (let table = 0; table < MODES * 3; table++) cpu.tlb.highPlusOne[table * ENTRIES + index] = 0;
+}
+
+const CR4_SMEP = 1n << 20n;
+const CR4_SMAP = 1n << 21n;
+const CR0_WP = 1n << 16n;
+const EFER_NXE = 1n << 11n;
+
+/** Page-table entry bits. */
+export const Pte = {
+  present: 0x1n, write: 0x2n, user: 0x4n, accessed: 0x20n, dirty: 0x40n, large: 0x80n, global: 0x100n,
+  address: 0x000f_ffff_ffff_f000n, noExecute: 1n << 63n,
+} as const;
+
+const scratch64 = new BigUint64Array(1);
+const scratch32 = new Int32Array(scratch64.buffer);
+
+export const isCanonical = (linear: bigint): boolean => BigInt.asUintN(64, BigInt.asIntN(48, linear)) === linear;
+
+/** CPL 3 is mode 0; supervisor modes differ in whether SMAP lets user pages through. */
+function modeOf(cpu: Cpu): 0 | 1 | 2 {
+  if (cpu.words[Slot.cpl * 2] === 3) return 0;
+  return (cpu.slots[Slot.rflags]! & Flag.AC) === 0n ? 1 : 2;
+}
+
+/**
+ * The physical address of `linear` for the current privilege; raises #PF with CR2 and error code, or #GP(0) for a
+ * non-canonical address. Sets accessed and dirty bits.
+ */
+export function translate(cpu: Cpu, linear: bigint, access: Access): number {
+  scratch64[0] = linear;
+  const low = scratch32[0]!;
+  const high = scratch32[1]!;
+  const page = (low >>> 12) | (high << 20);
+  const entry = (cpu.mode * 3 + access) * ENTRIES + (page & 255);
+  const { tlb } = cpu;
+  if (tlb.low[entry] === page && tlb.highPlusOne[entry] === (high >>> 12) + 1) return tlb.frame[entry]! + (low & 0xfff);
+  const physical = walk(cpu, linear, access, cpu.mode, true);
+  tlb.low[entry] = page;
+  tlb.highPlusOne[entry] = (high >>> 12) + 1;
+  tlb.frame[entry] = physical - (low & 0xfff);
+  return physical;
+}
+
+/** Must follow every change of CPL or of AC. */
+export function refreshMode(cpu: Cpu): void {
+  cpu.mode = modeOf(cpu);
+}
+
+function walk(cpu: Cpu, linear: bigint, access: Access, mode: 0 | 1 | 2, mark: boolean): number {
+  if (!isCanonical(linear)) raise(Vector.GP, 0);
+  const { slots, memory } = cpu;
+  const code =
+    (access === Access.write ? PageFault.write : 0) |
+    (mode === 0 ? PageFault.user : 0) |
+    (access === Access.fetch && (slots[Slot.efer]! & EFER_NXE) !== 0n ? PageFault.fetch : 0);
+  let table = Number(slots[Slot.cr3]! & Pte.address);
+  let writable = true;
+  let user = true;
+  let noExecute = false;
+  for (let level = 3; ; level--) {
+    const shift = BigInt(12 + 9 * level);
+    const at = table + Number((linear >> shift) & 511n) * 8;
+    if (at + 8 > memory.size) raise(Vector.PF, code | PageFault.present | PageFault.reserved, linear);
+    const value = memory.view.getBigUint64(at, true);
+    if ((value & Pte.present) === 0n) raise(Vector.PF, code, linear);
+    writable &&= (value & Pte.write) !== 0n;
+    user &&= (value & Pte.user) !== 0n;
+    noExecute ||= (value & Pte.noExecute) !== 0n;
+    const leaf = level === 0 || (level <= 2 && (value & Pte.large) !== 0n);
+    if (leaf) checkPermission(cpu, linear, access, mode, code, { writable, user, noExecute });
+    if (mark) {
+      const marked = value | Pte.accessed | (leaf && access === Access.write ? Pte.dirty : 0n);
+      if (marked !== value) memory.view.setBigUint64(at, marked, true);
+    }
+    if (leaf) {
+      const offset = linear & ((1n << shift) - 1n);
+      const physical = Number((value & Pte.address & ~((1n << shift) - 1n)) | offset);
+      if (physical >= memory.size) raise(Vector.PF, code | PageFault.present | PageFault.reserved, linear);
+      return physical;
+    }
+    table = Number(value & Pte.address);
+  }
+}
+
+function checkPermission(
+  cpu: Cpu, linear: bigint, access: Access, mode: 0 | 1 | 2, code: number,
+  page: { readonly writable: boolean; readonly user: boolean; readonly noExecute: boolean },
+): void {
+  const { slots } = cpu;
+  const denied = (): never => raise(Vector.PF, code | PageFault.present, linear);
+  if (access === Access.fetch && page.noExecute && (slots[Slot.efer]! & EFER_NXE) !== 0n) denied();
+  if (mode === 0) {
+    if (!page.user || (access === Access.write && !page.writable)) denied();
+    return;
+  }
+  if (access === Access.write && !page.writable && (slots[Slot.cr0]! & CR0_WP) !== 0n) denied();
+  if (!page.user) return;
+  if (access === Access.fetch ? (slots[Slot.cr4]! & CR4_SMEP) !== 0n : mode === 1 && (slots[Slot.cr4]! & CR4_SMAP) !== 0n) denied();
+}
+
+/** The same for a look from outside, changing nothing: undefined where the CPU would fault. `user` looks as CPL 3 does. */
+export function peekTranslate(cpu: Cpu, linear: bigint, access: Access, user: boolean): number | undefined {
+  try {
+    return walk(cpu, linear, access, user ? 0 : 2, false);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * A CPU's registers: one block of 64-bit slots in the machine's memory, so that every reading of the instruction
+ * definitions shares them without copying. Slots hold unsigned 64-bit values.
+ */
+import { arithmeticFlags, flagBits, flagNames, flagsRowByNumber } from './flags.ts';
+import { evaluate } from './evaluate.ts';
+import type { Cpu } from './cpu.ts';
+
+/** Slot numbers. */
+export const Slot = {
+  /** rax rcx rdx rbx rsp rbp rsi rdi r8-r15, in the order of their encoding */
+  gpr: 0,
+  rip: 16,
+  /** the arithmetic bits are valid only while `flagsKind` is 0 */
+  rflags: 17,
+  /** a row number of `flags.ts`, and the operation's width times 256 */
+  flagsKind: 18,
+  flagsLeft: 19,
+  flagsRight: 20,
+  flagsResult: 21,
+  fsBase: 22,
+  gsBase: 23,
+  kernelGsBase: 24,
+  cr0: 25,
+  cr2: 26,
+  cr3: 27,
+  cr4: 28,
+  cr8: 29,
+  efer: 30,
+  star: 31,
+  lstar: 32,
+  cstar: 33,
+  sfmask: 34,
+  gdtrBase: 35,
+  gdtrLimit: 36,
+  idtrBase: 37,
+  idtrLimit: 38,
+  trSelector: 39,
+  trBase: 40,
+  mxcsr: 41,
+  tscAux: 42,
+  /** es cs ss ds fs gs */
+  selectors: 43,
+  cpl: 49,
+  /** 1 for one instruction after sti */
+  interruptShadow: 50,
+  /** 1 after hlt until an interrupt */
+  halted: 51,
+  /** dr0-dr3, dr6, dr7 */
+  debug: 52,
+  /** 32 bytes a register */
+  xmm: 64,
+} as const;
+
+/** Bytes of one CPU's block. */
+export const STATE_SIZE = 4096;
+
+export const registerNames = [
+  'rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15',
+] as const;
+export type RegisterName = (typeof registerNames)[number];
+
+export const Flag = {
+  CF: 0x1n, PF: 0x4n, AF: 0x10n, ZF: 0x40n, SF: 0x80n, TF: 0x100n, IF: 0x200n, DF: 0x400n, OF: 0x800n,
+  IOPL: 0x3000n, NT: 0x4000n, RF: 0x10000n, VM: 0x20000n, AC: 0x40000n, ID: 0x200000n,
+} as const;
+
+/** Computes pending arithmetic flags into the rflags slot. */
+export function settleFlags(cpu: Cpu): void {
+  const { slots, words } = cpu;
+  const rules = flagsRowByNumber[words[Slot.flagsKind * 2]! & 0xff];
+  if (rules === undefined) return;
+  const a = evaluate(cpu);
+  const operation = {
+    width: (words[Slot.flagsKind * 2]! >> 8) as 64,
+    left: slots[Slot.flagsLeft]!,
+    right: slots[Slot.flagsRight]!,
+    result: slots[Slot.flagsResult]!,
+  };
+  let value = slots[Slot.rflags]! & ~arithmeticFlags;
+  for (const name of flagNames) if (rules[name](a, operation)) value |= 1n << BigInt(flagBits[name]);
+  slots[Slot.rflags] = value;
+  words[Slot.flagsKind * 2] = 0;
+}
+
+/** The registers a person names, as accessors over a CPU's block: unsigned 64-bit values. */
+export type Registers = Record<RegisterName | 'rip' | 'rflags' | 'fsBase' | 'gsBase', bigint>;
+
+export function registersOf(cpu: Cpu): Registers {
+  const registers = {} as Registers;
+  const define = (name: string, slot: number): void => {
+    Object.defineProperty(registers, name, {
+      enumerable: true,
+      get: () => cpu.slots[slot],
+      set: (value: bigint) => {
+        cpu.slots[slot] = value;
+      },
+    });
+  };
+  registerNames.forEach((name, index) => define(name, Slot.gpr + index));
+  for (const name of ['rip', 'fsBase', 'gsBase'] as const) define(name, Slot[name]);
+  Object.defineProperty(registers, 'rflags', {
+    enumerable: true,
+    get: () => {
+      settleFlags(cpu);
+      return cpu.slots[Slot.rflags];
+    },
+    set: (value: bigint) => {
+      cpu.slots[Slot.flagsKind] = 0n;
+      cpu.slots[Slot.rflags] = (value & 0x3f7fd5n) | 2n;
+    },
+  });
+  return registers;
+}
