@@ -1,0 +1,68 @@
+/** Bodies of the entry code: the borders of a system call, the way back to user mode, the timer. */
+import type { Cpu } from '../../cpu/cpu.ts';
+import { currentTask, type Kernel } from '../kernel.ts';
+import { pt_regs } from '../layout/structures.ts';
+import { readKernel } from '../mm/kernel-memory.ts';
+import { YIELD, type NativeFunction } from '../native.ts';
+import { deliverSignals, hasDeliverable } from '../signal.ts';
+import { describeArguments, describeCall } from '../syscalls/strace.ts';
+import { syscallByNumber } from '../syscalls/index.ts';
+import { userRegisters } from '../process.ts';
+
+const argumentFields = ['di', 'si', 'dx', 'r10', 'r8', 'r9'] as const;
+
+/** Notes which call the task is in; the number is in rsi, the registers in rdi. */
+function syscall_enter_from_user_mode(kernel: Kernel, cpu: Cpu): undefined {
+  const task = currentTask(kernel, cpu);
+  const regs = readKernel(kernel, userRegisters(task), pt_regs.size)!;
+  const view = new DataView(regs.buffer);
+  const args = argumentFields.map((name) => view.getBigUint64(pt_regs.fields[name].offset, true));
+  const number = Number(BigInt.asIntN(32, cpu.registers.rsi));
+  const row = syscallByNumber.get(number);
+  const texts = kernel.record.syscalls && row !== undefined ? describeArguments(kernel, task, row, args) : [];
+  task.syscall = { number, args, overridden: false, texts };
+  if (row === undefined) kernel.events.push({ type: 'unknown-syscall', pid: task.pid, number });
+}
+
+/** Tells observers what the call returned. */
+function syscall_exit_work(kernel: Kernel, cpu: Cpu): undefined {
+  const task = currentTask(kernel, cpu);
+  const { syscall } = task;
+  if (syscall === undefined || !kernel.record.syscalls) return;
+  const view = new DataView(readKernel(kernel, userRegisters(task), pt_regs.size)!.buffer);
+  const result = view.getBigInt64(pt_regs.fields.ax.offset, true);
+  const row = syscallByNumber.get(syscall.number);
+  kernel.events.push({
+    type: 'syscall', pid: task.pid, comm: task.comm, name: row?.name ?? `syscall_${syscall.number}`, args: syscall.args, result,
+    injected: syscall.overridden, text: describeCall(kernel, task, row, syscall, result),
+  });
+}
+
+/** Signals and the scheduler have their say before every return to user mode. */
+const exit_to_user_mode_loop: NativeFunction = (kernel, cpu) => {
+  const task = currentTask(kernel, cpu);
+  const state = kernel.perCpu[cpu.index]!;
+  if (state.needResched) {
+    state.needResched = false;
+    return YIELD;
+  }
+  deliverSignals(kernel, cpu, task);
+  if (task.state === 'running' && hasDeliverable(task)) return YIELD;
+  task.syscall = undefined;
+  return undefined;
+};
+
+/** The tick: lets the next task run when there is one. */
+const sysvec_apic_timer_interrupt: NativeFunction = (kernel, cpu) => {
+  if (kernel.runQueue.length > 0) kernel.perCpu[cpu.index]!.needResched = true;
+  return undefined;
+};
+
+export const entryNatives: Record<string, NativeFunction> = {
+  syscall_enter_from_user_mode,
+  syscall_exit_work,
+  exit_to_user_mode_loop,
+  sysvec_apic_timer_interrupt,
+};
+/** Of those, the ones that are functions of their own in kernel text. */
+export const entryStubs: readonly string[] = ['sysvec_apic_timer_interrupt'];

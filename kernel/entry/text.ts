@@ -1,0 +1,110 @@
+/** Kernel text: the `.S` files of the kernel and the stubs printed from its tables, assembled. */
+import { assembleFiles } from '../../toolchain/assembler/index.ts';
+import { errno } from '../errno.ts';
+import { KERNEL_DATA, KERNEL_TEXT } from '../layout/address-map.ts';
+import { constants } from '../layout/constants.ts';
+import { perCpuVariables } from '../layout/per-cpu.ts';
+import { structures } from '../layout/structures.ts';
+import type { KernelSymbol } from '../symbols.ts';
+import type { SyscallRow } from '../syscalls/types.ts';
+import { vectorStubs } from './vectors.ts';
+
+/** One `.S` file. */
+export interface SourceFile {
+  readonly file: string;
+  readonly source: string;
+}
+
+export interface KernelImage {
+  readonly sections: readonly { readonly name: string; readonly address: bigint; readonly bytes: Uint8Array }[];
+  readonly symbols: readonly KernelSymbol[];
+  /** address to file and line, for people */
+  readonly lines: ReadonlyMap<bigint, { readonly file: string; readonly line: number }>;
+}
+
+export const USER_CS = 0x33;
+export const USER_DS = 0x2b;
+/** one more than the highest number of the system call table */
+export const NR_syscalls = 470;
+
+/** A function whose body is the native function `native`, with a frame that a stack trace can walk. */
+export function nativeStub(name: string, native = name): string {
+  return `
+	.globl	${name}
+	.type	${name}, @function
+${name}:
+	push	%rbp
+	mov	%rsp, %rbp
+	native	${native}
+	pop	%rbp
+	ret
+	.size	${name}, . - ${name}
+`;
+}
+
+function syscallStubs(rows: readonly SyscallRow[]): string {
+  const byNumber = new Map(rows.map((row) => [row.number, row.name]));
+  const table = Array.from({ length: NR_syscalls }, (_, number) => `\t.quad\t__x64_sys_${byNumber.get(number) ?? 'ni_syscall'}`);
+  const stubs = rows.map((row) => nativeStub(`__x64_sys_${row.name}`));
+  return `\t.text\n${stubs.join('')}${nativeStub('__x64_sys_ni_syscall')}
+	.section .rodata
+	.align	8
+	.globl	sys_call_table
+	.type	sys_call_table, @object
+sys_call_table:
+${table.join('\n')}
+	.size	sys_call_table, . - sys_call_table
+`;
+}
+
+/** What the `.S` files may name beside each other's labels. */
+function predefined(nativeIds: ReadonlyMap<string, number>): Map<string, bigint> {
+  const symbols = new Map<string, bigint>([
+    ['USER_CS', BigInt(USER_CS)],
+    ['USER_DS', BigInt(USER_DS)],
+    ['NR_syscalls', BigInt(NR_syscalls)],
+  ]);
+  for (const [name, value] of Object.entries({ ...constants, ...errno })) symbols.set(name, BigInt(value));
+  for (const { name, offset } of perCpuVariables.values()) symbols.set(name, BigInt(offset));
+  for (const [structure, { size, fields }] of Object.entries(structures)) {
+    symbols.set(`sizeof_${structure}`, BigInt(size));
+    for (const [field, { offset }] of Object.entries(fields)) symbols.set(`${structure}_${field}`, BigInt(offset));
+  }
+  for (const [name, id] of nativeIds) symbols.set(`native.${name}`, BigInt(id));
+  return symbols;
+}
+
+/** `native NAME` becomes `native $id`: ids are positions in the native table. */
+function resolveNatives({ file, source }: SourceFile, nativeIds: ReadonlyMap<string, number>): SourceFile {
+  const resolved = source.replace(/^(\s*(?:\w+:)?\s*native\s+)([A-Za-z_]\w*)/gm, (_, head: string, name: string) => {
+    const id = nativeIds.get(name);
+    if (id === undefined) throw new Error(`${file}: no native function is called ${name}`);
+    return `${head}$${id}`;
+  });
+  return { file, source: resolved };
+}
+
+/** Assembles the kernel. `stubs` are functions with a body of the same name. */
+export function assembleKernel(
+  sources: readonly SourceFile[], rows: readonly SyscallRow[], stubs: readonly string[], nativeIds: ReadonlyMap<string, number>,
+): KernelImage {
+  const files = [
+    ...sources,
+    { file: 'vectors', source: vectorStubs() },
+    { file: 'syscalls', source: syscallStubs(rows) },
+    { file: 'natives', source: `\t.text\n${stubs.map((name) => nativeStub(name)).join('')}` },
+  ].map((file) => resolveNatives(file, nativeIds));
+  const object = assembleFiles(files, {
+    sections: { '.text': KERNEL_TEXT, '.rodata': KERNEL_DATA, '.data': KERNEL_DATA + 0x10_0000n, '.bss': KERNEL_DATA + 0x20_0000n },
+    symbols: predefined(nativeIds),
+  });
+  const symbols: KernelSymbol[] = [];
+  for (const [name, symbol] of object.symbols) {
+    if (!symbol.global) continue;
+    symbols.push({ name, address: symbol.address, size: symbol.size, kind: symbol.section === '.text' ? 'T' : 'D' });
+  }
+  for (const { name, offset, size } of perCpuVariables.values()) {
+    symbols.push({ name, address: BigInt(offset), size, kind: 'A' });
+  }
+  return { sections: [...object.sections.values()], symbols, lines: object.lines };
+}

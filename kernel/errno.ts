@@ -1,0 +1,39 @@
+/** include/uapi/asm-generic/errno*.h, and the kernel-internal ones that leak or steer restarts. */
+export const errno = {
+  EPERM: 1, ENOENT: 2, ESRCH: 3, EINTR: 4, EIO: 5, ENXIO: 6, E2BIG: 7, ENOEXEC: 8, EBADF: 9, ECHILD: 10, EAGAIN: 11,
+  ENOMEM: 12, EACCES: 13, EFAULT: 14, ENOTBLK: 15, EBUSY: 16, EEXIST: 17, EXDEV: 18, ENODEV: 19, ENOTDIR: 20, EISDIR: 21,
+  EINVAL: 22, ENFILE: 23, EMFILE: 24, ENOTTY: 25, ETXTBSY: 26, EFBIG: 27, ENOSPC: 28, ESPIPE: 29, EROFS: 30, EMLINK: 31,
+  EPIPE: 32, EDOM: 33, ERANGE: 34, EDEADLK: 35, ENAMETOOLONG: 36, ENOLCK: 37, ENOSYS: 38, ENOTEMPTY: 39, ELOOP: 40,
+  EILSEQ: 84, EOPNOTSUPP: 95, EADDRNOTAVAIL: 99, ETIMEDOUT: 110, ENOTSUPP: 524,
+  /** a signal came: restart unless a handler without SA_RESTART runs; never reaches user space */
+  ERESTARTSYS: 512,
+} as const;
+
+export type ErrnoName = keyof typeof errno;
+
+const names = new Map(Object.entries(errno).map(([name, number]) => [number, name as ErrnoName]));
+
+/** `EINVAL` for 22; undefined for what is no errno. */
+export function errnoName(number: number): ErrnoName | undefined {
+  return names.get(number as 22);
+}
+
+/** How a system call or a check inside one fails: caught by the dispatcher, which returns -errno to the guest. */
+export class Errno extends Error {
+  override readonly name = 'Errno';
+  readonly code: ErrnoName;
+
+  constructor(code: ErrnoName) {
+    super(code);
+    this.code = code;
+  }
+
+  get number(): number {
+    return errno[this.code];
+  }
+}
+
+/** Fails the current system call with `code`. */
+export function fail(code: ErrnoName): never {
+  throw new Errno(code);
+}

@@ -1,0 +1,183 @@
+/** execve: static ELF programs, ET_EXEC and static PIE. */
+import { Slot } from '../cpu/state.ts';
+import type { Cpu } from '../cpu/cpu.ts';
+import { PF_R, PF_W, PF_X, PHDR_SIZE, PT_INTERP, PT_LOAD, PT_PHDR, ET_DYN, ET_EXEC, EM_X86_64 } from '../toolchain/elf/constants.ts';
+import { ElfError, readHeader, readProgramHeaders, requireMachine, type ProgramHeader } from '../toolchain/elf/index.ts';
+import { fail } from './errno.ts';
+import { closeOnExec } from './fs/files.ts';
+import type { Kernel } from './kernel.ts';
+import { random64 } from './kernel.ts';
+import { TASK_SIZE_MAX } from './layout/address-map.ts';
+import { pt_regs } from './layout/structures.ts';
+import { createAddressSpace, insertArea, MapFlag, pageCeiling, pageFloor, Protection, releaseAddressSpace } from './mm/address-space.ts';
+import { writeKernel } from './mm/kernel-memory.ts';
+import type { AddressSpace } from './mm/types.ts';
+import { copyToUser } from './mm/user-memory.ts';
+import { setComm, userRegisters } from './process.ts';
+import { contextIndex, loadAddressSpace } from './scheduler.ts';
+import type { Task } from './task.ts';
+
+const STACK_TOP = 0x7fff_ffff_e000n;
+const PIE_BASE = 0x5555_5555_4000n;
+/** a quarter of the stack limit */
+const ARGUMENTS_LIMIT = 2 << 20;
+
+interface Program {
+  readonly headers: readonly ProgramHeader[];
+  readonly base: bigint;
+  readonly entry: bigint;
+  readonly headersAddress: bigint;
+}
+
+/** Reads and checks the ELF file; ENOEXEC for what is none, ENOENT for one that wants an interpreter, as no libc is here. */
+function readProgram(bytes: Uint8Array): Program {
+  try {
+    const header = readHeader(bytes);
+    requireMachine(header, EM_X86_64);
+    if (header.type !== ET_EXEC && header.type !== ET_DYN) fail('ENOEXEC');
+    const headers = readProgramHeaders(bytes, header);
+    if (headers.some((h) => h.type === PT_INTERP)) fail('ENOENT');
+    const loads = headers.filter((h) => h.type === PT_LOAD);
+    if (loads.length === 0) fail('ENOEXEC');
+    for (const load of loads) {
+      const end = load.virtualAddress + BigInt(load.memorySize);
+      if (load.memorySize < load.fileSize || end > TASK_SIZE_MAX - PIE_BASE) fail('ENOEXEC');
+      if (load.offset + Number(load.fileSize) > bytes.length) fail('ENOEXEC');
+      if ((load.virtualAddress & 0xfffn) !== BigInt(load.offset & 0xfff)) fail('ENOEXEC');
+    }
+    const base = header.type === ET_DYN ? PIE_BASE : 0n;
+    const offset = header.programHeaderOffset;
+    const holder = loads.find((h) => offset >= h.offset && offset < h.offset + Number(h.fileSize));
+    const table = headers.find((h) => h.type === PT_PHDR)?.virtualAddress ?? (holder === undefined ? 0n : holder.virtualAddress + BigInt(offset - holder.offset));
+    return { headers, base, entry: base + header.entry, headersAddress: base + table };
+  } catch (error) {
+    if (error instanceof ElfError) fail('ENOEXEC');
+    throw error;
+  }
+}
+
+function mapSegments(space: AddressSpace, program: Program, bytes: Uint8Array, path: string): void {
+  let end = 0n;
+  for (const header of program.headers) {
+    if (header.type !== PT_LOAD || header.memorySize === 0) continue;
+    const start = program.base + header.virtualAddress;
+    const skew = Number(start & 0xfffn);
+    const segmentEnd = pageCeiling(start + BigInt(header.memorySize));
+    const protection =
+      ((header.flags & PF_R) === 0 ? 0 : Protection.read) |
+      ((header.flags & PF_W) === 0 ? 0 : Protection.write) |
+      ((header.flags & PF_X) === 0 ? 0 : Protection.execute);
+    if (pageFloor(start) < end) fail('ENOEXEC');
+    insertArea(space, {
+      start: pageFloor(start), end: segmentEnd, protection, flags: MapFlag.private, name: path,
+      file: { data: bytes, offset: header.offset - skew, length: Number(header.fileSize) + skew },
+    });
+    end = segmentEnd;
+  }
+  space.brkStart = space.brk = end;
+}
+
+const AT = {
+  NULL: 0, PHDR: 3, PHENT: 4, PHNUM: 5, PAGESZ: 6, BASE: 7, FLAGS: 8, ENTRY: 9, UID: 11, EUID: 12, GID: 13, EGID: 14,
+  PLATFORM: 15, HWCAP: 16, CLKTCK: 17, SECURE: 23, RANDOM: 25, EXECFN: 31,
+} as const;
+
+/** argv, envp, the auxiliary vector and their strings, as create_elf_tables lays them out; the stack pointer. E2BIG. */
+function buildStack(
+  kernel: Kernel, task: Task, program: Program, path: string, argv: readonly string[], envp: readonly string[],
+): bigint {
+  let at = STACK_TOP - 16n;
+  const put = (bytes: Uint8Array): bigint => {
+    at -= BigInt(bytes.length);
+    copyToUser(kernel, task, at, bytes);
+    return at;
+  };
+  const text = (value: string): bigint => {
+    const bytes = new Uint8Array(value.length + 1);
+    for (let n = 0; n < value.length; n++) bytes[n] = value.charCodeAt(n);
+    return put(bytes);
+  };
+  const size = [...argv, ...envp].reduce((sum, value) => sum + value.length + 9, 0);
+  if (size > ARGUMENTS_LIMIT) fail('E2BIG');
+  const executable = text(path);
+  const environment = envp.map(text);
+  const argumentPointers = argv.map(text);
+  const platform = text('x86_64');
+  const random = new Uint8Array(16);
+  const words = new DataView(random.buffer);
+  words.setBigUint64(0, random64(kernel), true);
+  words.setBigUint64(8, random64(kernel), true);
+  const randomBytes = put(random);
+  const auxiliary: readonly (readonly [number, bigint])[] = [
+    [AT.HWCAP, 0x0700_0178n], [AT.PAGESZ, 4096n], [AT.CLKTCK, 100n],
+    [AT.PHDR, program.headersAddress], [AT.PHENT, BigInt(PHDR_SIZE)], [AT.PHNUM, BigInt(program.headers.length)],
+    [AT.BASE, 0n], [AT.FLAGS, 0n], [AT.ENTRY, program.entry],
+    [AT.UID, 0n], [AT.EUID, 0n], [AT.GID, 0n], [AT.EGID, 0n], [AT.SECURE, 0n],
+    [AT.RANDOM, randomBytes], [AT.EXECFN, executable], [AT.PLATFORM, platform], [AT.NULL, 0n],
+  ];
+  const vector = [BigInt(argv.length), ...argumentPointers, 0n, ...environment, 0n, ...auxiliary.flat().map(BigInt)];
+  const image = new DataView(new ArrayBuffer(vector.length * 8));
+  vector.forEach((value, n) => image.setBigUint64(n * 8, value, true));
+  at = (at - BigInt(image.byteLength)) & ~15n;
+  copyToUser(kernel, task, at, new Uint8Array(image.buffer));
+  return at;
+}
+
+/**
+ * Replaces `task`'s program by the ELF file `bytes`. Strings are Latin-1 bytes. Nothing has changed when it fails: ENOEXEC,
+ * ENOENT (dynamically linked), E2BIG, ENOMEM. `cpu` is the task's when it is running.
+ */
+export function execute(
+  kernel: Kernel, cpu: Cpu | undefined, task: Task, path: string, bytes: Uint8Array, argv: readonly string[], envp: readonly string[],
+): void {
+  const program = readProgram(bytes);
+  const previous = task.addressSpace;
+  const space = createAddressSpace(kernel);
+  task.addressSpace = space.id;
+  let stackPointer: bigint;
+  try {
+    mapSegments(space, program, bytes.slice(), path);
+    insertArea(space, {
+      start: STACK_TOP - 0x21000n, end: STACK_TOP, protection: Protection.read | Protection.write,
+      flags: MapFlag.private | MapFlag.growsDown, file: undefined, name: '[stack]',
+    });
+    stackPointer = buildStack(kernel, task, program, path, argv, envp);
+  } catch (error) {
+    task.addressSpace = previous;
+    releaseAddressSpace(kernel, space.id);
+    throw error;
+  }
+  if (cpu !== undefined) loadAddressSpace(kernel, cpu, task);
+  if (previous !== undefined) releaseAddressSpace(kernel, previous);
+  closeOnExec(kernel, task.fileTable);
+  task.executable = path;
+  setComm(kernel, task, path.slice(path.lastIndexOf('/') + 1));
+  for (const [number, action] of task.signals.actions) {
+    if (action.handler !== 1n) task.signals.actions.delete(number);
+  }
+  task.signals.alternateStack = { pointer: 0n, size: 0n, flags: 2 };
+  task.clearChildTid = 0n;
+  startThread(kernel, cpu, task, program.entry, stackPointer);
+  kernel.events.push({ type: 'exec', pid: task.pid, path });
+}
+
+/** start_thread: fresh user registers. */
+function startThread(kernel: Kernel, cpu: Cpu | undefined, task: Task, entry: bigint, stackPointer: bigint): void {
+  const regs = new DataView(new ArrayBuffer(pt_regs.size));
+  const set = (name: keyof typeof pt_regs.fields, value: bigint): void =>
+    regs.setBigUint64(pt_regs.fields[name].offset, value, true);
+  set('ip', entry);
+  set('sp', stackPointer);
+  set('cs', 0x33n);
+  set('ss', 0x2bn);
+  set('flags', 0x202n);
+  writeKernel(kernel, userRegisters(task), new Uint8Array(regs.buffer));
+  const slots: readonly (readonly [number, bigint])[] = [
+    [Slot.fsBase, 0n], [Slot.kernelGsBase, 0n], [Slot.mxcsr, 0x1f80n],
+    ...Array.from({ length: 64 }, (_, n) => [Slot.xmm + n, 0n] as const),
+  ];
+  for (const [slot, value] of slots) {
+    if (cpu === undefined) task.context[contextIndex(slot)] = value;
+    else cpu.slots[slot] = value;
+  }
+}

@@ -1,0 +1,111 @@
+/** do_exit, and waiting for children. */
+import type { Cpu } from '../cpu/cpu.ts';
+import { releaseFileTable } from './fs/files.ts';
+import type { Kernel } from './kernel.ts';
+import { releaseAddressSpace } from './mm/address-space.ts';
+import { writeUserU32 } from './mm/user-memory.ts';
+import { reapTask, threadGroup } from './process.ts';
+import { loadAddressSpace, wake } from './scheduler.ts';
+import { sendSignal, Signal } from './signal.ts';
+import type { Task } from './task.ts';
+
+/** Channel on which a parent waits for its children. */
+export const childChannel = (tgid: number): string => `child:${tgid}`;
+/** Channel on which a vforking parent waits for its child's exec or exit. */
+export const vforkChannel = (pid: number): string => `vfork:${pid}`;
+
+/** Ends one task with wait status `status`; on its CPU it never runs again. */
+export function exitTask(kernel: Kernel, task: Task, status: number): void {
+  if (task.state === 'zombie') return;
+  const last = threadGroup(kernel, task).every((other) => other === task || other.state === 'zombie');
+  if (task.clearChildTid !== 0n) {
+    try {
+      writeUserU32(kernel, task, task.clearChildTid, 0);
+    } catch {
+      // an address the program has unmapped: Linux ignores it too
+    }
+    wake(kernel, futexChannel(task, task.clearChildTid));
+  }
+  releaseFileTable(kernel, task.fileTable);
+  const space = task.addressSpace;
+  task.addressSpace = undefined;
+  for (const cpu of kernel.cpus) {
+    if (kernel.perCpu[cpu.index]!.current === task.pid) {
+      loadAddressSpace(kernel, cpu, task);
+      cpu.leave = true;
+    }
+  }
+  if (space !== undefined) releaseAddressSpace(kernel, space);
+  task.state = 'zombie';
+  task.channels = [];
+  task.exitStatus = status;
+  kernel.events.push({ type: 'exit', pid: task.pid, comm: task.comm, status });
+  wake(kernel, vforkChannel(task.pid));
+  if (task.pid !== task.tgid) {
+    if (last) notifyParent(kernel, kernel.tasks.get(task.tgid) ?? task);
+    releaseThread(kernel, task);
+    return;
+  }
+  reparentChildren(kernel, task);
+  if (last) notifyParent(kernel, task);
+}
+
+export const futexChannel = (task: Task, address: bigint): string => `futex:${task.addressSpace ?? 'none'}:${address.toString(16)}`;
+
+/** A thread other than the leader leaves nothing to wait for; its stack is in use until its CPU has left it. */
+function releaseThread(kernel: Kernel, task: Task): void {
+  const onCpu = kernel.perCpu.some((state) => state.current === task.pid);
+  if (!onCpu) reapTask(kernel, task);
+}
+
+function reparentChildren(kernel: Kernel, task: Task): void {
+  for (const child of kernel.tasks.values()) {
+    if (child.parent !== task.tgid || child.tgid === task.tgid) continue;
+    child.parent = 0;
+    if (child.state === 'zombie' && child.pid === child.tgid) reapTask(kernel, child);
+  }
+}
+
+function notifyParent(kernel: Kernel, leader: Task): void {
+  const parent = kernel.tasks.get(leader.parent);
+  if (parent === undefined || parent.state === 'zombie') return;
+  const action = parent.signals.actions.get(Signal.SIGCHLD);
+  sendSignal(kernel, parent, { number: Signal.SIGCHLD, code: leader.exitStatus & 0x7f ? 2 : 1, pid: leader.pid, address: 0n });
+  wake(kernel, childChannel(parent.tgid));
+  if (action?.handler === 1n) reapTask(kernel, leader); // SIG_IGN: no zombies
+}
+
+/** exit_group: the whole process ends with `status`. */
+export function exitProcess(kernel: Kernel, task: Task, status: number): void {
+  const others = threadGroup(kernel, task).filter((other) => other !== task && other.pid !== task.tgid);
+  for (const other of others) exitTask(kernel, other, status);
+  const leader = kernel.tasks.get(task.tgid);
+  if (leader !== undefined && leader !== task) exitTask(kernel, leader, status);
+  exitTask(kernel, task, status);
+}
+
+/** Wait status of an exit code and of a fatal signal. */
+export const exitedStatus = (code: number): number => (code & 0xff) << 8;
+export const signaledStatus = (signal: number): number => signal & 0x7f;
+
+/** The children `pid` selects (wait4's first argument), in pid order. */
+export function childrenOf(kernel: Kernel, task: Task, pid: number): Task[] {
+  return [...kernel.tasks.values()].filter(
+    (child) =>
+      child.parent === task.tgid && child.pid === child.tgid &&
+      (pid === -1 || child.pid === pid || (pid === 0 && child.processGroup === task.processGroup) || child.processGroup === -pid),
+  );
+}
+
+/** A zombie all of whose threads are gone. */
+export function isWaitable(kernel: Kernel, child: Task): boolean {
+  return child.state === 'zombie' && threadGroup(kernel, child).every((thread) => thread.state === 'zombie');
+}
+
+/** After a CPU has left a dead thread: frees it. */
+export function reapLeftThread(kernel: Kernel, cpu: Cpu, pid: number): void {
+  const task = kernel.tasks.get(pid);
+  if (task !== undefined && task.state === 'zombie' && task.pid !== task.tgid && kernel.perCpu[cpu.index]!.current !== pid) {
+    reapTask(kernel, task);
+  }
+}

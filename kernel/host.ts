@@ -1,0 +1,47 @@
+/** What the processor's native-call trap does: runs the function and acts on what it says. */
+import type { Cpu, Host } from '../cpu/cpu.ts';
+import { raise, Vector } from '../cpu/fault.ts';
+import { Errno } from './errno.ts';
+import { currentTask, random64, type Kernel } from './kernel.ts';
+import { isWait, type Wait } from './native.ts';
+import { nativeTable } from './natives.ts';
+import { makeRunnable } from './scheduler.ts';
+
+/** The task leaves its CPU: at the end of the run queue, or asleep. */
+function suspend(kernel: Kernel, cpu: Cpu, { wait, deadline }: Wait): void {
+  const task = currentTask(kernel, cpu);
+  if (wait.length === 0 && deadline === undefined) makeRunnable(kernel, task);
+  else {
+    task.state = 'sleeping';
+    task.channels = wait;
+    task.deadline = deadline;
+    task.timedOut = false;
+  }
+  cpu.leave = true;
+}
+
+/** The processor's surroundings for `kernel`. */
+export function createHost(kernel: Kernel): Host {
+  const complete = (cpu: Cpu, value: bigint | number): void => {
+    cpu.registers.rax = BigInt.asUintN(64, BigInt(value));
+  };
+  return {
+    native(cpu, id) {
+      const body = nativeTable[id] ?? raise(Vector.UD);
+      let result;
+      try {
+        result = body(kernel, cpu);
+      } catch (error) {
+        if (!(error instanceof Errno)) throw error;
+        result = -error.number;
+      }
+      if (isWait(result)) {
+        suspend(kernel, cpu, result);
+        if (result.result === undefined) return 'again';
+        complete(cpu, result.result);
+      } else if (result !== undefined) complete(cpu, result);
+      return 'done';
+    },
+    random: () => random64(kernel),
+  };
+}

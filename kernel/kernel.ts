@@ -1,0 +1,98 @@
+/**
+ * The root of all state. Everything under `Kernel` is plain data: typed arrays, numbers, bigints, strings, arrays, Maps
+ * and records of them. What acts on it are functions elsewhere that take the kernel as their first argument.
+ */
+import type { Cpu } from '../cpu/cpu.ts';
+import type { Memory } from '../cpu/memory.ts';
+import type { FileSystem, FileTable, OpenFile } from './fs/types.ts';
+import type { BpfState } from './bpf/types.ts';
+import type { KprobeState } from './kprobe/types.ts';
+import type { LogRecord } from './printk.ts';
+import type { Task, TaskContext } from './task.ts';
+import type { AddressSpace } from './mm/types.ts';
+import type { PhysicalPages } from './mm/physical.ts';
+import type { KernelEvent } from './events.ts';
+import type { SymbolTable } from './symbols.ts';
+import type { Heap } from './mm/heap.ts';
+import type { VirtualArea } from './mm/vmalloc.ts';
+
+export interface Kernel {
+  readonly memory: Memory;
+  readonly cpus: readonly Cpu[];
+  /** per CPU: what the scheduler and the clock know of it */
+  readonly perCpu: PerCpuState[];
+  /** xorshift64* state of the box's one source of randomness */
+  random: bigint;
+  /** nanoseconds of guest time at the start of the current round of CPU slices */
+  roundStart: number;
+
+  readonly pages: PhysicalPages;
+  readonly heap: Heap;
+  readonly vmalloc: VirtualArea;
+  readonly modules: VirtualArea;
+  /** physical address of the kernel's own PML4 */
+  readonly swapperPgDir: number;
+  readonly addressSpaces: Map<number, AddressSpace>;
+
+  readonly symbols: SymbolTable;
+
+  readonly tasks: Map<number, Task>;
+  nextPid: number;
+  /** pids that can run and are on no CPU, in the order of their turn */
+  readonly runQueue: number[];
+
+  readonly fileSystem: FileSystem;
+  readonly openFiles: Map<number, OpenFile>;
+  readonly fileTables: Map<number, FileTable>;
+
+  readonly bpf: BpfState;
+  readonly kprobes: KprobeState;
+
+  /** the kernel log, oldest first, bounded */
+  readonly log: LogRecord[];
+  /** what an observer wants to know, drained by the box between slices */
+  readonly events: KernelEvent[];
+  /** which kinds of event are recorded at all */
+  readonly record: { syscalls: boolean };
+  /** why the kernel stopped for good: the text of the oops or panic */
+  dead: string | undefined;
+  /** next free number of each kind of object */
+  readonly nextId: { file: number; fileTable: number; addressSpace: number; inode: number; pipe: number };
+}
+
+export interface PerCpuState {
+  /** pid of the task on this CPU; 0 is idle */
+  current: number;
+  /** the scheduler should choose anew when the CPU leaves its native function */
+  needResched: boolean;
+  /** linear address of the per-CPU area */
+  readonly area: bigint;
+  /** `retired` of the CPU at the start of the round */
+  retiredAtRoundStart: number;
+  /** guest time of the next timer interrupt, ns */
+  nextTick: number;
+  /** user FPU state while the kernel uses SSE: see kernel_fpu_begin */
+  savedFpu: TaskContext | undefined;
+}
+
+/** Guest time in nanoseconds as CPU `cpu` sees it: one nanosecond an instruction. */
+export function now(kernel: Kernel, cpu: Cpu): number {
+  return kernel.roundStart + (cpu.retired - kernel.perCpu[cpu.index]!.retiredAtRoundStart);
+}
+
+/** The task on `cpu`. */
+export function currentTask(kernel: Kernel, cpu: Cpu): Task {
+  const task = kernel.tasks.get(kernel.perCpu[cpu.index]!.current);
+  if (task === undefined) throw new Error(`CPU ${cpu.index} runs no task`);
+  return task;
+}
+
+/** 64 random bits from the box's seed (xorshift64*). */
+export function random64(kernel: Kernel): bigint {
+  let x = kernel.random;
+  x ^= x >> 12n;
+  x = BigInt.asUintN(64, x ^ (x << 25n));
+  x ^= x >> 27n;
+  kernel.random = x;
+  return BigInt.asUintN(64, x * 0x2545f4914f6cdd1dn);
+}

@@ -1,0 +1,25 @@
+/** A mapped range of user memory: [start, end), page-aligned. */
+export interface Vma {
+  readonly start: bigint;
+  readonly end: bigint;
+  /** PROT_READ 1, PROT_WRITE 2, PROT_EXEC 4 */
+  readonly protection: number;
+  /** MAP_SHARED 1, MAP_PRIVATE 2, MAP_GROWSDOWN 0x100 */
+  readonly flags: number;
+  /** the backing file's content, the offset of `start` in it, and how many bytes of it count; the rest is zero */
+  readonly file: { readonly data: Uint8Array; readonly offset: number; readonly length: number } | undefined;
+  /** what /proc/pid/maps calls it: '[heap]', '[stack]', a path, or '' */
+  readonly name: string;
+}
+
+export interface AddressSpace {
+  readonly id: number;
+  /** physical address of its PML4 */
+  readonly pageTable: number;
+  /** sorted, disjoint */
+  readonly areas: Vma[];
+  brkStart: bigint;
+  brk: bigint;
+  /** tasks that use it */
+  references: number;
+}

@@ -1,0 +1,25 @@
+/** Every native function, by name; a function's number is its place in this table. */
+import { bpfNatives, bpfStubs } from './bpf/natives.ts';
+import { entryNatives, entryStubs } from './entry/natives.ts';
+import { kprobeNatives } from './kprobe/natives.ts';
+import type { NativeFunction } from './native.ts';
+import { rexNatives } from './rex-dispatcher/landing-pad.ts';
+import { syscallNatives } from './syscalls/index.ts';
+import { trapNatives, trapStubs } from './traps.ts';
+
+const byName: Readonly<Record<string, NativeFunction>> = {
+  ...entryNatives,
+  ...trapNatives,
+  ...syscallNatives,
+  ...kprobeNatives,
+  ...rexNatives,
+  ...bpfNatives,
+};
+
+/** By number. */
+export const nativeTable: readonly NativeFunction[] = Object.values(byName);
+export const nativeNames: readonly string[] = Object.keys(byName);
+export const nativeIds: ReadonlyMap<string, number> = new Map(nativeNames.map((name, id) => [name, id]));
+
+/** Those whose text is a stub printed by `entry/text.ts`; the others are named in `.S` files. */
+export const stubNames: readonly string[] = [...entryStubs, ...trapStubs, ...bpfStubs];

@@ -1,0 +1,155 @@
+/** Tasks: the first one, fork and clone, and what exit and wait leave of them. */
+import type { Cpu } from '../cpu/cpu.ts';
+import { Slot } from '../cpu/state.ts';
+import { copyFileTable, createStandardFileTable, shareFileTable } from './fs/files.ts';
+import type { Kernel } from './kernel.ts';
+import { constants } from './layout/constants.ts';
+import { pt_regs, task_struct } from './layout/structures.ts';
+import { copyAddressSpace } from './mm/address-space.ts';
+import { kfree, kmalloc } from './mm/heap.ts';
+import { readKernel, writeKernel, writeKernelU32, writeKernelU64 } from './mm/kernel-memory.ts';
+import { fail } from './errno.ts';
+import { CONTEXT_LENGTH, contextIndex, makeRunnable, saveContext } from './scheduler.ts';
+import { lookupName } from './symbols.ts';
+import type { Task } from './task.ts';
+
+/** sysctl kernel.pid_max bounds numbers; this bounds live tasks. */
+const MAX_TASKS = 4096;
+
+/** Linear address of a task's user registers: the top of its kernel stack. */
+export function userRegisters(task: Task): bigint {
+  return task.stack + BigInt(constants.THREAD_SIZE - pt_regs.size);
+}
+
+export function setComm(kernel: Kernel, task: Task, name: string): void {
+  const bytes = new TextEncoder().encode(name).subarray(0, 15);
+  task.comm = new TextDecoder().decode(bytes);
+  const field = new Uint8Array(task_struct.fields.comm.size);
+  field.set(bytes);
+  writeKernel(kernel, task.address + BigInt(task_struct.fields.comm.offset), field);
+}
+
+function nextPid(kernel: Kernel): number {
+  if (kernel.tasks.size >= MAX_TASKS) fail('EAGAIN');
+  return kernel.nextPid++;
+}
+
+interface Origin {
+  readonly parent: Task | undefined;
+  readonly tgid: number | undefined;
+  readonly fileTable: number;
+  readonly addressSpace: number | undefined;
+  readonly signals: Task['signals'];
+}
+
+function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
+  const pid = nextPid(kernel);
+  const { parent } = origin;
+  const task: Task = {
+    pid,
+    tgid: origin.tgid ?? pid,
+    parent: parent?.tgid ?? 0,
+    processGroup: parent?.processGroup ?? pid,
+    session: parent?.session ?? pid,
+    comm: '',
+    state: 'runnable',
+    channels: [],
+    deadline: undefined,
+    timedOut: false,
+    context: new BigUint64Array(CONTEXT_LENGTH),
+    address: kmalloc(kernel, task_struct.size),
+    stack: kmalloc(kernel, constants.THREAD_SIZE),
+    addressSpace: origin.addressSpace,
+    fileTable: origin.fileTable,
+    workingDirectory: parent?.workingDirectory ?? kernel.fileSystem.root,
+    umask: parent?.umask ?? 0o022,
+    signals: origin.signals,
+    exitStatus: 0,
+    clearChildTid: 0n,
+    futexWaiting: 0n,
+    executable: parent?.executable ?? '',
+    syscall: undefined,
+    cpuTime: 0,
+    switchedInAt: 0,
+  };
+  const field = (name: keyof typeof task_struct.fields): bigint => task.address + BigInt(task_struct.fields[name].offset);
+  writeKernelU64(kernel, field('stack'), task.stack);
+  writeKernelU32(kernel, field('pid'), task.pid);
+  writeKernelU32(kernel, field('tgid'), task.tgid);
+  writeKernelU64(kernel, field('real_parent'), parent?.address ?? 0n);
+  setComm(kernel, task, comm);
+  kernel.tasks.set(pid, task);
+  // it starts in the entry code's last part, which pops the user registers
+  task.context[contextIndex(Slot.rip)] = lookupName(kernel.symbols, 'ret_from_fork_asm');
+  task.context[contextIndex(Slot.gpr + 4)] = userRegisters(task);
+  task.context[contextIndex(Slot.rflags)] = 2n;
+  task.context[contextIndex(Slot.mxcsr)] = 0x1f80n;
+  return task;
+}
+
+/** A process without a parent or a program: give it one with `execute`, then it runs. */
+export function createProcess(kernel: Kernel, comm: string): Task {
+  const signals = { blocked: 0n, pending: [], actions: new Map(), alternateStack: { pointer: 0n, size: 0n, flags: 2 }, savedMask: undefined };
+  const fileTable = createStandardFileTable(kernel);
+  return createTask(kernel, comm, { parent: undefined, tgid: undefined, fileTable, addressSpace: undefined, signals });
+}
+
+export const CloneFlag = {
+  vm: 0x100, files: 0x400, sighand: 0x800, vfork: 0x4000, parent: 0x8000, thread: 0x10000, settls: 0x80000,
+  parentSettid: 0x100000, childCleartid: 0x200000, childSettid: 0x1000000,
+} as const;
+
+/** kernel_clone: the child, runnable, with the parent's user registers but rax 0 and, unless 0, `stack`. EAGAIN, ENOMEM. */
+export function cloneTask(kernel: Kernel, cpu: Cpu, parent: Task, flags: number, stack: bigint): Task {
+  const shares = (flag: number): boolean => (flags & flag) !== 0;
+  const parentSpace = kernel.addressSpaces.get(parent.addressSpace ?? -1) ?? fail('EINVAL');
+  const space = shares(CloneFlag.vm) ? parentSpace : copyAddressSpace(kernel, parentSpace);
+  if (space === parentSpace) space.references++;
+  const fileTable = shares(CloneFlag.files) ? shareFileTable(kernel, parent.fileTable) : copyFileTable(kernel, parent.fileTable);
+  const { signals } = parent;
+  const child = createTask(kernel, parent.comm, {
+    parent,
+    tgid: shares(CloneFlag.thread) ? parent.tgid : undefined,
+    fileTable,
+    addressSpace: space.id,
+    signals: {
+      blocked: signals.blocked,
+      pending: [],
+      actions: shares(CloneFlag.sighand) ? signals.actions : new Map(signals.actions),
+      alternateStack: shares(CloneFlag.vm) && !shares(CloneFlag.vfork) ? { pointer: 0n, size: 0n, flags: 2 } : signals.alternateStack,
+      savedMask: undefined,
+    },
+  });
+  if (shares(CloneFlag.thread) || shares(CloneFlag.parent)) child.parent = parent.parent;
+  copyRegisters(kernel, cpu, parent, child, stack);
+  makeRunnable(kernel, child);
+  kernel.events.push({ type: 'fork', pid: parent.pid, child: child.pid });
+  return child;
+}
+
+/** The child returns from the same system call: user registers in memory, the rest from the CPU. */
+function copyRegisters(kernel: Kernel, cpu: Cpu, parent: Task, child: Task, stack: bigint): void {
+  const image = new Uint8Array(readKernel(kernel, userRegisters(parent), pt_regs.size)!);
+  const view = new DataView(image.buffer);
+  view.setBigUint64(pt_regs.fields.ax.offset, 0n, true);
+  if (stack !== 0n) view.setBigUint64(pt_regs.fields.sp.offset, stack, true);
+  writeKernel(kernel, userRegisters(child), image);
+  const start = [Slot.rip, Slot.gpr + 4, Slot.rflags].map((slot) => child.context[contextIndex(slot)]!);
+  saveContext(cpu, child.context);
+  [Slot.rip, Slot.gpr + 4, Slot.rflags].forEach((slot, n) => {
+    child.context[contextIndex(slot)] = start[n]!;
+  });
+  child.context[contextIndex(Slot.flagsKind)] = 0n;
+}
+
+/** Forgets a zombie: its numbers have been read. */
+export function reapTask(kernel: Kernel, task: Task): void {
+  kernel.tasks.delete(task.pid);
+  kfree(kernel, task.address);
+  kfree(kernel, task.stack);
+}
+
+/** The tasks of `task`'s process. */
+export function threadGroup(kernel: Kernel, task: Task): Task[] {
+  return [...kernel.tasks.values()].filter((other) => other.tgid === task.tgid);
+}

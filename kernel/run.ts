@@ -1,0 +1,90 @@
+/**
+ * The box's main loop. Time goes in rounds: every CPU executes up to `SLICE` instructions, one CPU after the other, and a
+ * round is `SLICE` nanoseconds long for all of them. When nobody can run, time skips to the next deadline.
+ */
+import type { Cpu, Host } from '../cpu/cpu.ts';
+import { run } from '../cpu/interpreter.ts';
+import { Slot } from '../cpu/state.ts';
+import { TICK } from './boot.ts';
+import { LOCAL_TIMER_VECTOR } from './entry/vectors.ts';
+import { reapLeftThread } from './exit.ts';
+import { now, type Kernel } from './kernel.ts';
+import { writeKernelU64 } from './mm/kernel-memory.ts';
+import { oops } from './oops.ts';
+import { nextDeadline, schedule, wakeExpired } from './scheduler.ts';
+import { lookupName } from './symbols.ts';
+
+export const SLICE = 10_000;
+/** jiffies at boot: five minutes before the counter's low half wraps, as Linux starts it */
+const INITIAL_JIFFIES = 0xffff_ffffn - 300_000n + 1n;
+
+export type RunOutcome =
+  /** `until` said so */
+  | 'done'
+  /** no task can ever run again */
+  | 'idle'
+  | 'budget'
+  /** kernel.dead says why */
+  | 'dead';
+
+/** Instructions retired by all CPUs. */
+export function retired(kernel: Kernel): number {
+  return kernel.cpus.reduce((sum, cpu) => sum + cpu.retired, 0);
+}
+
+function tick(kernel: Kernel, cpu: Cpu): void {
+  const state = kernel.perCpu[cpu.index]!;
+  const time = now(kernel, cpu);
+  if (time < state.nextTick) return;
+  state.nextTick = time - (time % TICK) + TICK;
+  if (!cpu.pendingInterrupts.includes(LOCAL_TIMER_VECTOR)) cpu.pendingInterrupts.push(LOCAL_TIMER_VECTOR);
+}
+
+/** Runs `cpu` for at most `limit` instructions. */
+function runCpu(kernel: Kernel, cpu: Cpu, host: Host, limit: number, stop: () => boolean): void {
+  const end = cpu.retired + limit;
+  while (cpu.retired < end && kernel.dead === undefined && !stop()) {
+    const before = kernel.perCpu[cpu.index]!.current;
+    if (!schedule(kernel, cpu)) {
+      reapLeftThread(kernel, cpu, before);
+      return;
+    }
+    reapLeftThread(kernel, cpu, before);
+    tick(kernel, cpu);
+    const outcome = run(cpu, host, end - cpu.retired);
+    if (outcome === 'triple-fault') oops(kernel, cpu, 'triple fault: an exception could not be delivered');
+    if (cpu.words[Slot.halted * 2] !== 0) oops(kernel, cpu, 'hlt: a processor was halted outside the idle loop');
+  }
+}
+
+/** Writes `jiffies`, wakes sleepers. */
+function advanceTime(kernel: Kernel, time: number): void {
+  kernel.roundStart = time;
+  for (const cpu of kernel.cpus) kernel.perCpu[cpu.index]!.retiredAtRoundStart = cpu.retired;
+  writeKernelU64(kernel, lookupName(kernel.symbols, 'jiffies'), INITIAL_JIFFIES + BigInt(Math.floor(time / TICK)));
+  wakeExpired(kernel, time);
+}
+
+const busy = (kernel: Kernel): boolean => kernel.runQueue.length > 0 || kernel.perCpu.some((state) => state.current !== 0);
+
+/** Runs until `until` holds, nothing can run any more, the kernel dies, or `budget` instructions have retired. */
+export function runKernel(kernel: Kernel, host: Host, budget: number, until: () => boolean): RunOutcome {
+  const end = retired(kernel) + budget;
+  for (;;) {
+    if (kernel.dead !== undefined) return 'dead';
+    if (until()) return 'done';
+    const left = end - retired(kernel);
+    if (left <= 0) return 'budget';
+    if (!busy(kernel)) {
+      const deadline = nextDeadline(kernel);
+      if (deadline === undefined) return 'idle';
+      advanceTime(kernel, Math.max(deadline, kernel.roundStart));
+      continue;
+    }
+    for (const cpu of kernel.cpus) {
+      const share = Math.min(SLICE, end - retired(kernel));
+      if (share > 0) runCpu(kernel, cpu, host, share, until);
+    }
+    if (kernel.dead === undefined && !until()) advanceTime(kernel, kernel.roundStart + SLICE);
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Who runs where. A task leaves its CPU only at a native call (it waits, yields or exits), so what is saved of it is a
+ * register file in kernel mode, its stack being in guest memory. Choices depend on retired instructions alone.
+ */
+import type { Cpu } from '../cpu/cpu.ts';
+import { flushTlb, refreshMode } from '../cpu/paging.ts';
+import { Slot } from '../cpu/state.ts';
+import type { Kernel } from './kernel.ts';
+import { now } from './kernel.ts';
+import { constants } from './layout/constants.ts';
+import { task_struct } from './layout/structures.ts';
+import { writeKernelU64 } from './mm/kernel-memory.ts';
+import { perCpuAddress, writePerCpu } from './per-cpu.ts';
+import type { Task } from './task.ts';
+
+/** First slot and count of what belongs to a task; GS base is the CPU's while in the kernel. */
+const contextRanges: readonly (readonly [first: number, count: number])[] = [
+  [Slot.gpr, 16],
+  [Slot.rip, 6], // with rflags and pending flags
+  [Slot.fsBase, 1],
+  [Slot.kernelGsBase, 1],
+  [Slot.mxcsr, 1],
+  [Slot.selectors, 6],
+  [Slot.xmm, 64],
+];
+export const CONTEXT_LENGTH = contextRanges.reduce((sum, [, count]) => sum + count, 0);
+
+export function saveContext(cpu: Cpu, context: BigUint64Array): void {
+  let at = 0;
+  for (const [first, count] of contextRanges) {
+    context.set(cpu.slots.subarray(first, first + count), at);
+    at += count;
+  }
+}
+
+function loadContext(cpu: Cpu, context: BigUint64Array): void {
+  let at = 0;
+  for (const [first, count] of contextRanges) {
+    cpu.slots.set(context.subarray(at, at + count), first);
+    at += count;
+  }
+}
+
+/** Index in a context of a slot. */
+export function contextIndex(slot: number): number {
+  let at = 0;
+  for (const [first, count] of contextRanges) {
+    if (slot >= first && slot < first + count) return at + slot - first;
+    at += count;
+  }
+  throw new RangeError(`slot ${slot} is not part of a task's context`);
+}
+
+/** Marks a task runnable at the end of the queue. */
+export function makeRunnable(kernel: Kernel, task: Task): void {
+  task.state = 'runnable';
+  task.channels = [];
+  task.deadline = undefined;
+  kernel.runQueue.push(task.pid);
+}
+
+/** Wakes every task that sleeps on `channel`, in the order of their pids. */
+export function wake(kernel: Kernel, channel: string): void {
+  for (const task of kernel.tasks.values()) {
+    if (task.state === 'sleeping' && task.channels.includes(channel)) makeRunnable(kernel, task);
+  }
+}
+
+/** Wakes the tasks whose deadline has passed. */
+export function wakeExpired(kernel: Kernel, time: number): void {
+  for (const task of kernel.tasks.values()) {
+    if (task.state !== 'sleeping' || task.deadline === undefined || task.deadline > time) continue;
+    task.timedOut = true;
+    makeRunnable(kernel, task);
+  }
+}
+
+/** The earliest deadline of a sleeping task. */
+export function nextDeadline(kernel: Kernel): number | undefined {
+  let earliest: number | undefined;
+  for (const task of kernel.tasks.values()) {
+    if (task.state !== 'sleeping' || task.deadline === undefined) continue;
+    if (earliest === undefined || task.deadline < earliest) earliest = task.deadline;
+  }
+  return earliest;
+}
+
+const RSP0 = 4n;
+
+/** __switch_to: `task`'s registers, stack and address space onto `cpu`. */
+function switchTo(kernel: Kernel, cpu: Cpu, task: Task): void {
+  loadContext(cpu, task.context);
+  const state = kernel.perCpu[cpu.index]!;
+  state.current = task.pid;
+  task.state = 'running';
+  task.switchedInAt = now(kernel, cpu);
+  cpu.slots[Slot.gsBase] = state.area;
+  cpu.words[Slot.cpl * 2] = 0;
+  const stackTop = task.stack + BigInt(constants.THREAD_SIZE);
+  writePerCpu(kernel, cpu.index, 'current_task', task.address);
+  writePerCpu(kernel, cpu.index, 'cpu_current_top_of_stack', stackTop);
+  writeKernelU64(kernel, perCpuAddress(kernel, cpu.index, 'cpu_tss_rw') + RSP0, stackTop);
+  loadAddressSpace(kernel, cpu, task);
+  refreshMode(cpu);
+}
+
+/** CR3 <- the task's page table, or the kernel's own. */
+export function loadAddressSpace(kernel: Kernel, cpu: Cpu, task: Task): void {
+  const space = task.addressSpace === undefined ? undefined : kernel.addressSpaces.get(task.addressSpace);
+  cpu.slots[Slot.cr3] = BigInt(space?.pageTable ?? kernel.swapperPgDir);
+  flushTlb(cpu);
+}
+
+/** Takes the current task off `cpu` if it does not run any more, and puts the next of the queue on. True: a task runs. */
+export function schedule(kernel: Kernel, cpu: Cpu): boolean {
+  const state = kernel.perCpu[cpu.index]!;
+  const task = kernel.tasks.get(state.current);
+  if (task?.state === 'running') return true;
+  if (task !== undefined && state.current !== 0) {
+    task.cpuTime += now(kernel, cpu) - task.switchedInAt;
+    saveContext(cpu, task.context);
+    updateTimes(kernel, task);
+  }
+  state.current = 0;
+  state.needResched = false;
+  for (;;) {
+    const pid = kernel.runQueue.shift();
+    if (pid === undefined) return false;
+    const next = kernel.tasks.get(pid);
+    if (next?.state !== 'runnable') continue;
+    switchTo(kernel, cpu, next);
+    return true;
+  }
+}
+
+function updateTimes(kernel: Kernel, task: Task): void {
+  writeKernelU64(kernel, task.address + BigInt(task_struct.fields.utime.offset), BigInt(Math.round(task.cpuTime)));
+}
+

@@ -1,0 +1,209 @@
+import { fail } from '../errno.ts';
+import { execute } from '../exec.ts';
+import { childChannel, childrenOf, exitedStatus, exitProcess, exitTask, futexChannel, isWaitable, vforkChannel } from '../exit.ts';
+import { readContent } from '../fs/content.ts';
+import { pathOf, resolve } from '../fs/paths.ts';
+import { now, type Kernel } from '../kernel.ts';
+import { copyFromUser, copyToUser, readUserU64, stringFromUser, writeUserU32, writeUserU64 } from '../mm/user-memory.ts';
+import { Slot } from '../../cpu/state.ts';
+import { CloneFlag, cloneTask, reapTask } from '../process.ts';
+import { hasDeliverable } from '../signal.ts';
+import { contextIndex, wake } from '../scheduler.ts';
+import type { Task } from '../task.ts';
+import { TASK_SIZE_MAX } from '../layout/address-map.ts';
+import { toInt, toUnsigned } from './arguments.ts';
+import { syscall, type SyscallCall, type SyscallHandler, type SyscallRow } from './types.ts';
+
+const PATH_MAX = 4096;
+/** MAX_ARG_STRINGS is far more; this bounds the host's work */
+const MAX_ARGUMENTS = 65536;
+const MAX_ARG_STRLEN = 131072;
+const CSIGNAL = 0xff;
+
+function clone(call: SyscallCall, flags: number, stack: bigint, parentTid: bigint, childTid: bigint, tls: bigint): ReturnType<SyscallHandler> {
+  const { kernel, cpu, task } = call;
+  const has = (flag: number): boolean => (flags & flag) !== 0;
+  if (has(CloneFlag.thread) && !has(CloneFlag.sighand)) fail('EINVAL');
+  if (has(CloneFlag.sighand) && !has(CloneFlag.vm)) fail('EINVAL');
+  if (has(CloneFlag.parentSettid)) writeUserU32(kernel, task, parentTid, 0);
+  const child = cloneTask(kernel, cpu, task, flags & ~CSIGNAL, stack);
+  if (has(CloneFlag.settls)) setFsBase(child, tls);
+  if (has(CloneFlag.childCleartid)) child.clearChildTid = childTid;
+  if (has(CloneFlag.parentSettid)) writeUserU32(kernel, task, parentTid, child.pid);
+  if (has(CloneFlag.childSettid)) ignoringFaults(() => writeUserU32(kernel, child, childTid, child.pid));
+  return has(CloneFlag.vfork) ? { wait: [vforkChannel(child.pid)], result: child.pid } : child.pid;
+}
+
+function setFsBase(child: Task, base: bigint): void {
+  child.context[contextIndex(Slot.fsBase)] = base;
+}
+
+function ignoringFaults(body: () => void): void {
+  try {
+    body();
+  } catch {
+    // as Linux: put_user's result is not looked at
+  }
+}
+
+/** A NULL-terminated array of string pointers; E2BIG, EFAULT. */
+function stringArray(kernel: Kernel, task: Task, address: bigint): string[] {
+  const strings: string[] = [];
+  if (address === 0n) return strings;
+  for (let at = address; ; at += 8n) {
+    const pointer = readUserU64(kernel, task, at);
+    if (pointer === 0n) return strings;
+    if (strings.length === MAX_ARGUMENTS) fail('E2BIG');
+    strings.push(stringFromUser(kernel, task, pointer, MAX_ARG_STRLEN));
+  }
+}
+
+const execve: SyscallHandler = ({ kernel, cpu, task, args }) => {
+  const path = stringFromUser(kernel, task, args[0], PATH_MAX);
+  const argv = stringArray(kernel, task, args[1]);
+  const envp = stringArray(kernel, task, args[2]);
+  const found = resolve(kernel, path, { start: task.workingDirectory, task });
+  const inode = found.inode ?? fail('ENOENT');
+  if (inode.type !== 'regular' || (inode.mode & 0o111) === 0) fail('EACCES');
+  const bytes = readContent(inode, 0, inode.size);
+  execute(kernel, cpu, task, pathOf(kernel, found), bytes, argv.length === 0 ? [''] : argv, envp);
+  endOtherThreads(kernel, task);
+  wake(kernel, vforkChannel(task.pid));
+  return 0;
+};
+
+function endOtherThreads(kernel: Kernel, task: Task): void {
+  for (const other of kernel.tasks.values()) if (other.tgid === task.tgid && other !== task) exitTask(kernel, other, 0);
+}
+
+const WNOHANG = 1;
+const waitChildren: SyscallHandler = ({ kernel, task, args }) => {
+  const options = toInt(args[2]);
+  if ((options & ~0x6000000b) !== 0) fail('EINVAL');
+  const children = childrenOf(kernel, task, toInt(args[0]));
+  if (children.length === 0) fail('ECHILD');
+  const child = children.find((candidate) => isWaitable(kernel, candidate));
+  if (child !== undefined) {
+    if (args[1] !== 0n) writeUserU32(kernel, task, args[1], child.exitStatus);
+    if (args[3] !== 0n) copyToUser(kernel, task, args[3], new Uint8Array(144));
+    reapTask(kernel, child);
+    return child.pid;
+  }
+  if ((options & WNOHANG) !== 0) return 0;
+  if (hasDeliverable(task)) fail('ERESTARTSYS');
+  return { wait: [childChannel(task.tgid)] };
+};
+
+const ARCH_SET_GS = 0x1001;
+const ARCH_SET_FS = 0x1002;
+const ARCH_GET_FS = 0x1003;
+const ARCH_GET_GS = 0x1004;
+const arch_prctl: SyscallHandler = ({ kernel, cpu, task, args: [code, address] }) => {
+  switch (toInt(code)) {
+    case ARCH_SET_FS: case ARCH_SET_GS:
+      if (address >= TASK_SIZE_MAX) fail('EPERM');
+      cpu.slots[toInt(code) === ARCH_SET_FS ? Slot.fsBase : Slot.kernelGsBase] = address;
+      return 0;
+    case ARCH_GET_FS: case ARCH_GET_GS:
+      writeUserU64(kernel, task, address, cpu.slots[toInt(code) === ARCH_GET_FS ? Slot.fsBase : Slot.kernelGsBase]!);
+      return 0;
+    default: return fail('EINVAL');
+  }
+};
+
+const FUTEX_WAIT = 0;
+const FUTEX_WAKE = 1;
+const FUTEX_REQUEUE = 3;
+const FUTEX_WAIT_BITSET = 9;
+const FUTEX_WAKE_BITSET = 10;
+const futex: SyscallHandler = ({ kernel, cpu, task, args: [address, operation, value, timeout] }) => {
+  const command = toInt(operation) & 0x7f;
+  const channel = futexChannel(task, address);
+  if ((address & 3n) !== 0n) fail('EINVAL');
+  if (command === FUTEX_WAKE || command === FUTEX_WAKE_BITSET || command === FUTEX_REQUEUE) {
+    // everybody is woken and looks again: requeueing would only spare the look
+    const waiting = [...kernel.tasks.values()].filter((other) => other.state === 'sleeping' && other.channels.includes(channel));
+    wake(kernel, channel);
+    return Math.min(waiting.length, command === FUTEX_REQUEUE ? waiting.length : toUnsigned(value));
+  }
+  if (command !== FUTEX_WAIT && command !== FUTEX_WAIT_BITSET) fail('ENOSYS');
+  if (task.timedOut) {
+    task.timedOut = false;
+    task.futexWaiting = 0n;
+    fail('ETIMEDOUT');
+  }
+  const current = new DataView(copyFromUser(kernel, task, address, 4).buffer).getUint32(0, true);
+  if (task.futexWaiting === address) {
+    task.futexWaiting = 0n;
+    return 0; // woken, perhaps spuriously
+  }
+  if (current !== toUnsigned(value)) fail('EAGAIN');
+  if (hasDeliverable(task)) fail('EINTR');
+  task.futexWaiting = address;
+  if (timeout === 0n) return { wait: [channel] };
+  const nanoseconds = Number(readUserU64(kernel, task, timeout)) * 1e9 + Number(readUserU64(kernel, task, timeout + 8n));
+  return { wait: [channel], deadline: command === FUTEX_WAIT ? now(kernel, cpu) + nanoseconds : nanoseconds };
+};
+
+function sharedIdentity(get: (task: Task) => number): SyscallHandler {
+  return ({ task }) => get(task);
+}
+const root: SyscallHandler = () => 0;
+
+const setpgid: SyscallHandler = ({ kernel, task, args: [pid, group] }) => {
+  const target = toInt(pid) === 0 ? task : kernel.tasks.get(toInt(pid));
+  if (target === undefined || (target !== task && target.parent !== task.tgid)) return fail('ESRCH');
+  if (toInt(group) < 0) fail('EINVAL');
+  target.processGroup = toInt(group) === 0 ? target.pid : toInt(group);
+  return 0;
+};
+
+const processOf = (kernel: Kernel, task: Task, pid: number): Task =>
+  pid === 0 ? task : (kernel.tasks.get(pid) ?? fail('ESRCH'));
+
+export const processSyscalls: readonly SyscallRow[] = [
+  syscall(24,  'sched_yield', [], ({ kernel, cpu }) => {
+    kernel.perCpu[cpu.index]!.needResched = kernel.runQueue.length > 0;
+    return 0;
+  }),
+  syscall(39,  'getpid',  [], sharedIdentity((task) => task.tgid)),
+  syscall(56,  'clone', ['clone-flags', 'pointer', 'pointer', 'pointer', 'hex'], (call) =>
+    clone(call, Number(BigInt.asUintN(32, call.args[0])), call.args[1], call.args[2], call.args[3], call.args[4]),
+    'namespaces and ptrace flags are ignored'),
+  syscall(57,  'fork',    [], (call) => clone(call, 0, 0n, 0n, 0n, 0n)),
+  syscall(58,  'vfork',   [], (call) => clone(call, CloneFlag.vfork | CloneFlag.vm, 0n, 0n, 0n, 0n)),
+  syscall(59,  'execve',  ['path', 'pointer', 'pointer'], execve, 'static ELF only: no interpreter, no scripts'),
+  syscall(60,  'exit',    ['int'], ({ kernel, task, args }) => {
+    exitTask(kernel, task, exitedStatus(toInt(args[0])));
+    return 0;
+  }),
+  syscall(61,  'wait4',   ['int', 'pointer', 'int', 'pointer'], waitChildren, 'resource usage is zero; stopped children are not reported'),
+  syscall(102, 'getuid',  [], root),
+  syscall(104, 'getgid',  [], root),
+  syscall(107, 'geteuid', [], root),
+  syscall(108, 'getegid', [], root),
+  syscall(105, 'setuid',  ['int'], root, 'there is one user, root'),
+  syscall(106, 'setgid',  ['int'], root, 'there is one group, root'),
+  syscall(109, 'setpgid', ['int', 'int'], setpgid),
+  syscall(110, 'getppid', [], sharedIdentity((task) => task.parent)),
+  syscall(111, 'getpgrp', [], sharedIdentity((task) => task.processGroup)),
+  syscall(112, 'setsid',  [], ({ task }) => {
+    if (task.processGroup === task.pid) fail('EPERM');
+    task.session = task.processGroup = task.pid;
+    return task.pid;
+  }),
+  syscall(121, 'getpgid', ['int'], ({ kernel, task, args }) => processOf(kernel, task, toInt(args[0])).processGroup),
+  syscall(124, 'getsid',  ['int'], ({ kernel, task, args }) => processOf(kernel, task, toInt(args[0])).session),
+  syscall(158, 'arch_prctl', ['hex', 'pointer'], arch_prctl),
+  syscall(186, 'gettid',  [], sharedIdentity((task) => task.pid)),
+  syscall(202, 'futex',   ['pointer', 'int', 'unsigned', 'pointer', 'pointer', 'hex'], futex, 'wait, wake and requeue, without priorities and bit sets'),
+  syscall(218, 'set_tid_address', ['pointer'], ({ task, args }) => {
+    task.clearChildTid = args[0];
+    return task.pid;
+  }),
+  syscall(231, 'exit_group', ['int'], ({ kernel, task, args }) => {
+    exitProcess(kernel, task, exitedStatus(toInt(args[0])));
+    return 0;
+  }),
+  syscall(273, 'set_robust_list', ['pointer', 'unsigned'], root, 'accepted; a dying thread leaves its robust futexes'),
+];

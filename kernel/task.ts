@@ -1,0 +1,68 @@
+import type { SignalState } from './signal-types.ts';
+
+/** A task's registers while it is on no CPU: the slots of `contextSlots` in order. */
+export type TaskContext = BigUint64Array;
+
+export type TaskState =
+  /** on a CPU */
+  | 'running'
+  /** in the run queue */
+  | 'runnable'
+  /** waiting on channels */
+  | 'sleeping'
+  | 'stopped'
+  /** has exited, its parent has not waited yet */
+  | 'zombie';
+
+/** One thread. A process is the set of tasks with one `tgid`. */
+export interface Task {
+  /** thread id: what the kernel calls pid */
+  readonly pid: number;
+  readonly tgid: number;
+  parent: number;
+  processGroup: number;
+  session: number;
+  /** at most 15 bytes */
+  comm: string;
+  state: TaskState;
+  /** channels a sleeping task waits on */
+  channels: readonly string[];
+  /** guest time in ns at which a sleeping task wakes by itself */
+  deadline: number | undefined;
+  /** set when the deadline woke it; cleared by the native function that asked */
+  timedOut: boolean;
+  context: TaskContext;
+  /** guest address of its task_struct */
+  readonly address: bigint;
+  /** guest address of the lowest byte of its kernel stack, THREAD_SIZE bytes */
+  readonly stack: bigint;
+  addressSpace: number | undefined;
+  fileTable: number;
+  /** inode of the working directory */
+  workingDirectory: number;
+  umask: number;
+  readonly signals: SignalState;
+  /** wait status as wait4 gives it, once a zombie */
+  exitStatus: number;
+  /** where to store 0 and wake a futex at exit, or 0 */
+  clearChildTid: bigint;
+  /** address of the futex it has gone to sleep on, or 0 */
+  futexWaiting: bigint;
+  /** path of the program it runs */
+  executable: string;
+  /** the system call it is in, for observers */
+  syscall: CurrentSyscall | undefined;
+  /** instructions retired in user mode and in kernel mode are not told apart: ns on a CPU */
+  cpuTime: number;
+  /** guest time at which it came onto its CPU */
+  switchedInAt: number;
+}
+
+export interface CurrentSyscall {
+  readonly number: number;
+  readonly args: readonly bigint[];
+  /** a kprobe program replaced its result */
+  overridden: boolean;
+  /** arguments as an observer prints them, as far as they are known at entry */
+  readonly texts: readonly (string | undefined)[];
+}

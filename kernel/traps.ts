@@ -1,0 +1,143 @@
+/** Exceptions: demand paging, signals for the program's own faults, an oops for the kernel's. */
+import type { Cpu } from '../cpu/cpu.ts';
+import { PageFault } from '../cpu/fault.ts';
+import { Slot } from '../cpu/state.ts';
+import { currentTask, type Kernel } from './kernel.ts';
+import { pt_regs } from './layout/structures.ts';
+import { kprobeFaultHandler } from './kprobe/index.ts';
+import { handleMmFault } from './mm/address-space.ts';
+import { readKernel, readKernelU64 } from './mm/kernel-memory.ts';
+import type { NativeFunction } from './native.ts';
+import { oops } from './oops.ts';
+import { printk } from './printk.ts';
+import { forceSignal, Signal } from './signal.ts';
+import { formatStackTrace } from './stack-trace.ts';
+import { describeAddress } from './symbols.ts';
+import type { Task } from './task.ts';
+
+interface Trap {
+  readonly signal: number;
+  /** si_code */
+  readonly code: number;
+  /** what the log calls it */
+  readonly text: string;
+  /** si_addr is the faulting instruction */
+  readonly atInstruction: boolean;
+}
+
+const SI_KERNEL = 0x80;
+const traps: Readonly<Record<string, Trap>> = {
+  exc_divide_error:           { signal: Signal.SIGFPE,  code: 1,         text: 'divide error',             atInstruction: true },
+  exc_overflow:               { signal: Signal.SIGSEGV, code: SI_KERNEL, text: 'overflow',                 atInstruction: false },
+  exc_bounds:                 { signal: Signal.SIGSEGV, code: SI_KERNEL, text: 'bounds',                   atInstruction: false },
+  exc_invalid_op:             { signal: Signal.SIGILL,  code: 2,         text: 'invalid opcode',           atInstruction: true },
+  exc_device_not_available:   { signal: Signal.SIGFPE,  code: SI_KERNEL, text: 'device not available',     atInstruction: false },
+  exc_invalid_tss:            { signal: Signal.SIGSEGV, code: SI_KERNEL, text: 'invalid TSS',              atInstruction: false },
+  exc_segment_not_present:    { signal: Signal.SIGBUS,  code: SI_KERNEL, text: 'segment not present',      atInstruction: false },
+  exc_stack_segment:          { signal: Signal.SIGBUS,  code: SI_KERNEL, text: 'stack segment',            atInstruction: false },
+  exc_general_protection:     { signal: Signal.SIGSEGV, code: SI_KERNEL, text: 'general protection fault', atInstruction: false },
+  exc_coprocessor_error:      { signal: Signal.SIGFPE,  code: SI_KERNEL, text: 'coprocessor error',        atInstruction: true },
+  exc_alignment_check:        { signal: Signal.SIGBUS,  code: 1,         text: 'alignment check',          atInstruction: false },
+  exc_simd_coprocessor_error: { signal: Signal.SIGFPE,  code: SI_KERNEL, text: 'simd exception',           atInstruction: true },
+};
+
+/** The pt_regs that rdi points at; the handlers' callers put it on the stack, but a program may have damaged rdi's page. */
+function registersAt(kernel: Kernel, cpu: Cpu): { readonly address: bigint; readonly get: (name: keyof typeof pt_regs.fields) => bigint } | undefined {
+  const address = cpu.registers.rdi;
+  const bytes = readKernel(kernel, address, pt_regs.size);
+  if (bytes === undefined) {
+    oops(kernel, cpu, `exception frame at 0x${address.toString(16)} is not mapped`);
+    return undefined;
+  }
+  const view = new DataView(bytes.buffer);
+  return { address, get: (name) => view.getBigUint64(pt_regs.fields[name].offset, true) };
+}
+
+const hex = (value: bigint): string => value.toString(16);
+
+/** Linux's `show_unhandled_signals` line, and the processor's own complaint when it does not know an instruction. */
+function report(kernel: Kernel, cpu: Cpu, task: Task, text: string, ip: bigint, sp: bigint, error: bigint): void {
+  printk(kernel, cpu, `traps: ${task.comm}[${task.pid}] trap ${text} ip:${hex(ip)} sp:${hex(sp)} error:${hex(error)}`);
+}
+
+function reportUnknownInstruction(kernel: Kernel, cpu: Cpu, pid: number, ip: bigint): void {
+  const unknown = cpu.unknownInstruction;
+  cpu.unknownInstruction = undefined;
+  if (unknown?.address !== ip) return;
+  const symbol = describeAddress(kernel.symbols, ip) ?? '';
+  kernel.events.push({ type: 'unknown-instruction', pid, address: ip, symbol, bytes: unknown.bytes });
+}
+
+/** The kernel's own fault: die(). */
+function die(kernel: Kernel, cpu: Cpu, text: string, ip: bigint): void {
+  const where = describeAddress(kernel.symbols, ip) ?? `0x${hex(ip)}`;
+  oops(kernel, cpu, [`Oops: ${text}: 0000 [#1]`, `RIP: 0010:${where}`, ...formatStackTrace(kernel, cpu)].join('\n'));
+}
+
+function trapHandler(trap: Trap): NativeFunction {
+  return (kernel, cpu) => {
+    const regs = registersAt(kernel, cpu);
+    if (regs === undefined) return undefined;
+    const ip = regs.get('ip');
+    const task = currentTask(kernel, cpu);
+    if (trap.signal === Signal.SIGILL) reportUnknownInstruction(kernel, cpu, task.pid, ip);
+    if ((regs.get('cs') & 3n) !== 3n) {
+      if (!kprobeFaultHandler(kernel, cpu, regs.address)) die(kernel, cpu, trap.text, ip);
+      return undefined;
+    }
+    if ((task.signals.actions.get(trap.signal)?.handler ?? 0n) === 0n) {
+      report(kernel, cpu, task, trap.text, ip, regs.get('sp'), cpu.registers.rsi);
+    }
+    forceSignal(kernel, task, { number: trap.signal, code: trap.code, pid: 0, address: trap.atInstruction ? ip : 0n });
+    return undefined;
+  };
+}
+
+const SEGV_MAPERR = 1;
+const SEGV_ACCERR = 2;
+const USER_END = 0x8000_0000_0000n;
+
+/** do_user_addr_fault and do_kern_addr_fault. */
+const exc_page_fault: NativeFunction = (kernel, cpu) => {
+  const regs = registersAt(kernel, cpu);
+  if (regs === undefined) return undefined;
+  const address = cpu.slots[Slot.cr2]!;
+  const error = Number(cpu.registers.rsi & 0xffn);
+  const task = currentTask(kernel, cpu);
+  const fromUser = (regs.get('cs') & 3n) === 3n;
+  if (!fromUser) {
+    if (kprobeFaultHandler(kernel, cpu, regs.address)) return undefined;
+    const what = address < 4096n ? 'kernel NULL pointer dereference' : 'unable to handle page fault';
+    die(kernel, cpu, `BUG: ${what}, address: ${address.toString(16).padStart(16, '0')}`, regs.get('ip'));
+    return undefined;
+  }
+  const space = task.addressSpace === undefined ? undefined : kernel.addressSpaces.get(task.addressSpace);
+  const access = (error & PageFault.fetch) !== 0 ? 'execute' : (error & PageFault.write) !== 0 ? 'write' : 'read';
+  const outcome = space === undefined || address >= USER_END ? 'bad-area' : handleMmFault(kernel, space, address, access);
+  if (outcome === 'done') return undefined;
+  if (outcome === 'no-memory') {
+    printk(kernel, cpu, `Out of memory: Killed process ${task.pid} (${task.comm})`);
+    forceSignal(kernel, task, { number: Signal.SIGKILL, code: SI_KERNEL, pid: 0, address: 0n });
+    return undefined;
+  }
+  if ((task.signals.actions.get(Signal.SIGSEGV)?.handler ?? 0n) === 0n) {
+    const [ip, sp] = [regs.get('ip'), regs.get('sp')];
+    printk(kernel, cpu, `${task.comm}[${task.pid}]: segfault at ${hex(address)} ip ${hex(ip)} sp ${hex(sp)} error ${error.toString(16)}`);
+  }
+  forceSignal(kernel, task, { number: Signal.SIGSEGV, code: outcome === 'bad-area' ? SEGV_MAPERR : SEGV_ACCERR, pid: 0, address });
+  return undefined;
+};
+
+const exc_double_fault: NativeFunction = (kernel, cpu) => {
+  const ip = readKernelU64(kernel, cpu.registers.rdi + BigInt(pt_regs.fields.ip.offset)) ?? 0n;
+  die(kernel, cpu, 'double fault', ip);
+  return undefined;
+};
+
+export const trapNatives: Record<string, NativeFunction> = {
+  ...Object.fromEntries(Object.entries(traps).map(([name, trap]) => [name, trapHandler(trap)])),
+  exc_page_fault,
+  exc_double_fault,
+};
+/** All of them are functions of their own in kernel text. */
+export const trapStubs: readonly string[] = Object.keys(trapNatives);

@@ -1,0 +1,165 @@
+/** Builds the C half: librex, the loaders and user programs of the samples, the programs of the tests. */
+import { execFile } from 'node:child_process';
+import { access, chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { BuildError } from './error.ts';
+import { writeManifestPart, type ManifestPart } from './manifest.ts';
+import { filesBelow, hashFiles, repositoryRoot, sha256 } from './repository.ts';
+
+export type CBuildErrorCode = 'missing-compiler' | 'missing-source' | 'compile-failed';
+
+/** The message names the tool or the source, and holds the compiler's own words. */
+export class CBuildError extends BuildError {
+  override name = 'CBuildError';
+  readonly code: CBuildErrorCode;
+
+  constructor(code: CBuildErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface BuiltFile {
+  /** relative to the repository's root, with `/` */
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface CBuildOptions {
+  /** a gcc that links against musl; `musl-gcc` if left out */
+  readonly compiler?: string;
+  /** no libc and no start files: the program brings its own `_start` */
+  readonly freestanding?: boolean;
+  /** the repository; this one if left out */
+  readonly root?: string;
+}
+
+const librex = 'toolchain/librex';
+/** milliseconds; the largest build takes about one second */
+const TIME_LIMIT = 120_000;
+
+/** Static ET_EXEC whose bytes depend on the sources and the compiler only; the symbol table stays, for traces. */
+const compileFlags = (root: string): readonly string[] => [
+  '-std=gnu11',
+  '-O2',
+  '-march=x86-64',
+  '-mtune=generic',
+  '-fno-pie',
+  '-fno-ident',
+  '-fno-stack-protector',
+  '-fno-asynchronous-unwind-tables',
+  '-fcf-protection=none',
+  `-ffile-prefix-map=${root}/=`,
+  '-Wall',
+  '-Wextra',
+  `-I${join(root, librex, 'include')}`,
+];
+const linkFlags = ['-static', '-no-pie', '-Wl,--build-id=none', '-Wl,--strip-debug', '-Wl,-z,noexecstack'] as const;
+
+/** What the tool prints on stdout. */
+function runTool(tool: string, args: readonly string[], directory: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const options = { cwd: directory, timeout: TIME_LIMIT, maxBuffer: 1 << 24, env: { ...process.env, LC_ALL: 'C' } };
+    execFile(tool, args, options, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout);
+      else if (error.code === 'ENOENT')
+        reject(new CBuildError('missing-compiler', `${tool} not found: install it (Debian: musl-tools, binutils)`));
+      else reject(new CBuildError('compile-failed', `${tool} ${args.at(-1)}: ${stderr || error.message}`));
+    });
+  });
+}
+
+async function inTemporaryDirectory<T>(body: (directory: string) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'build-c-'));
+  try {
+    return await body(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+interface Workplace {
+  readonly root: string;
+  readonly compiler: string;
+  /** temporary: what the tools write */
+  readonly directory: string;
+}
+
+function atWork<T>(options: CBuildOptions, body: (workplace: Workplace) => Promise<T>): Promise<T> {
+  const { root = repositoryRoot, compiler = 'musl-gcc' } = options;
+  return inTemporaryDirectory((directory) => body({ root, compiler, directory }));
+}
+
+/** Leaves `librex.a` in the workplace. */
+async function archiveLibrex({ root, compiler, directory }: Workplace): Promise<void> {
+  const sources = (await filesBelow(root, `${librex}/src`)).filter((path) => path.endsWith('.c'));
+  await runTool(compiler, [...compileFlags(root), '-c', ...sources.map((path) => join(root, path))], directory);
+  const objects = sources.map((path) => basename(path, '.c') + '.o');
+  await runTool('ar', ['rcsD', 'librex.a', ...objects], directory);
+}
+
+async function compile(source: string, arguments_: readonly string[], workplace: Workplace): Promise<Uint8Array> {
+  const { root, compiler, directory } = workplace;
+  const path = join(root, source);
+  await access(path).catch(() => {
+    throw new CBuildError('missing-source', `${source}: no such file`);
+  });
+  const output = join(directory, basename(source, '.c'));
+  await runTool(compiler, [...compileFlags(root), ...linkFlags, '-o', output, path, ...arguments_], directory);
+  return new Uint8Array(await readFile(output));
+}
+
+/** Paths of every file a sample's C programs follow from, below `root`. */
+export async function cInputs(name: string, root: string = repositoryRoot): Promise<string[]> {
+  const library = (await filesBelow(root, librex)).filter((path) => /\.[ch]$/.test(path));
+  return [...library, `samples/${name}/loader.c`, `samples/${name}/userapp.c`];
+}
+
+/**
+ * Compiles `samples/NAME/loader.c` (with librex) and `samples/NAME/userapp.c`, writing nothing into the repository.
+ * Throws `CBuildError`.
+ */
+export async function compileCSample(
+  name: string,
+  options: CBuildOptions = {},
+): Promise<{ readonly files: BuiltFile[]; readonly manifest: ManifestPart }> {
+  const folder = `samples/${name}`;
+  return atWork(options, async (workplace) => {
+    const { root, compiler, directory } = workplace;
+    const [version] = (await runTool(compiler, ['--version'], directory)).split('\n');
+    await archiveLibrex(workplace);
+    const files = [
+      { path: `${folder}/loader`, bytes: await compile(`${folder}/loader.c`, ['librex.a'], workplace) },
+      { path: `${folder}/userapp`, bytes: await compile(`${folder}/userapp.c`, [], workplace) },
+    ];
+    const inputs = await hashFiles(root, await cInputs(name, root));
+    const outputs = Object.fromEntries(files.map(({ path, bytes }) => [path, sha256(bytes)]));
+    return { files, manifest: { compiler: `${version}\n`, inputs, outputs } };
+  });
+}
+
+/** Writes an executable file into the repository. */
+export async function writeProgram({ path, bytes }: BuiltFile, root: string = repositoryRoot): Promise<void> {
+  await writeFile(join(root, path), bytes);
+  await chmod(join(root, path), 0o755);
+}
+
+/** Builds `samples/NAME/loader`, `samples/NAME/userapp` and the C part of the manifest. Throws `CBuildError`. */
+export async function buildCSample(name: string, options: CBuildOptions = {}): Promise<BuiltFile[]> {
+  const { root = repositoryRoot } = options;
+  const { files, manifest } = await compileCSample(name, options);
+  for (const file of files) await writeProgram(file, root);
+  await writeManifestPart(root, name, 'c', manifest);
+  return files;
+}
+
+/**
+ * Compiles one C file, given relative to the repository's root, writing nothing into the repository; the result belongs
+ * into `bin/` beside the source. Throws `CBuildError`.
+ */
+export async function buildProgram(source: string, options: CBuildOptions = {}): Promise<BuiltFile> {
+  const freestanding = options.freestanding ? ['-ffreestanding', '-nostdlib'] : [];
+  const bytes = await atWork(options, (workplace) => compile(source, freestanding, workplace));
+  return { path: source.replace(/([^/]+)\.c$/, 'bin/$1'), bytes };
+}

@@ -1,0 +1,50 @@
+/* The low-level calls of libbpf that librex provides: each returns >= 0, or -errno with errno set. */
+#ifndef LIBBPF_BPF_H
+#define LIBBPF_BPF_H
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct bpf_map_create_opts {
+  size_t sz;
+  __u32 btf_fd;
+  __u32 btf_key_type_id;
+  __u32 btf_value_type_id;
+  __u32 btf_vmlinux_value_type_id;
+  __u32 inner_map_fd;
+  __u32 map_flags;
+  __u64 map_extra;
+  __u32 numa_node;
+  __u32 map_ifindex;
+};
+
+struct bpf_link_create_opts {
+  size_t sz;
+  __u32 flags;
+  struct {
+    __u64 bpf_cookie;
+  } perf_event;
+};
+
+/* Returns the map's fd. Names are cut to 15 characters; `opts` may be NULL. */
+int bpf_map_create(enum bpf_map_type type, const char *name, __u32 key_size, __u32 value_size, __u32 max_entries,
+                   const struct bpf_map_create_opts *opts);
+int bpf_map_update_elem(int fd, const void *key, const void *value, __u64 flags);
+int bpf_map_lookup_elem(int fd, const void *key, void *value);
+int bpf_map_lookup_elem_flags(int fd, const void *key, void *value, __u64 flags);
+int bpf_map_delete_elem(int fd, const void *key);
+/* `key` NULL asks for the first key. -ENOENT after the last one. */
+int bpf_map_get_next_key(int fd, const void *key, void *next_key);
+/* Returns the link's fd. */
+int bpf_link_create(int prog_fd, int target_fd, enum bpf_attach_type type, const struct bpf_link_create_opts *opts);
+int bpf_obj_get_info_by_fd(int fd, void *info, __u32 *info_len);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

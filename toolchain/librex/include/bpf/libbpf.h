@@ -1,0 +1,126 @@
+/*
+ * The part of libbpf that a Rex loader uses, in libbpf 1.x conventions: a function that returns a pointer gives NULL
+ * and sets errno when it fails; one that returns int gives -errno and sets errno.
+ */
+#ifndef LIBBPF_LIBBPF_H
+#define LIBBPF_LIBBPF_H
+
+#include <linux/bpf.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LIBBPF_MAJOR_VERSION 1
+#define LIBBPF_MINOR_VERSION 1
+
+/* LIBBPF_OPTS(bpf_ksyscall_opts, opts, .retprobe = false); then pass &opts */
+#define LIBBPF_OPTS(TYPE, NAME, ...) struct TYPE NAME = {.sz = sizeof(struct TYPE), __VA_ARGS__}
+#define DECLARE_LIBBPF_OPTS LIBBPF_OPTS
+
+struct bpf_object;
+struct bpf_program;
+struct bpf_map;
+struct bpf_link;
+
+/* messages and errors */
+enum libbpf_print_level { LIBBPF_WARN, LIBBPF_INFO, LIBBPF_DEBUG };
+typedef int (*libbpf_print_fn_t)(enum libbpf_print_level level, const char *format, va_list arguments);
+/* Replaces the printer (NULL: silence) and returns the one before. At first, warnings and notes go to stderr. */
+libbpf_print_fn_t libbpf_set_print(libbpf_print_fn_t print);
+/* 0 for a good pointer, -errno for one that a failed call returned. */
+long libbpf_get_error(const void *ptr);
+/* Writes the text of an errno (of either sign) into `buf`. */
+int libbpf_strerror(int err, char *buf, size_t size);
+
+/* objects */
+void bpf_object__close(struct bpf_object *obj);
+const char *bpf_object__name(const struct bpf_object *obj);
+struct bpf_program *bpf_object__find_program_by_name(const struct bpf_object *obj, const char *name);
+/* `prev` NULL gives the first; NULL after the last. */
+struct bpf_program *bpf_object__next_program(const struct bpf_object *obj, struct bpf_program *prev);
+struct bpf_map *bpf_object__find_map_by_name(const struct bpf_object *obj, const char *name);
+int bpf_object__find_map_fd_by_name(const struct bpf_object *obj, const char *name);
+struct bpf_map *bpf_object__next_map(const struct bpf_object *obj, const struct bpf_map *prev);
+
+#define bpf_object__for_each_program(pos, obj)                                                                        \
+  for ((pos) = bpf_object__next_program((obj), NULL); (pos) != NULL; (pos) = bpf_object__next_program((obj), (pos)))
+#define bpf_object__for_each_map(pos, obj)                                                                            \
+  for ((pos) = bpf_object__next_map((obj), NULL); (pos) != NULL; (pos) = bpf_object__next_map((obj), (pos)))
+#define bpf_map__for_each bpf_object__for_each_map
+
+/* programs */
+const char *bpf_program__name(const struct bpf_program *prog);
+const char *bpf_program__section_name(const struct bpf_program *prog);
+int bpf_program__fd(const struct bpf_program *prog);
+enum bpf_prog_type bpf_program__type(const struct bpf_program *prog);
+
+/* maps: sizes in bytes; key_sz and value_sz must equal the map's */
+int bpf_map__fd(const struct bpf_map *map);
+const char *bpf_map__name(const struct bpf_map *map);
+enum bpf_map_type bpf_map__type(const struct bpf_map *map);
+__u32 bpf_map__key_size(const struct bpf_map *map);
+__u32 bpf_map__value_size(const struct bpf_map *map);
+__u32 bpf_map__max_entries(const struct bpf_map *map);
+__u32 bpf_map__map_flags(const struct bpf_map *map);
+int bpf_map__lookup_elem(const struct bpf_map *map, const void *key, size_t key_sz, void *value, size_t value_sz,
+                         __u64 flags);
+int bpf_map__update_elem(const struct bpf_map *map, const void *key, size_t key_sz, const void *value,
+                         size_t value_sz, __u64 flags);
+int bpf_map__delete_elem(const struct bpf_map *map, const void *key, size_t key_sz, __u64 flags);
+int bpf_map__get_next_key(const struct bpf_map *map, const void *cur_key, void *next_key, size_t key_sz);
+
+/* attaching */
+struct bpf_kprobe_opts {
+  size_t sz;
+  __u64 bpf_cookie;
+  size_t offset; /* bytes into the function */
+  bool retprobe;
+};
+struct bpf_ksyscall_opts {
+  size_t sz;
+  __u64 bpf_cookie;
+  bool retprobe;
+};
+struct bpf_tracepoint_opts {
+  size_t sz;
+  __u64 bpf_cookie;
+};
+struct bpf_perf_event_opts {
+  size_t sz;
+  __u64 bpf_cookie;
+  bool force_ioctl_attach;
+};
+
+/* By the program's section: kprobe/FUNCTION, ksyscall/NAME, tracepoint/CATEGORY/NAME; EOPNOTSUPP for others. */
+struct bpf_link *bpf_program__attach(const struct bpf_program *prog);
+struct bpf_link *bpf_program__attach_kprobe(const struct bpf_program *prog, bool retprobe, const char *func_name);
+struct bpf_link *bpf_program__attach_kprobe_opts(const struct bpf_program *prog, const char *func_name,
+                                                 const struct bpf_kprobe_opts *opts);
+/* A kprobe on __x64_sys_NAME. */
+struct bpf_link *bpf_program__attach_ksyscall(const struct bpf_program *prog, const char *syscall_name,
+                                              const struct bpf_ksyscall_opts *opts);
+struct bpf_link *bpf_program__attach_tracepoint(const struct bpf_program *prog, const char *tp_category,
+                                                const char *tp_name);
+struct bpf_link *bpf_program__attach_tracepoint_opts(const struct bpf_program *prog, const char *tp_category,
+                                                     const char *tp_name, const struct bpf_tracepoint_opts *opts);
+/* The link owns `pfd` from here on. */
+struct bpf_link *bpf_program__attach_perf_event(const struct bpf_program *prog, int pfd);
+struct bpf_link *bpf_program__attach_perf_event_opts(const struct bpf_program *prog, int pfd,
+                                                     const struct bpf_perf_event_opts *opts);
+
+/* links */
+int bpf_link__fd(const struct bpf_link *link);
+/* From here on bpf_link__destroy() frees the structure only: the program stays attached. */
+void bpf_link__disconnect(struct bpf_link *link);
+/* Detaches and frees; NULL is fine. */
+int bpf_link__destroy(struct bpf_link *link);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,57 @@
+#include "errors.h"
+#include "object.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+
+int bpf_map__fd(const struct bpf_map *map) { return map == NULL ? rex_fail(EINVAL) : map->fd; }
+
+const char *bpf_map__name(const struct bpf_map *map) { return map == NULL ? rex_fail_pointer(EINVAL) : map->name; }
+
+enum bpf_map_type bpf_map__type(const struct bpf_map *map) {
+  return (enum bpf_map_type)(map == NULL ? 0 : map->definition.map_type);
+}
+
+__u32 bpf_map__key_size(const struct bpf_map *map) { return map == NULL ? 0 : map->definition.key_size; }
+
+__u32 bpf_map__value_size(const struct bpf_map *map) { return map == NULL ? 0 : map->definition.val_size; }
+
+__u32 bpf_map__max_entries(const struct bpf_map *map) { return map == NULL ? 0 : map->definition.max_size; }
+
+__u32 bpf_map__map_flags(const struct bpf_map *map) { return map == NULL ? 0 : map->definition.map_flag; }
+
+static int check_key(const struct bpf_map *map, size_t size) {
+  if (map == NULL || map->fd < 0) return EINVAL;
+  if (size == map->definition.key_size) return 0;
+  rex_warn("map '%s': unexpected key size %zu provided, expected %u", map->name, size, map->definition.key_size);
+  return EINVAL;
+}
+
+static int check_value(const struct bpf_map *map, size_t size) {
+  if (size == map->definition.val_size) return 0;
+  rex_warn("map '%s': unexpected value size %zu provided, expected %u", map->name, size, map->definition.val_size);
+  return EINVAL;
+}
+
+int bpf_map__lookup_elem(const struct bpf_map *map, const void *key, size_t key_sz, void *value, size_t value_sz,
+                         __u64 flags) {
+  if (check_key(map, key_sz) || check_value(map, value_sz)) return rex_fail(EINVAL);
+  return bpf_map_lookup_elem_flags(map->fd, key, value, flags);
+}
+
+int bpf_map__update_elem(const struct bpf_map *map, const void *key, size_t key_sz, const void *value,
+                         size_t value_sz, __u64 flags) {
+  if (check_key(map, key_sz) || check_value(map, value_sz)) return rex_fail(EINVAL);
+  return bpf_map_update_elem(map->fd, key, value, flags);
+}
+
+int bpf_map__delete_elem(const struct bpf_map *map, const void *key, size_t key_sz, __u64 flags) {
+  if (flags != 0 || check_key(map, key_sz)) return rex_fail(EINVAL);
+  return bpf_map_delete_elem(map->fd, key);
+}
+
+int bpf_map__get_next_key(const struct bpf_map *map, const void *cur_key, void *next_key, size_t key_sz) {
+  if (check_key(map, key_sz)) return rex_fail(EINVAL);
+  return bpf_map_get_next_key(map->fd, cur_key, next_key);
+}

@@ -1,0 +1,37 @@
+//! Every kernel symbol the crate can name. The ones an image uses become its `R_X86_64_GLOB_DAT` relocations.
+
+use crate::layout::{REX_CLEANUP_ENTRIES, REX_LOG_BUF_SIZE, rex_cleanup_entry, task_struct};
+
+// Per-CPU variables: the address of a symbol is its offset in every CPU's area (see `per_cpu`).
+unsafe extern "C" {
+    pub static this_cpu_off: u64;
+    pub static current_task: *const task_struct;
+    pub static cpu_number: i32;
+    pub static numa_node: i32;
+    pub static rex_stack_ptr: u64;
+    pub static rex_termination_state: u8;
+    pub static rex_cleanup_entries: [rex_cleanup_entry; REX_CLEANUP_ENTRIES];
+    pub static rex_log_buf: [u8; REX_LOG_BUF_SIZE];
+}
+
+// One for all CPUs.
+unsafe extern "C" {
+    pub static jiffies: u64;
+}
+
+unsafe extern "C" {
+    pub fn bpf_map_lookup_elem(map: *mut (), key: *const ()) -> *mut ();
+    pub fn bpf_map_update_elem(map: *mut (), key: *const (), value: *const (), flags: u64) -> i64;
+    pub fn bpf_map_delete_elem(map: *mut (), key: *const ()) -> i64;
+    pub fn bpf_probe_read_kernel(destination: *mut (), size: u32, source: *const ()) -> i64;
+    pub fn bpf_spin_lock(lock: *mut u32) -> i64;
+    pub fn bpf_spin_unlock(lock: *mut u32) -> i64;
+
+    pub safe fn bpf_ktime_get_ns() -> u64;
+    pub safe fn bpf_ktime_get_boot_ns() -> u64;
+    pub safe fn get_random_u32() -> u32;
+    pub safe fn rex_trace_printk();
+    pub safe fn rex_landingpad() -> !;
+    /// A bare `ret`; only its address is used.
+    pub safe fn just_return_func();
+}
