@@ -22,7 +22,15 @@ export type VectorOperation =
   | 'addSaturateSigned' | 'addSaturateUnsigned' | 'subSaturateSigned' | 'subSaturateUnsigned'
   | 'and' | 'or' | 'xor' | 'andNot'
   | 'equal' | 'greaterSigned'
-  | 'minSigned' | 'minUnsigned' | 'maxSigned' | 'maxUnsigned' | 'averageUnsigned';
+  | 'minSigned' | 'minUnsigned' | 'maxSigned' | 'maxUnsigned' | 'averageUnsigned'
+  /** 64-bit products of the even 32-bit lanes, unsigned (`lane` 64) */
+  | 'mulEvenUnsigned'
+  /** signed lanes narrowed to half their width with saturation, those of `left` first (`lane` is the wider one) */
+  | 'packSigned' | 'packUnsigned'
+  /** sums of neighbouring products of signed 16-bit lanes (`lane` 16) */
+  | 'mulAddPairs'
+  /** in each half, the sum of the absolute differences of its unsigned bytes (`lane` 8) */
+  | 'sumDifferences';
 
 /** Lane-wise shifts by one count for all lanes; a count of the lane's width or more gives zeros (or signs). */
 export type VectorShift = 'shl' | 'shr' | 'sar';
@@ -50,6 +58,8 @@ export interface Algebra<V, C, X> {
   // operands
   /** The operand's value: registers and memory at the operand's width, immediates whole. */
   read(operand: Operand): V;
+  /** The same of an operand that the instruction writes back: memory faults as a store does. */
+  readForWrite(operand: Operand): V;
   /** Writes a register (a 32-bit write zero-extends, 8 and 16 bits merge) or stores to memory. */
   write(operand: Operand, value: V): void;
   readRegister(index: number, width: Width): V;
@@ -62,7 +72,7 @@ export interface Algebra<V, C, X> {
   store(linear: V, width: Width, value: V): void;
   /** Faults as a store of `width` bits would, and changes nothing. */
   probeStore(linear: V, width: Width): void;
-  /** The address of the next instruction. */
+  /** The address of the next instruction; to be asked before any `jump`. */
   nextRip(): V;
 
   // arithmetic, modulo 2^width
@@ -130,6 +140,8 @@ export interface Algebra<V, C, X> {
   raise(vector: number, errorCode?: number): void;
   /** #GP(0) unless CPL is 0. */
   requireKernel(): void;
+  /** #UD unless CPL is 0. */
+  requireKernelElseUndefined(): void;
 
   // system
   readSystem(register: SystemRegister): V;
@@ -167,8 +179,10 @@ export interface Algebra<V, C, X> {
   withLane(value: X, lane: Width, index: number, part: V): X;
   /** Bytes picked from left (0-15) and right (16-31); -1 gives zero. */
   shuffleBytes(left: X, right: X, picks: readonly number[]): X;
+  /** Bit n is the sign of lane n, other bits 0. */
+  signMask(lane: Width, value: X): V;
 
-  // floating point, on bit patterns of 32 or 64 bits, rounding and flags by MXCSR
+  // floating point, on bit patterns of 32 or 64 bits, rounding by MXCSR; exceptions are collected
   float(operation: FloatOperation, width: 32 | 64, left: V, right: V): V;
   squareRoot(width: 32 | 64, value: V): V;
   compareFloat(width: 32 | 64, left: V, right: V, quiet: boolean): FloatOrder<C>;
@@ -176,6 +190,11 @@ export interface Algebra<V, C, X> {
   /** Out-of-range and NaN give the integer indefinite (1 << width - 1). */
   floatToInteger(from: 32 | 64, to: 32 | 64, value: V, truncate: boolean): V;
   integerToFloat(from: 32 | 64, to: 32 | 64, value: V): V;
+  /**
+   * Sets MXCSR's sticky flags from the operations since the instruction began and raises #XM for an unmasked one: after
+   * the last of them, before the first write.
+   */
+  settleFloatExceptions(): void;
 }
 
 /** An instruction's meaning, in any reading. */

@@ -237,6 +237,14 @@ function registerOrMemory(context: OperandContext, size: Width | 128 | 0): Opera
   return generalRegister((modrm & 7) | ((prefixes.rex & 1) << 3), size as Width, prefixes.rex);
 }
 
+const controlRegisters: ReadonlySet<number> = new Set([0, 2, 3, 4, 8]);
+const MOV_TO_SEGMENT = 0x8e;
+
+/** es cs ss ds fs gs; cs cannot be a destination. */
+function segmentOperand(index: number, opcode: number): Operand | undefined {
+  return index > 5 || (index === 1 && opcode === MOV_TO_SEGMENT) ? undefined : { kind: 4, index, width: 16 };
+}
+
 function operand(spec: string, context: OperandContext): Operand | undefined {
   const { cursor, prefixes, modrm, memory, width } = context;
   const { rex } = prefixes;
@@ -260,8 +268,8 @@ function operand(spec: string, context: OperandContext): Operand | undefined {
     case 'V': return { kind: 3, index: reg, width: xmmWidth(size) };
     case 'U': return { kind: 3, index: rm, width: xmmWidth(size) };
     case 'W': return memory === undefined ? { kind: 3, index: rm, width: xmmWidth(size) } : { ...memory, width: size };
-    case 's': return { kind: 4, index: (modrm >> 3) & 7, width: 16 };
-    case 'C': return { kind: 5, index: reg, width: 64 };
+    case 's': return segmentOperand((modrm >> 3) & 7, context.opcode);
+    case 'C': return controlRegisters.has(reg) ? { kind: 5, index: reg, width: 64 } : undefined;
     case 'D': return { kind: 6, index: reg, width: 64 };
     case 'c': return generalRegister(1, 8, 0x40);
     case '1': return { kind: 2, value: 1n, width: 8 };

@@ -8,8 +8,9 @@ import type { Cpu, Host } from './cpu.ts';
 import { cpuidLeaf } from './cpuid.ts';
 import { interruptReturn, loadSegment, loadTaskRegister, softwareInterrupt, swapgs, syscall, sysret } from './exceptions.ts';
 import { raise, Vector } from './fault.ts';
-import { conditionCodes, flagBits, flagsKindNumbers, flagsRowByNumber } from './flags.ts';
+import { conditionCodes, flagBits, flagsKindNumbers, flagsRowByNumber, type Operation } from './flags.ts';
 import * as floats from './float.ts';
+import { reportedExceptions, unmaskedExceptions, type FloatStatus } from './float-format.ts';
 import type { MemoryOperand, Operand, Width } from './instruction.ts';
 import { load, load128, store, store128 } from './linear.ts';
 import { readMsr, writeMsr } from './msr.ts';
@@ -18,8 +19,26 @@ import { Flag, settleFlags, Slot } from './state.ts';
 import * as vectors from './vector.ts';
 
 const MASK64 = 0xffff_ffff_ffff_ffffn;
+// the engine keeps asUintN of 64 bits out of the heap, but not `& MASK64`
 const mask = (value: bigint, width: Width): bigint =>
-  width === 64 ? value & MASK64 : width === 32 ? value & 0xffff_ffffn : width === 16 ? value & 0xffffn : value & 0xffn;
+  width === 64 ? BigInt.asUintN(64, value) : width === 32 ? value & 0xffff_ffffn : width === 16 ? value & 0xffffn : value & 0xffn;
+
+const scratch64 = new BigUint64Array(1);
+const scratch32 = new Int32Array(scratch64.buffer);
+
+/** The operation behind the flags that are not settled, read from the state block when a flag asks for it. */
+class PendingOperation implements Operation<bigint> {
+  private readonly slots: BigUint64Array;
+  private readonly words: Int32Array;
+  constructor(cpu: Cpu) {
+    this.slots = cpu.slots;
+    this.words = cpu.words;
+  }
+  get width(): Width { return (this.words[Slot.flagsKind * 2]! >> 8) as Width; }
+  get left(): bigint { return this.slots[Slot.flagsLeft]!; }
+  get right(): bigint { return this.slots[Slot.flagsRight]!; }
+  get result(): bigint { return this.slots[Slot.flagsResult]!; }
+}
 
 class Evaluate implements Algebra<bigint, boolean, bigint> {
   readonly cpu: Cpu;
@@ -27,14 +46,16 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   readonly words: Int32Array;
   readonly always = true;
   readonly never = false;
-  /** set by the interpreter: the address after the current instruction */
-  next = 0n;
+  readonly pending: Operation<bigint>;
   host: Host | undefined;
+  /** nothing is raised between instructions */
+  readonly floating: FloatStatus = { mxcsr: 0, raised: 0 };
 
   constructor(cpu: Cpu) {
     this.cpu = cpu;
     this.slots = cpu.slots;
     this.words = cpu.words;
+    this.pending = new PendingOperation(cpu);
   }
 
   constant(value: bigint): bigint { return value; }
@@ -55,6 +76,13 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
       case 4: return this.readSegment(operand.index);
       default: return raise(Vector.UD);
     }
+  }
+
+  readForWrite(operand: Operand): bigint {
+    if (operand.kind !== 1) return this.read(operand);
+    const linear = this.linearAddress(operand);
+    this.probeStore(linear, operand.width as Width);
+    return load(this.cpu, linear, operand.width as Width);
   }
 
   write(operand: Operand, value: bigint): void {
@@ -90,7 +118,7 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   effectiveAddress(operand: MemoryOperand): bigint {
     let address = operand.displacement;
     if (operand.base >= 0) address += this.slots[operand.base]!;
-    else if (operand.ripRelative) address += this.next;
+    else if (operand.ripRelative) address += this.nextRip();
     if (operand.index >= 0) address += this.slots[operand.index]! * BigInt(operand.scale);
     return operand.addressWidth === 32 ? address & 0xffff_ffffn : address & MASK64;
   }
@@ -104,10 +132,11 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   load(linear: bigint, width: Width): bigint { return load(this.cpu, linear, width); }
   store(linear: bigint, width: Width, value: bigint): void { store(this.cpu, linear, width, value); }
   probeStore(linear: bigint, width: Width): void {
-    translate(this.cpu, linear, Access.write);
-    translate(this.cpu, (linear + BigInt(width / 8 - 1)) & MASK64, Access.write);
+    const at = translate(this.cpu, linear, Access.write);
+    if ((at & 4095) > 4096 - width / 8) translate(this.cpu, ((linear | 0xfffn) + 1n) & MASK64, Access.write);
   }
-  nextRip(): bigint { return this.next; }
+  /** Before any jump, that is what rip holds. */
+  nextRip(): bigint { return this.slots[Slot.rip]!; }
 
   add(left: bigint, right: bigint, width: Width): bigint { return mask(left + right, width); }
   sub(left: bigint, right: bigint, width: Width): bigint { return mask(left - right, width); }
@@ -170,7 +199,10 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   lessSigned(left: bigint, right: bigint, width: Width): boolean {
     return BigInt.asIntN(width, left) < BigInt.asIntN(width, right);
   }
-  bit(value: bigint, index: number): boolean { return ((value >> BigInt(index)) & 1n) === 1n; }
+  bit(value: bigint, index: number): boolean {
+    scratch64[0] = value;
+    return ((scratch32[index >> 5]! >>> (index & 31)) & 1) === 1;
+  }
   both(left: boolean, right: boolean): boolean { return left && right; }
   either(left: boolean, right: boolean): boolean { return left || right; }
   differ(left: boolean, right: boolean): boolean { return left !== right; }
@@ -197,12 +229,7 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     const kind = this.words[Slot.flagsKind * 2]!;
     const rules = flagsRowByNumber[kind & 0xff];
     if (rules === undefined) return (this.words[Slot.rflags * 2]! & (1 << flagBits[name])) !== 0;
-    return rules[name](this, {
-      width: (kind >> 8) as Width,
-      left: this.slots[Slot.flagsLeft]!,
-      right: this.slots[Slot.flagsRight]!,
-      result: this.slots[Slot.flagsResult]!,
-    });
+    return rules[name](this, this.pending);
   }
   conditionCode(code: number): boolean {
     return conditionCodes[code >> 1]!(this) !== ((code & 1) === 1);
@@ -248,6 +275,9 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   requireKernel(): void {
     if (this.words[Slot.cpl * 2] !== 0) raise(Vector.GP, 0);
   }
+  requireKernelElseUndefined(): void {
+    if (this.words[Slot.cpl * 2] !== 0) raise(Vector.UD);
+  }
 
   readSystem(register: SystemRegister): bigint { return this.slots[Slot[register]]!; }
   writeSystem(register: SystemRegister, value: bigint): void {
@@ -268,7 +298,7 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   }
   timestamp(): bigint { return BigInt(this.cpu.retired); }
   invalidatePage(linear: bigint): void { flushPage(this.cpu, linear); }
-  syscall(): void { syscall(this.cpu, this.next); }
+  syscall(): void { syscall(this.cpu, this.nextRip()); }
   sysret(): void { sysret(this.cpu); }
   interruptReturn(): void { interruptReturn(this.cpu); }
   swapgs(): void { swapgs(this.cpu); }
@@ -282,7 +312,7 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     this.words[Slot.halted * 2] = 1;
     this.cpu.leave = true;
   }
-  softwareInterrupt(vector: number): void { softwareInterrupt(this.cpu, vector, this.next); }
+  softwareInterrupt(vector: number): void { softwareInterrupt(this.cpu, vector, this.nextRip()); }
   native(id: number): void {
     if (this.words[Slot.cpl * 2] !== 0 || this.host === undefined) raise(Vector.UD);
     if (this.host.native(this.cpu, id) === 'again') this.slots[Slot.rip] = this.cpu.current;
@@ -325,19 +355,34 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     return vectors.shuffleBytes(left, right, picks);
   }
 
+  signMask(lane: Width, value: bigint): bigint { return vectors.signMask(lane, value); }
+
   float(operation: FloatOperation, width: 32 | 64, left: bigint, right: bigint): bigint {
-    return floats.arithmetic(this.cpu, operation, width, left, right);
+    return floats.arithmetic(this.floatStatus(), operation, width, left, right);
   }
-  squareRoot(width: 32 | 64, value: bigint): bigint { return floats.squareRoot(this.cpu, width, value); }
+  squareRoot(width: 32 | 64, value: bigint): bigint { return floats.squareRoot(this.floatStatus(), width, value); }
   compareFloat(width: 32 | 64, left: bigint, right: bigint, quiet: boolean): { unordered: boolean; less: boolean; equal: boolean } {
-    return floats.compare(this.cpu, width, left, right, quiet);
+    return floats.compare(this.floatStatus(), width, left, right, quiet);
   }
-  convertFloat(from: 32 | 64, to: 32 | 64, value: bigint): bigint { return floats.convert(this.cpu, from, to, value); }
+  convertFloat(from: 32 | 64, to: 32 | 64, value: bigint): bigint { return floats.convert(this.floatStatus(), from, to, value); }
   floatToInteger(from: 32 | 64, to: 32 | 64, value: bigint, truncate: boolean): bigint {
-    return floats.toInteger(this.cpu, from, to, value, truncate);
+    return floats.toInteger(this.floatStatus(), from, to, value, truncate);
   }
   integerToFloat(from: 32 | 64, to: 32 | 64, value: bigint): bigint {
-    return floats.fromInteger(this.cpu, from, to, value);
+    return floats.fromInteger(this.floatStatus(), from, to, value);
+  }
+  settleFloatExceptions(): void {
+    const { floating } = this;
+    if (floating.raised === 0) return;
+    const raised = floating.raised;
+    floating.raised = 0;
+    const unmasked = unmaskedExceptions(floating.mxcsr, raised);
+    this.slots[Slot.mxcsr] = BigInt(floating.mxcsr | (unmasked === 0 ? raised : reportedExceptions(raised, unmasked)));
+    if (unmasked !== 0) raise(Vector.XM);
+  }
+  private floatStatus(): FloatStatus {
+    this.floating.mxcsr = this.words[Slot.mxcsr * 2]!;
+    return this.floating;
   }
 }
 

@@ -4,11 +4,13 @@ import type { Cpu, Host } from './cpu.ts';
 import { evaluate } from './evaluate.ts';
 import { deliver } from './exceptions.ts';
 import { isFault, raise, Vector } from './fault.ts';
-import type { Instruction } from './instruction.ts';
+import { OperandKind, type Instruction, type MemoryOperand } from './instruction.ts';
 import { Access, translate } from './paging.ts';
 import { Flag, Slot } from './state.ts';
 
 const PAGE = 4096;
+/** Instruction lengths as the address arithmetic wants them. */
+const sizes = Array.from({ length: MAX_INSTRUCTION_LENGTH + 1 }, (_, size) => BigInt(size));
 const straddling = new Uint8Array(MAX_INSTRUCTION_LENGTH);
 
 /** Why a run ended. */
@@ -71,6 +73,26 @@ function deliverFault(cpu: Cpu, vector: number, errorCode: number | undefined, a
   }
 }
 
+const RSP = 4;
+const RBP = 5;
+const implicitStack = new Set(['push', 'pop', 'pushf', 'popf', 'call', 'ret', 'leave']);
+
+/** Whether the stack segment is meant: through rsp or rbp, or by a push or pop (at most eight bytes from rsp). */
+function meansStack(cpu: Cpu, instruction: Instruction, address: bigint): boolean {
+  const memory = instruction.operands.find((operand) => operand.kind === OperandKind.memory) as MemoryOperand | undefined;
+  if (implicitStack.has(instruction.mnemonic)) {
+    const distance = BigInt.asIntN(64, address - cpu.slots[RSP]!);
+    if (memory === undefined || (distance >= -8n && distance <= 8n)) return true;
+  }
+  return memory !== undefined && memory.segment < 0 && (memory.base === RSP || memory.base === RBP);
+}
+
+/** A non-canonical address is #SS instead of #GP on the stack. */
+function vectorOf(cpu: Cpu, fault: { readonly vector: number; readonly address: bigint }, instruction: Instruction | undefined): number {
+  const nonCanonical = fault.vector === Vector.GP && fault.address !== 0n;
+  return nonCanonical && instruction !== undefined && meansStack(cpu, instruction, fault.address) ? Vector.SS : fault.vector;
+}
+
 /** Delivers the lowest waiting interrupt when IF is set and no sti has just been executed. Wakes from hlt. */
 function acceptInterrupt(cpu: Cpu): boolean {
   if (cpu.pendingInterrupts.length === 0 || (cpu.slots[Slot.rflags]! & Flag.IF) === 0n) return true;
@@ -104,11 +126,10 @@ export function run(cpu: Cpu, host: Host, limit: number): RunEnd {
     const rip = slots[Slot.rip]!;
     cpu.current = rip;
     const stepping = (words[Slot.rflags * 2]! & 0x100) !== 0;
+    let instruction: Instruction | undefined;
     try {
-      const instruction = fetch(cpu);
-      const next = BigInt.asUintN(64, rip + BigInt(instruction.length));
-      algebra.next = next;
-      slots[Slot.rip] = next;
+      instruction = fetch(cpu);
+      slots[Slot.rip] = rip + sizes[instruction.length]!; // the array keeps 64 bits
       instruction.semantics(algebra, instruction);
       cpu.retired++;
       // syscall and int clear TF and are not trapped; popf that clears it still is
@@ -121,7 +142,7 @@ export function run(cpu: Cpu, host: Host, limit: number): RunEnd {
       if (!isFault(fault)) throw fault;
       slots[Slot.rip] = rip;
       cpu.retired++;
-      if (!deliverFault(cpu, fault.vector, fault.errorCode, fault.address)) return 'triple-fault';
+      if (!deliverFault(cpu, vectorOf(cpu, fault, instruction), fault.errorCode, fault.address)) return 'triple-fault';
     }
     if (cpu.leave) return 'left';
   }

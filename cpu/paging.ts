@@ -61,7 +61,7 @@ function modeOf(cpu: Cpu): 0 | 1 | 2 {
 
 /**
  * The physical address of `linear` for the current privilege; raises #PF with CR2 and error code, or #GP(0) for a
- * non-canonical address. Sets accessed and dirty bits.
+ * non-canonical address (with the address, by which the interpreter knows that it may have to be #SS). Sets accessed and dirty bits.
  */
 export function translate(cpu: Cpu, linear: bigint, access: Access): number {
   scratch64[0] = linear;
@@ -84,7 +84,7 @@ export function refreshMode(cpu: Cpu): void {
 }
 
 function walk(cpu: Cpu, linear: bigint, access: Access, mode: 0 | 1 | 2, mark: boolean): number {
-  if (!isCanonical(linear)) raise(Vector.GP, 0);
+  if (!isCanonical(linear)) raise(Vector.GP, 0, linear);
   const { slots, memory } = cpu;
   const code =
     (access === Access.write ? PageFault.write : 0) |

@@ -1,12 +1,160 @@
+/** Lane-wise integer operations on 128-bit values, for the evaluating algebra. */
 import type { VectorOperation, VectorShift } from './algebra.ts';
 import type { Width } from './instruction.ts';
 
-export function combine(_operation: VectorOperation, _lane: Width, _left: bigint, _right: bigint): bigint {
-  throw new Error('vector.combine: not written yet');
+const MASK64 = 0xffff_ffff_ffff_ffffn;
+
+/** A 128-bit register as lanes of every width; `bigUint64` comes first in memory order. */
+function scratch() {
+  const { buffer } = new BigUint64Array(2);
+  return {
+    bigUint64: new BigUint64Array(buffer),
+    uint8: new Uint8Array(buffer),
+    unsigned: { 8: new Uint8Array(buffer), 16: new Uint16Array(buffer), 32: new Uint32Array(buffer) },
+    signed: { 8: new Int8Array(buffer), 16: new Int16Array(buffer), 32: new Int32Array(buffer) },
+  };
 }
-export function shift(_operation: VectorShift, _lane: Width, _value: bigint, _count: bigint): bigint {
-  throw new Error('vector.shift: not written yet');
+type Scratch = ReturnType<typeof scratch>;
+const first = scratch();
+const second = scratch();
+const out = scratch();
+
+function fill(lanes: Scratch, value: bigint): void {
+  lanes.bigUint64[0] = value & MASK64;
+  lanes.bigUint64[1] = value >> 64n;
 }
-export function shuffleBytes(_left: bigint, _right: bigint, _picks: readonly number[]): bigint {
-  throw new Error('vector.shuffleBytes: not written yet');
+const value = (lanes: Scratch): bigint => lanes.bigUint64[0]! | (lanes.bigUint64[1]! << 64n);
+
+type Narrow = 8 | 16 | 32;
+
+/** What becomes of one lane; `wrap` lets the typed array truncate the result. */
+type LaneRule = (left: number, right: number, lane: Narrow) => number;
+
+const clampSigned = (n: number, lane: Narrow): number => Math.max(-(2 ** (lane - 1)), Math.min(2 ** (lane - 1) - 1, n));
+const clampUnsigned = (n: number, lane: Narrow): number => Math.max(0, Math.min(2 ** lane - 1, n));
+
+const unsignedRules: Partial<Record<VectorOperation, LaneRule>> = {
+  add: (l, r) => l + r,
+  sub: (l, r) => l - r,
+  mulLow: (l, r) => Math.imul(l, r),
+  mulHighUnsigned: (l, r, lane) => Math.floor((l * r) / 2 ** lane),
+  addSaturateUnsigned: (l, r, lane) => clampUnsigned(l + r, lane),
+  subSaturateUnsigned: (l, r, lane) => clampUnsigned(l - r, lane),
+  equal: (l, r) => (l === r ? -1 : 0),
+  minUnsigned: (l, r) => Math.min(l, r),
+  maxUnsigned: (l, r) => Math.max(l, r),
+  averageUnsigned: (l, r) => Math.floor((l + r + 1) / 2),
+};
+
+const signedRules: Partial<Record<VectorOperation, LaneRule>> = {
+  mulHighSigned: (l, r, lane) => Math.floor((l * r) / 2 ** lane),
+  addSaturateSigned: (l, r, lane) => clampSigned(l + r, lane),
+  subSaturateSigned: (l, r, lane) => clampSigned(l - r, lane),
+  greaterSigned: (l, r) => (l > r ? -1 : 0),
+  minSigned: (l, r) => Math.min(l, r),
+  maxSigned: (l, r) => Math.max(l, r),
+};
+
+const quadRules: Partial<Record<VectorOperation, (left: bigint, right: bigint) => bigint>> = {
+  add: (l, r) => l + r,
+  sub: (l, r) => l - r,
+  mulEvenUnsigned: (l, r) => (l & 0xffff_ffffn) * (r & 0xffff_ffffn),
+};
+
+const wholeRules: Partial<Record<VectorOperation, (left: bigint, right: bigint) => bigint>> = {
+  and: (l, r) => l & r,
+  or: (l, r) => l | r,
+  xor: (l, r) => l ^ r,
+  andNot: (l, r) => (l ^ ((1n << 128n) - 1n)) & r,
+};
+
+/** Signed lanes of twice the width `lane`, narrowed: those of the first operand, then those of the second. */
+function pack(clamp: typeof clampSigned, lane: Narrow): void {
+  const half = (lane / 2) as 8 | 16;
+  const count = 128 / lane;
+  const target = out.unsigned[half];
+  for (let n = 0; n < count; n++) {
+    target[n] = clamp(first.signed[lane][n]!, half);
+    target[n + count] = clamp(second.signed[lane][n]!, half);
+  }
+}
+
+const mixingRules: Partial<Record<VectorOperation, (lane: Narrow) => void>> = {
+  packSigned: (lane) => pack(clampSigned, lane),
+  packUnsigned: (lane) => pack(clampUnsigned, lane),
+  mulAddPairs: () => {
+    const l = first.signed[16];
+    const r = second.signed[16];
+    for (let n = 0; n < 4; n++) out.signed[32][n] = l[2 * n]! * r[2 * n]! + l[2 * n + 1]! * r[2 * n + 1]!;
+  },
+  sumDifferences: () => {
+    for (let half = 0; half < 2; half++) {
+      let sum = 0;
+      for (let n = half * 8; n < half * 8 + 8; n++) sum += Math.abs(first.uint8[n]! - second.uint8[n]!);
+      out.bigUint64[half] = BigInt(sum);
+    }
+  },
+};
+
+/** `left` and `right` are unsigned 128-bit values; see `VectorOperation` for what each operation does. */
+export function combine(operation: VectorOperation, lane: Width, left: bigint, right: bigint): bigint {
+  const whole = wholeRules[operation];
+  if (whole !== undefined) return whole(left, right);
+  fill(first, left);
+  fill(second, right);
+  if (lane === 64) {
+    const quad = quadRules[operation]!;
+    // BigUint64Array keeps the low 64 bits
+    for (let n = 0; n < 2; n++) out.bigUint64[n] = quad(first.bigUint64[n]!, second.bigUint64[n]!);
+    return value(out);
+  }
+  const mixing = mixingRules[operation];
+  if (mixing !== undefined) {
+    mixing(lane);
+    return value(out);
+  }
+  const rule = unsignedRules[operation];
+  const view = rule === undefined ? 'signed' : 'unsigned';
+  const apply = rule ?? signedRules[operation]!;
+  const l = first[view][lane];
+  const r = second[view][lane];
+  const target = out[view][lane];
+  for (let n = 0; n < target.length; n++) target[n] = apply(l[n]!, r[n]!, lane);
+  return value(out);
+}
+
+/** All lanes by one count, which may be anything. */
+export function shift(operation: VectorShift, lane: Width, whole: bigint, count: bigint): bigint {
+  if (count >= BigInt(lane)) {
+    if (operation !== 'sar') return 0n;
+    return shift('sar', lane, whole, BigInt(lane - 1));
+  }
+  const width = BigInt(lane);
+  const mask = (1n << width) - 1n;
+  let result = 0n;
+  for (let at = 0n; at < 128n; at += width) {
+    const part = (whole >> at) & mask;
+    const shifted =
+      operation === 'shl' ? part << count : operation === 'shr' ? part >> count : BigInt.asIntN(lane, part) >> count;
+    result |= (shifted & mask) << at;
+  }
+  return result;
+}
+
+/** Byte n of the result is byte `picks[n]` of `left` (0-15) or `right` (16-31), or zero for -1. */
+export function shuffleBytes(left: bigint, right: bigint, picks: readonly number[]): bigint {
+  fill(first, left);
+  fill(second, right);
+  for (let n = 0; n < 16; n++) {
+    const pick = picks[n]!;
+    out.uint8[n] = pick < 0 ? 0 : pick < 16 ? first.uint8[pick]! : second.uint8[pick - 16]!;
+  }
+  return value(out);
+}
+
+/** Bit n is the sign bit of lane n. */
+export function signMask(lane: Width, whole: bigint): bigint {
+  let result = 0n;
+  for (let n = 0; n < 128 / lane; n++) result |= ((whole >> BigInt(n * lane + lane - 1)) & 1n) << BigInt(n);
+  return result;
 }

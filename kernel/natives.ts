@@ -1,5 +1,5 @@
 /** Every native function, by name; a function's number is its place in this table. */
-import { bpfNatives, bpfStubs } from './bpf/natives.ts';
+import { helperNatives } from './bpf/helpers.ts';
 import { entryNatives, entryStubs } from './entry/natives.ts';
 import { kprobeNatives } from './kprobe/natives.ts';
 import type { NativeFunction } from './native.ts';
@@ -13,7 +13,7 @@ const byName: Readonly<Record<string, NativeFunction>> = {
   ...syscallNatives,
   ...kprobeNatives,
   ...rexNatives,
-  ...bpfNatives,
+  ...helperNatives,
 };
 
 /** By number. */
@@ -22,4 +22,4 @@ export const nativeNames: readonly string[] = Object.keys(byName);
 export const nativeIds: ReadonlyMap<string, number> = new Map(nativeNames.map((name, id) => [name, id]));
 
 /** Those whose text is a stub printed by `entry/text.ts`; the others are named in `.S` files. */
-export const stubNames: readonly string[] = [...entryStubs, ...trapStubs, ...bpfStubs];
+export const stubNames: readonly string[] = [...entryStubs, ...trapStubs];

@@ -1,4 +1,4 @@
-/** What uname(2) says, field by field of struct utsname. */
+/** What uname(2) says: the fields of struct utsname in their order. */
 export const utsname = {
   sysname: 'Linux',
   nodename: 'box',

@@ -47,6 +47,8 @@ export const controlRows: readonly OpcodeRow[] = [
   row('90',           'nop',    '',      nop),
   row('F3 0F 1E FA',  'endbr64', '',     nop),
   row('0F 0D /r mem', 'prefetchw', 'Eb', nop),
+  // the nop with an operand that assemblers write: it stands first
+  row('0F 1F /r',     'nop',    'Ev',    nop),
   row('0F 18 /r',     'nop',    'Ev',    nop),
   row('0F 19 /r',     'nop',    'Ev',    nop),
   row('0F 1A /r',     'nop',    'Ev',    nop),
@@ -54,8 +56,7 @@ export const controlRows: readonly OpcodeRow[] = [
   row('0F 1C /r',     'nop',    'Ev',    nop),
   row('0F 1D /r',     'nop',    'Ev',    nop),
   row('0F 1E /r',     'nop',    'Ev',    nop),
-  row('0F 1F /r',     'nop',    'Ev',    nop),
-  row('0F AE E8',     'lfence', '',      nop),
-  row('0F AE F0',     'mfence', '',      nop),
-  row('0F AE F8',     'sfence', '',      nop),
+  row('NP 0F AE E8',  'lfence', '',      nop),
+  row('NP 0F AE F0',  'mfence', '',      nop),
+  row('NP 0F AE F8',  'sfence', '',      nop),
 ];

@@ -92,7 +92,7 @@ export const integerRows: readonly OpcodeRow[] = [
   row('B0 +r',       'mov',     'Zb Ib',    x.mov),
   row('B8 +r',       'mov',     'Zv Iv',    x.mov),
   row('8D /r mem',   'lea',     'Gv M',     x.lea),
-  row('63 /r',       'movsxd',  'Gv Ed',    x.movsx),
+  row('63 /r',       'movsxd',  'Gv Ez',    x.movsx),
   row('0F B6 /r',    'movzx',   'Gv Eb',    x.movzx),
   row('0F B7 /r',    'movzx',   'Gv Ew',    x.movzx),
   row('0F BE /r',    'movsx',   'Gv Eb',    x.movsx),

@@ -1,4 +1,3 @@
-import { nop } from '../semantics/integer.ts';
 import * as x from '../semantics/system.ts';
 import { row, type OpcodeRow } from './row.ts';
 
@@ -10,22 +9,23 @@ export const systemRows: readonly OpcodeRow[] = [
   row('CC',               'int3',     '',      x.int3),
   row('CD',               'int',      'Ib',    x.int),
   row('0F 0B',            'ud2',      '',      x.ud),
-  row('0F B9 /r',         'ud1',      'Gd Ed', x.ud),
-  row('0F FF /r',         'ud0',      'Gd Ed', x.ud),
+  row('0F B9 /r',         'ud1',      'Gv Ev', x.ud),
+  row('0F FF /r',         'ud0',      'Gv Ev', x.ud),
   row('F4',               'hlt',      '',      x.hlt),
   row('FA',               'cli',      '',      x.cli),
   row('FB',               'sti',      '',      x.sti),
-  row('0F 01 CB',         'stac',     '',      x.stac),
-  row('0F 01 CA',         'clac',     '',      x.clac),
+  row('NP 0F 01 CB',      'stac',     '',      x.stac),
+  row('NP 0F 01 CA',      'clac',     '',      x.clac),
   row('0F A2',            'cpuid',    '',      x.cpuid),
   row('0F 31',            'rdtsc',    '',      x.rdtsc),
   row('0F 01 F9',         'rdtscp',   '',      x.rdtscp),
   row('0F 32',            'rdmsr',    '',      x.rdmsr),
   row('0F 30',            'wrmsr',    '',      x.wrmsr),
-  row('0F 01 D0',         'xgetbv',   '',      x.xgetbv),
+  row('NP 0F 01 D0',      'xgetbv',   '',      x.xgetbv),
   row('0F 20 /r reg',     'mov',      'Rq Cq', x.movFromControl, 'f64'),
   row('0F 22 /r reg',     'mov',      'Cq Rq', x.movToControl,   'f64'),
-  row('8C /r',            'mov',      'Ev s',  x.movFromSegment),
+  row('8C /r reg',        'mov',      'Rv s',  x.movFromSegment),
+  row('8C /r mem',        'mov',      'Mw s',  x.movFromSegment),
   row('8E /r',            'mov',      's Ew',  x.movToSegment),
   row('F3 0F AE /0 reg',  'rdfsbase', 'Ry',    x.rdfsbase),
   row('F3 0F AE /1 reg',  'rdgsbase', 'Ry',    x.rdgsbase),
@@ -37,7 +37,7 @@ export const systemRows: readonly OpcodeRow[] = [
   row('0F 01 /7 mem',     'invlpg',   'M',     x.invlpg),
   row('NP 0F AE /2 mem',  'ldmxcsr',  'Md',    x.ldmxcsr),
   row('NP 0F AE /3 mem',  'stmxcsr',  'Md',    x.stmxcsr),
-  row('0F 09',            'wbinvd',   '',      nop),
+  row('0F 09',            'wbinvd',   '',      x.wbinvd),
   /** ours: the native-call trap; Intel leaves 0F 3F undefined */
   row('0F 3F',            'native',   'Id',    x.native),
 ];

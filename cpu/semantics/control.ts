@@ -87,13 +87,18 @@ export function loop(zf: boolean | undefined): Semantics {
 
 /** The jump comes first: it can fault, and a fault of the push takes it back. */
 function callTo<V, C, X>(a: Algebra<V, C, X>, target: V): void {
+  const back = a.nextRip();
   a.jump(target);
-  pushed(a, 64, a.nextRip());
+  pushed(a, 64, back);
 }
 
-// CALL rel, CALL r/m64
+// CALL rel, CALL r/m64: of a bad target and a bad stack, the stack is reported
 export const call: Semantics = (a, i) => callTo(a, relativeTarget(a, i));
-export const callIndirect: Semantics = (a, i) => callTo(a, a.read(i.operands[0]!));
+export const callIndirect: Semantics = (a, i) => {
+  const target = a.read(i.operands[0]!);
+  a.probeStore(a.sub(a.readRegister(RSP, 64), a.constant(8n), 64), 64);
+  callTo(a, target);
+};
 
 // RET, RET imm16
 export const ret: Semantics = (a, i) => {

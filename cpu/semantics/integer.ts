@@ -23,7 +23,7 @@ export const lea: Semantics = (a, i) =>
 // XCHG
 export const xchg: Semantics = (a, i) => {
   const [first, second] = i.operands;
-  const left = a.read(first!);
+  const left = a.readForWrite(first!);
   const right = a.read(second!);
   a.write(first!, right);
   a.write(second!, left);
@@ -39,7 +39,7 @@ const subtraction: Binary = (a, left, right, width) => a.sub(left, right, width)
 function arithmetic(kind: FlagsKind, operation: Binary, keepsResult: boolean): Semantics {
   return (a, i) => {
     const width = widthOf(i);
-    const left = a.read(i.operands[0]!);
+    const left = keepsResult ? a.readForWrite(i.operands[0]!) : a.read(i.operands[0]!);
     const right = a.truncate(a.read(i.operands[1]!), width);
     const result = operation(a, left, right, width);
     if (keepsResult) a.write(i.operands[0]!, result);
@@ -62,7 +62,7 @@ export const sbb = arithmetic('sub', (a, l, r, w) => a.sub(a.sub(l, r, w), a.toV
 function step(kind: 'inc' | 'dec'): Semantics {
   return (a, i) => {
     const width = widthOf(i);
-    const left = a.read(i.operands[0]!);
+    const left = a.readForWrite(i.operands[0]!);
     const one = a.constant(1n);
     const result = kind === 'inc' ? a.add(left, one, width) : a.sub(left, one, width);
     const carry = a.toValue(a.flag('CF'));
@@ -77,14 +77,14 @@ export const dec = step('dec');
 export const neg: Semantics = (a, i) => {
   const width = widthOf(i);
   const zero = a.constant(0n);
-  const right = a.read(i.operands[0]!);
+  const right = a.readForWrite(i.operands[0]!);
   const result = a.sub(zero, right, width);
   a.write(i.operands[0]!, result);
   a.setFlags('sub', width, zero, right, result);
 };
 
 // NOT
-export const not: Semantics = (a, i) => a.write(i.operands[0]!, a.not(a.read(i.operands[0]!), i.width));
+export const not: Semantics = (a, i) => a.write(i.operands[0]!, a.not(a.readForWrite(i.operands[0]!), i.width));
 
 /** The count of a shift or rotate, masked to 5 bits (6 for 64-bit operands). */
 function maskedCount<V, C, X>(a: Algebra<V, C, X>, i: Instruction, operand: number): V {
@@ -94,7 +94,7 @@ function maskedCount<V, C, X>(a: Algebra<V, C, X>, i: Instruction, operand: numb
 function shift(kind: 'shl' | 'shr' | 'sar'): Semantics {
   return (a, i) => {
     const width = widthOf(i);
-    const left = a.read(i.operands[0]!);
+    const left = a.readForWrite(i.operands[0]!);
     const count = maskedCount(a, i, 1);
     const result =
       kind === 'shl' ? a.shl(left, count, width) : kind === 'shr' ? a.shr(left, count, width) : a.sar(left, count, width);
@@ -110,7 +110,7 @@ export const sar = shift('sar');
 function rotate(direction: 'left' | 'right'): Semantics {
   return (a, i) => {
     const width = widthOf(i);
-    const value = a.read(i.operands[0]!);
+    const value = a.readForWrite(i.operands[0]!);
     const masked = maskedCount(a, i, 1);
     const count = a.and(masked, a.constant(BigInt(width - 1)));
     const back = a.and(a.sub(a.constant(BigInt(width)), count, 64), a.constant(BigInt(width - 1)));
@@ -139,7 +139,7 @@ export const ror = rotate('right');
 function rotateThroughCarry(direction: 'left' | 'right'): Semantics {
   return (a, i) => {
     const width = widthOf(i);
-    const value = a.read(i.operands[0]!);
+    const value = a.readForWrite(i.operands[0]!);
     const masked = maskedCount(a, i, 1);
     const period = BigInt(width + 1);
     // counts above the period occur for 8 and 16 bits only (up to 31)
@@ -177,7 +177,7 @@ export const rcr = rotateThroughCarry('right');
 function doubleShift(direction: 'left' | 'right'): Semantics {
   return (a, i) => {
     const width = widthOf(i);
-    const destination = a.read(i.operands[0]!);
+    const destination = a.readForWrite(i.operands[0]!);
     const source = a.read(i.operands[1]!);
     const count = maskedCount(a, i, 2);
     const back = a.sub(a.constant(BigInt(width)), count, 64);
@@ -268,6 +268,12 @@ export const cwd: Semantics = (a, i) => {
   a.writeRegister(RDX, i.width, a.sar(value, a.constant(BigInt(i.width - 1)), i.width));
 };
 
+/** The linear address of what lies `bytes` behind the operand: within its address size, then with the segment's base. */
+function displacedAddress<V, C, X>(a: Algebra<V, C, X>, operand: MemoryOperand, bytes: V): V {
+  const effective = a.truncate(a.add(a.effectiveAddress(operand), bytes, 64), operand.addressWidth);
+  return operand.segment < 0 ? effective : a.add(effective, a.readSystem(operand.segment === 4 ? 'fsBase' : 'gsBase'), 64);
+}
+
 // BT, BTS, BTR, BTC: CF <- the bit; a register bit offset reaches outside a memory operand
 function bitTest(change: 'none' | 'set' | 'reset' | 'complement'): Semantics {
   return (a, i) => {
@@ -280,11 +286,12 @@ function bitTest(change: 'none' | 'set' | 'reset' | 'complement'): Semantics {
     if (base!.kind === 1 && offset!.kind === 0) {
       const units = a.sar(a.signExtend(a.read(offset!), width, 64), a.constant(BigInt(Math.log2(width))), 64);
       const bytes = a.multiply(units, a.constant(BigInt(width / 8)), 64);
-      const linear = a.add(a.linearAddress(base!), bytes, 64);
+      const linear = displacedAddress(a, base!, bytes);
+      if (change !== 'none') a.probeStore(linear, width);
       value = a.load(linear, width);
       commit = (result) => a.store(linear, width, result);
     } else {
-      value = a.read(base!);
+      value = change === 'none' ? a.read(base!) : a.readForWrite(base!);
       commit = (result) => a.write(base!, result);
     }
     const bit = a.negate(a.isZero(a.and(value, mask)));
@@ -335,13 +342,15 @@ export const bswap: Semantics = (a, i) => {
   a.write(i.operands[0]!, i.width === 16 ? a.constant(0n) : a.byteSwap(value, i.width));
 };
 
-// CMPXCHG: the destination is written even when they differ
+// CMPXCHG: memory is written even when they differ; a 32-bit register is then not zero-extended
 export const cmpxchg: Semantics = (a, i) => {
   const width = widthOf(i);
-  const destination = a.read(i.operands[0]!);
+  const destination = a.readForWrite(i.operands[0]!);
   const accumulator = a.readRegister(RAX, width);
   const same = a.equal(accumulator, destination);
-  a.write(i.operands[0]!, a.select(same, a.read(i.operands[1]!), destination));
+  const source = a.read(i.operands[1]!);
+  if (i.operands[0]!.kind === 1) a.write(i.operands[0]!, a.select(same, source, destination));
+  else a.when(same, () => a.write(i.operands[0]!, source));
   a.when(a.negate(same), () => a.writeRegister(RAX, width, destination));
   a.setFlags('sub', width, accumulator, destination, a.sub(accumulator, destination, width));
 };
@@ -353,10 +362,11 @@ export const cmpxchg8b: Semantics = (a, i) => {
   const low = a.linearAddress(i.operands[0] as MemoryOperand);
   if (half === 64) a.when(a.negate(a.isZero(a.and(low, a.constant(15n)))), () => a.raise(13, 0));
   const high = a.add(low, step, 64);
+  a.probeStore(low, half);
+  a.probeStore(high, half);
   const lowValue = a.load(low, half);
   const highValue = a.load(high, half);
   const same = a.both(a.equal(lowValue, a.readRegister(0, half)), a.equal(highValue, a.readRegister(2, half)));
-  a.probeStore(high, half);
   a.store(low, half, a.select(same, a.readRegister(3, half), lowValue));
   a.store(high, half, a.select(same, a.readRegister(1, half), highValue));
   a.when(a.negate(same), () => {
@@ -369,7 +379,7 @@ export const cmpxchg8b: Semantics = (a, i) => {
 // XADD
 export const xadd: Semantics = (a, i) => {
   const width = widthOf(i);
-  const left = a.read(i.operands[0]!);
+  const left = a.readForWrite(i.operands[0]!);
   const right = a.read(i.operands[1]!);
   const result = a.add(left, right, width);
   if (i.operands[0]!.kind === 0) {

@@ -32,10 +32,14 @@ export const sti: Semantics = (a) => {
   a.setInterruptFlag(true);
 };
 
+// WBINVD: there are no caches
+export const wbinvd: Semantics = (a) => a.requireKernel();
+
+// STAC, CLAC: #UD, not #GP, in user mode
 const AC = 0x40000n;
 function setAlignmentCheck(value: boolean): Semantics {
   return (a) => {
-    a.requireKernel();
+    a.requireKernelElseUndefined();
     const rest = a.and(a.readRflags(), a.constant(~AC & 0xffff_ffffn));
     a.writeRflags(value ? a.or(rest, a.constant(AC)) : rest);
   };

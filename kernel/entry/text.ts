@@ -6,7 +6,9 @@ import { constants } from '../layout/constants.ts';
 import { perCpuVariables } from '../layout/per-cpu.ts';
 import { structures } from '../layout/structures.ts';
 import type { KernelSymbol } from '../symbols.ts';
+import { helperStubs } from '../bpf/helpers.ts';
 import type { SyscallRow } from '../syscalls/types.ts';
+import { textStub } from './stub.ts';
 import { vectorStubs } from './vectors.ts';
 
 /** One `.S` file. */
@@ -27,26 +29,11 @@ export const USER_DS = 0x2b;
 /** one more than the highest number of the system call table */
 export const NR_syscalls = 470;
 
-/** A function whose body is the native function `native`, with a frame that a stack trace can walk. */
-export function nativeStub(name: string, native = name): string {
-  return `
-	.globl	${name}
-	.type	${name}, @function
-${name}:
-	push	%rbp
-	mov	%rsp, %rbp
-	native	${native}
-	pop	%rbp
-	ret
-	.size	${name}, . - ${name}
-`;
-}
-
 function syscallStubs(rows: readonly SyscallRow[]): string {
   const byNumber = new Map(rows.map((row) => [row.number, row.name]));
   const table = Array.from({ length: NR_syscalls }, (_, number) => `\t.quad\t__x64_sys_${byNumber.get(number) ?? 'ni_syscall'}`);
-  const stubs = rows.map((row) => nativeStub(`__x64_sys_${row.name}`));
-  return `\t.text\n${stubs.join('')}${nativeStub('__x64_sys_ni_syscall')}
+  const stubs = rows.map((row) => textStub(`__x64_sys_${row.name}`));
+  return `\t.text\n${stubs.join('')}${textStub('__x64_sys_ni_syscall')}
 	.section .rodata
 	.align	8
 	.globl	sys_call_table
@@ -84,7 +71,7 @@ function resolveNatives({ file, source }: SourceFile, nativeIds: ReadonlyMap<str
   return { file, source: resolved };
 }
 
-/** Assembles the kernel. `stubs` are functions with a body of the same name. */
+/** Assembles the kernel: its `.S` files, the stubs printed from `rows`, and a stub for each of the native functions `stubs`. */
 export function assembleKernel(
   sources: readonly SourceFile[], rows: readonly SyscallRow[], stubs: readonly string[], nativeIds: ReadonlyMap<string, number>,
 ): KernelImage {
@@ -92,7 +79,8 @@ export function assembleKernel(
     ...sources,
     { file: 'vectors', source: vectorStubs() },
     { file: 'syscalls', source: syscallStubs(rows) },
-    { file: 'natives', source: `\t.text\n${stubs.map((name) => nativeStub(name)).join('')}` },
+    { file: 'natives', source: `\t.text\n${stubs.map((name) => textStub(name)).join('')}` },
+    { file: 'helpers', source: helperStubs() },
   ].map((file) => resolveNatives(file, nativeIds));
   const object = assembleFiles(files, {
     sections: { '.text': KERNEL_TEXT, '.rodata': KERNEL_DATA, '.data': KERNEL_DATA + 0x10_0000n, '.bss': KERNEL_DATA + 0x20_0000n },
@@ -100,8 +88,8 @@ export function assembleKernel(
   });
   const symbols: KernelSymbol[] = [];
   for (const [name, symbol] of object.symbols) {
-    if (!symbol.global) continue;
-    symbols.push({ name, address: symbol.address, size: symbol.size, kind: symbol.section === '.text' ? 'T' : 'D' });
+    if (symbol.section === undefined) continue;
+    symbols.push({ name, address: symbol.address, size: Number(symbol.size), kind: symbol.section === '.text' ? 'T' : 'D' });
   }
   for (const { name, offset, size } of perCpuVariables.values()) {
     symbols.push({ name, address: BigInt(offset), size, kind: 'A' });

@@ -49,8 +49,7 @@ ${errorCode ? '' : '\tpush\t$-1\n'}${saved.map((register) => `\tpush\t%r${regist
 	jz	1f
 	swapgs
 1:	mov	%rsp, %rdi
-	mov	pt_regs_orig_ax(%rsp), %rsi
-	movq	$-1, pt_regs_orig_ax(%rsp)
+${errorCode ? '\tmov\tpt_regs_orig_ax(%rsp), %rsi\n\tmovq\t$-1, pt_regs_orig_ax(%rsp)' : '\txor\t%esi, %esi'}
 	call	${name}
 	jmp	error_return
 	.size	asm_${name}, . - asm_${name}

@@ -2,8 +2,8 @@
 import { Errno, errno } from '../errno.ts';
 import { currentTask } from '../kernel.ts';
 import type { NativeFunction } from '../native.ts';
-import { bpfSyscalls } from '../bpf/syscall.ts';
-import { perfSyscalls } from '../perf/syscall.ts';
+import { bpfSyscalls } from '../bpf/commands.ts';
+import { perfSyscalls } from '../perf/open.ts';
 import { fileSyscalls } from './files.ts';
 import { memorySyscalls } from './memory.ts';
 import { miscellaneousSyscalls } from './miscellaneous.ts';

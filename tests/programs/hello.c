@@ -2,6 +2,6 @@
 #include <stdio.h>
 
 int main(void) {
-  printf("hello, %s: %d %#x %.2f\n", "world", -42, 0xbeef, 2.5);
+  printf("hello, %s: %d %#x\n", "world", -42, 0xbeef);
   return 0;
 }

@@ -1,0 +1,42 @@
+/** Clocks and random numbers for programs. */
+import { now, random64 } from '../kernel.ts';
+import type { NativeFunction } from '../native.ts';
+import type { HelperRow } from './helper.ts';
+
+/** TICK_NSEC with CONFIG_HZ=250 */
+const TICK = 4_000_000;
+
+const nanoseconds: NativeFunction = (kernel, cpu) => BigInt(Math.floor(now(kernel, cpu)));
+const coarse: NativeFunction = (kernel, cpu) => BigInt(Math.floor(now(kernel, cpu) / TICK) * TICK);
+const random: NativeFunction = (kernel) => BigInt.asUintN(32, random64(kernel));
+
+export const clockHelpers: readonly HelperRow[] = [
+  {
+    name: 'bpf_ktime_get_ns',
+    prototype: 'u64 bpf_ktime_get_ns(void)',
+    support: 'full',
+    note: 'guest time: one nanosecond an instruction',
+    native: nanoseconds,
+  },
+  {
+    name: 'bpf_ktime_get_boot_ns',
+    prototype: 'u64 bpf_ktime_get_boot_ns(void)',
+    support: 'full',
+    note: 'the same: the box is never suspended',
+    native: nanoseconds,
+  },
+  {
+    name: 'bpf_ktime_get_coarse_ns',
+    prototype: 'u64 bpf_ktime_get_coarse_ns(void)',
+    support: 'full',
+    note: 'ticks of 4 ms',
+    native: coarse,
+  },
+  {
+    name: 'get_random_u32',
+    prototype: 'u32 get_random_u32(void)',
+    support: 'full',
+    note: "from the box's seed",
+    native: random,
+  },
+];

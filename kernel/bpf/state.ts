@@ -1,0 +1,16 @@
+import type { BpfState } from './types.ts';
+
+/** No objects; ids start at 1. */
+export function createBpfState(cpus: number): BpfState {
+  return {
+    maps: new Map(),
+    mapIds: new Map(),
+    programs: new Map(),
+    links: new Map(),
+    events: new Map(),
+    next: { map: 1, program: 1, link: 1, event: 1 },
+    dying: [],
+    savedInterruptFlag: Array.from({ length: cpus }, () => false),
+    trace: [],
+  };
+}

@@ -1,0 +1,44 @@
+/** rex_trace_printk: this CPU's rex_log_buf as an entry of the trace buffer. */
+import type { Cpu } from '../../cpu/cpu.ts';
+import { Flag } from '../../cpu/state.ts';
+import { now, type Kernel } from '../kernel.ts';
+import { constants } from '../layout/constants.ts';
+import { kernelString } from '../mm/kernel-memory.ts';
+import type { NativeFunction } from '../native.ts';
+import { perCpuAddress } from '../per-cpu.ts';
+import { wake } from '../scheduler.ts';
+import type { HelperRow } from './helper.ts';
+
+/** Entries kept; the oldest go first. */
+const CAPACITY = 16384;
+
+/** `comm-pid [cpu] flags seconds.micros: bpf_trace_printk: text`, kernel/trace/trace_output.c */
+function formatEntry(kernel: Kernel, cpu: Cpu, text: string): string {
+  const task = kernel.tasks.get(kernel.perCpu[cpu.index]!.current);
+  const who = `${(task?.comm ?? '<idle>').padStart(16)}-${(task?.pid ?? 0).toString().padEnd(7)}`;
+  // interrupts off, no reschedule, task context, preemption count, migration disabled
+  const flags = `${(cpu.registers.rflags & Flag.IF) === 0n ? 'd' : '.'}...1`;
+  const micros = Math.floor(now(kernel, cpu) / 1000);
+  const seconds = Math.floor(micros / 1e6).toString().padStart(5);
+  const time = `${seconds}.${(micros % 1e6).toString().padStart(6, '0')}`;
+  return `${who} [${cpu.index.toString().padStart(3, '0')}] ${flags} ${time}: bpf_trace_printk: ${text}`;
+}
+
+const rexTracePrintk: NativeFunction = (kernel, cpu) => {
+  const { trace } = kernel.bpf;
+  const buffer = perCpuAddress(kernel, cpu.index, 'rex_log_buf');
+  trace.push(formatEntry(kernel, cpu, kernelString(kernel, buffer, constants.REX_LOG_BUF_SIZE - 1) ?? ''));
+  if (trace.length > CAPACITY) trace.splice(0, trace.length - CAPACITY);
+  wake(kernel, 'trace');
+  return undefined;
+};
+
+export const tracePrintkHelpers: readonly HelperRow[] = [
+  {
+    name: 'rex_trace_printk',
+    prototype: 'void rex_trace_printk(void)',
+    support: 'full',
+    note: '',
+    native: rexTracePrintk,
+  },
+];

@@ -1,0 +1,84 @@
+import type { MapData } from '../bpf-maps/types.ts';
+
+export interface BpfMap {
+  readonly id: number;
+  readonly type: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+  readonly name: string;
+  /** guest address of its struct bpf_map: what programs hold */
+  readonly address: bigint;
+  /** descriptors, programs, pins */
+  references: number;
+  /** the map type's own data; values live in guest memory */
+  readonly data: MapData;
+}
+
+export interface BpfProgram {
+  readonly id: number;
+  /** BPF_PROG_TYPE_* */
+  readonly type: number;
+  readonly name: string;
+  readonly gplCompatible: boolean;
+  /** guest time of the load, ns */
+  readonly loadedAt: number;
+  /** guest address of its struct bpf_prog */
+  readonly address: bigint;
+  /** guest address of its first instruction; a stub that returns 0 for a base */
+  readonly function: bigint;
+  /** base program's id, for the programs of a Rex object */
+  readonly base: number | undefined;
+  /** a base's image in guest memory */
+  readonly image: { readonly address: bigint; readonly size: number } | undefined;
+  /** prog_tag as hexadecimal digits */
+  readonly tag: string;
+  /** a base's used maps */
+  readonly maps: readonly number[];
+  readonly loaderPid: number;
+  /** guest address of __rex_handle_timeout; 0n for a base */
+  readonly timeoutHandler: bigint;
+  references: number;
+  runs: number;
+  misses: number;
+}
+
+export interface PerfEvent {
+  readonly id: number;
+  readonly kind: 'kprobe';
+  /** the probed address and how it was named */
+  readonly address: bigint;
+  readonly symbol: string;
+  /** bytes from the symbol */
+  readonly offset: bigint;
+  enabled: boolean;
+  /** attached program's id */
+  program: number | undefined;
+  references: number;
+}
+
+export interface BpfLink {
+  readonly id: number;
+  readonly program: number;
+  /** perf event's id */
+  readonly event: number;
+  readonly cookie: bigint;
+  references: number;
+}
+
+export interface BpfState {
+  readonly maps: Map<number, BpfMap>;
+  /** map ids by the address of their struct bpf_map */
+  readonly mapIds: Map<bigint, number>;
+  readonly programs: Map<number, BpfProgram>;
+  readonly links: Map<number, BpfLink>;
+  readonly events: Map<number, PerfEvent>;
+  readonly next: { map: number; program: number; link: number; event: number };
+  /** programs without references that a CPU was still executing: freed later */
+  readonly dying: number[];
+  /** per CPU: the interrupt flag as bpf_spin_lock found it (irqsave_flags) */
+  readonly savedInterruptFlag: boolean[];
+  /** entries of the trace buffer without their last newline, oldest first, bounded; trace_pipe consumes them */
+  readonly trace: string[];
+}

@@ -1,0 +1,127 @@
+/** The file system as a box starts with it, and the host's way to its files. */
+import { Errno, fail } from '../errno.ts';
+import type { Kernel } from '../kernel.ts';
+import { guestText, latin1Bytes } from './bytes.ts';
+import { systemLinks } from './computed-links.ts';
+import { MAX_FILE_SIZE } from './constants.ts';
+import { resizeContent, writeContent } from './content.ts';
+import { deviceRows } from './devices.ts';
+import { systemRows } from './generated.ts';
+import { makeDirectory } from './names.ts';
+import { createFile, generatedText } from './opening.ts';
+import { resolve } from './paths.ts';
+import { addName, newInode, type NewInode } from './tree.ts';
+import type { FileSystem, Inode, InodeType } from './types.ts';
+
+export { KPROBE_PMU_TYPE } from './constants.ts';
+export { absolutePath, resolvePath } from './paths.ts';
+
+/** Directories and links that no row of another table brings; parents first. */
+// prettier-ignore
+const initial: readonly (readonly [path: string, type: InodeType, mode: number, detail: string])[] = [
+  ['/bin',                      'directory', 0o755,  ''],
+  ['/dev',                      'directory', 0o755,  ''],
+  ['/dev/fd',                   'symlink',   0o777,  '/proc/self/fd'],
+  ['/dev/stdin',                'symlink',   0o777,  '/proc/self/fd/0'],
+  ['/dev/stdout',               'symlink',   0o777,  '/proc/self/fd/1'],
+  ['/dev/stderr',               'symlink',   0o777,  '/proc/self/fd/2'],
+  ['/etc',                      'directory', 0o755,  ''],
+  ['/proc',                     'directory', 0o555,  'proc-root'],
+  ['/sys',                      'directory', 0o555,  'sys'],
+  ['/sys/fs',                   'directory', 0o755,  'sys'],
+  ['/sys/fs/bpf',               'directory', 0o1777, ''],
+  ['/sys/kernel',               'directory', 0o755,  'sys'],
+  ['/sys/kernel/debug',         'directory', 0o700,  'sys'],
+  ['/sys/kernel/tracing',       'directory', 0o700,  'sys'],
+  ['/sys/kernel/tracing/events', 'directory', 0o750, 'sys'],
+  ['/sys/kernel/debug/tracing', 'symlink',   0o777,  '/sys/kernel/tracing'],
+  ['/tmp',                      'directory', 0o1777, ''],
+];
+
+function find(fileSystem: FileSystem, path: string): Inode | undefined {
+  let inode = fileSystem.inodes.get(fileSystem.root);
+  for (const name of path.split('/')) {
+    if (name === '' || inode === undefined) continue;
+    const id = inode.entries.get(name);
+    inode = id === undefined ? undefined : fileSystem.inodes.get(id);
+  }
+  return inode;
+}
+
+/** Puts an inode at `path`, making the directories above it like the one they are in. */
+function place(fileSystem: FileSystem, path: string, type: InodeType, init: NewInode): Inode {
+  const slash = path.lastIndexOf('/');
+  const above = path.slice(0, slash);
+  const directory =
+    find(fileSystem, above) ?? place(fileSystem, above, 'directory', { mode: 0o555, driver: mountOf(path) });
+  const inode = newInode(fileSystem, type, init);
+  addName(fileSystem, directory, path.slice(slash + 1), inode);
+  return inode;
+}
+
+const mountOf = (path: string): string => /^\/(proc|sys)\//.exec(path)?.[1] ?? '';
+
+/** Root, /bin, /dev, /etc, /proc, /sys and /tmp. */
+export function createFileSystem(): FileSystem {
+  const fileSystem: FileSystem = {
+    inodes: new Map(),
+    root: 1,
+    nextInode: 1,
+    usedBytes: 0,
+    orphans: new Map(),
+    pipes: new Map(),
+    stdin: { chunks: [], closed: false },
+  };
+  const root = newInode(fileSystem, 'directory', { mode: 0o755 });
+  root.parent = root.id;
+  root.links = 2;
+  for (const [path, type, mode, detail] of initial) {
+    const init = type === 'symlink' ? { mode, data: latin1Bytes(detail) } : { mode, driver: detail };
+    place(fileSystem, path, type, init);
+  }
+  for (const { path } of systemLinks) place(fileSystem, path, 'symlink', { mode: 0o777, driver: path });
+  for (const { name, mode } of deviceRows) place(fileSystem, `/dev/${name}`, 'device', { mode, driver: name });
+  for (const { path, mode } of systemRows) place(fileSystem, path, 'generated', { mode, driver: path });
+  return fileSystem;
+}
+
+/**
+ * The host puts a regular file with `bytes` at `path` (absolute, or from the root), in the place of one that is there;
+ * directories above it are made. Errno: EFBIG, ENOSPC, EISDIR, ENOTDIR, EPERM below /proc and /sys …
+ */
+export function writeFile(kernel: Kernel, path: string, bytes: Uint8Array, mode = 0o644): void {
+  if (bytes.length > MAX_FILE_SIZE) fail('EFBIG');
+  const parent = path.slice(0, path.lastIndexOf('/') + 1);
+  if (parent !== '') mkdirs(kernel, parent);
+  const place = resolve(kernel, guestText(path));
+  const inode = place.inode ?? createFile(kernel, place, mode);
+  if (inode.type !== 'regular') fail(inode.type === 'directory' ? 'EISDIR' : 'EACCES');
+  // a new array: what runs from the old content keeps it
+  resizeContent(kernel, inode, 0);
+  writeContent(kernel, inode, 0, bytes);
+  inode.mode = mode & 0o7777;
+}
+
+/** The bytes of the regular or generated file at `path`; undefined when there is none. */
+export function readFile(kernel: Kernel, path: string): Uint8Array | undefined {
+  try {
+    const { inode } = resolve(kernel, guestText(path));
+    if (inode?.type === 'regular') return inode.data.slice(0, inode.size);
+    return inode?.type === 'generated' ? generatedText(kernel, inode) : undefined;
+  } catch (error) {
+    if (error instanceof Errno) return undefined;
+    throw error;
+  }
+}
+
+/** Makes the directory `path` and those above it that are missing. Errno: ENOTDIR, ENOSPC … */
+export function mkdirs(kernel: Kernel, path: string): void {
+  let above = '';
+  for (const name of guestText(path).split('/')) {
+    if (name === '') continue;
+    above += `/${name}`;
+    const { inode } = resolve(kernel, above);
+    if (inode === undefined) makeDirectory(kernel, above, 0o755);
+    else if (inode.type !== 'directory') fail('ENOTDIR');
+  }
+}

@@ -1,0 +1,175 @@
+/** What changes names: mkdir, rmdir, unlink, link, symlink, rename. Errors are those of the system calls. */
+import { fail } from '../errno.ts';
+import type { Kernel } from '../kernel.ts';
+import { latin1Bytes } from './bytes.ts';
+import { linkTarget } from './computed-links.ts';
+import { PATH_MAX } from './constants.ts';
+import { resolve, resolveExisting, type Resolved, type ResolveOptions } from './paths.ts';
+import {
+  addName,
+  checkCanCreate,
+  checkCanRemove,
+  checkRoomForName,
+  deviceOf,
+  discardInode,
+  inodeOf,
+  newInode,
+  removeName,
+  sweepOrphans,
+  touch,
+} from './tree.ts';
+import type { Inode } from './types.ts';
+
+const isProperName = (name: string): boolean => name !== '.' && name !== '..' && name !== '/';
+
+function isEmpty(directory: Inode): boolean {
+  return directory.entries.size === 0;
+}
+
+/** The place for a new name; EEXIST. */
+function findVacant(kernel: Kernel, path: string, where: ResolveOptions): Resolved {
+  const place = resolve(kernel, path, { ...where, follow: false });
+  if (place.inode !== undefined) fail('EEXIST');
+  if (!isProperName(place.name)) fail('ENOENT');
+  checkCanCreate(place.directory);
+  return place;
+}
+
+/** Gives `inode` its first name, or discards it. */
+function nameNew(kernel: Kernel, { directory, name }: Resolved, inode: Inode): Inode {
+  try {
+    addName(kernel.fileSystem, directory, name, inode);
+  } catch (error) {
+    discardInode(kernel.fileSystem, inode);
+    throw error;
+  }
+  touch(kernel, directory);
+  return inode;
+}
+
+/** mkdir(2); `mode` after the umask. */
+export function makeDirectory(kernel: Kernel, path: string, mode: number, where: ResolveOptions = {}): Inode {
+  const place = findVacant(kernel, path, where);
+  return nameNew(kernel, place, newInode(kernel.fileSystem, 'directory', { mode, time: kernel.roundStart }));
+}
+
+/** symlink(2). */
+export function makeSymlink(kernel: Kernel, target: string, path: string, where: ResolveOptions = {}): Inode {
+  if (target === '') fail('ENOENT');
+  if (target.length >= PATH_MAX) fail('ENAMETOOLONG');
+  const place = findVacant(kernel, path, where);
+  if (place.slash) fail('ENOENT');
+  const data = latin1Bytes(target);
+  return nameNew(kernel, place, newInode(kernel.fileSystem, 'symlink', { mode: 0o777, time: kernel.roundStart, data }));
+}
+
+/** link(2): `from` follows a last symbolic link only if its options say so. */
+export function makeLink(
+  kernel: Kernel,
+  from: string,
+  fromWhere: ResolveOptions,
+  to: string,
+  toWhere: ResolveOptions,
+): void {
+  const source = resolve(kernel, from, fromWhere);
+  const inode = source.inode ?? fail('ENOENT');
+  const place = findVacant(kernel, to, toWhere);
+  if (place.slash) fail('ENOENT');
+  if (inode.type === 'directory') fail('EPERM');
+  if (deviceOf(source.directory) !== deviceOf(place.directory)) fail('EXDEV');
+  if (inode.links === 0) fail('ENOENT');
+  addName(kernel.fileSystem, place.directory, place.name, inode);
+  touch(kernel, place.directory);
+}
+
+/** readlink(2): the target's bytes as Latin-1; EINVAL for what is no symbolic link. */
+export function readLink(kernel: Kernel, path: string, where: ResolveOptions = {}): string {
+  const inode = resolveExisting(kernel, path, { ...where, follow: false });
+  if (inode.type !== 'symlink') fail('EINVAL');
+  return linkTarget(kernel, where.task, inode) ?? fail('ENOENT');
+}
+
+/** unlink(2). */
+export function unlink(kernel: Kernel, path: string, where: ResolveOptions = {}): void {
+  const { directory, name, inode, slash } = resolve(kernel, path, { ...where, follow: false });
+  if (inode === undefined) return fail('ENOENT');
+  if (inode.type === 'directory') fail('EISDIR');
+  if (slash) fail('ENOTDIR');
+  checkCanRemove(directory);
+  removeName(kernel.fileSystem, directory, name, inode);
+  touch(kernel, directory);
+  sweepOrphans(kernel);
+}
+
+/** rmdir(2). */
+export function removeDirectory(kernel: Kernel, path: string, where: ResolveOptions = {}): void {
+  const { directory, name, inode } = resolve(kernel, path, { ...where, follow: false });
+  if (inode === undefined) return fail('ENOENT');
+  if (name === '.') fail('EINVAL');
+  if (name === '..') fail('ENOTEMPTY');
+  if (name === '/') fail('EBUSY');
+  if (inode.type !== 'directory') fail('ENOTDIR');
+  checkCanRemove(directory);
+  if (inode.driver !== '') fail('EBUSY');
+  if (!isEmpty(inode)) fail('ENOTEMPTY');
+  removeName(kernel.fileSystem, directory, name, inode);
+  touch(kernel, directory);
+  sweepOrphans(kernel);
+}
+
+/** Whether `inode` is `ancestor` or below it. */
+function isWithin(kernel: Kernel, inode: Inode, ancestor: Inode): boolean {
+  let at: Inode | undefined = inode;
+  while (at !== undefined && at.id !== ancestor.id) {
+    if (at.id === kernel.fileSystem.root) return false;
+    at = inodeOf(kernel, at.parent);
+  }
+  return at !== undefined;
+}
+
+/** What rename(2) refuses for the thing in the way. */
+function checkReplaceable(moved: Inode, old: Inode): void {
+  if (moved.type === 'directory') {
+    if (old.type !== 'directory') fail('ENOTDIR');
+    if (old.driver !== '') fail('EBUSY');
+    if (!isEmpty(old)) fail('ENOTEMPTY');
+  } else if (old.type === 'directory') {
+    fail('EISDIR');
+  }
+}
+
+/** rename(2). */
+export function rename(
+  kernel: Kernel,
+  from: string,
+  fromWhere: ResolveOptions,
+  to: string,
+  toWhere: ResolveOptions,
+): void {
+  const { fileSystem } = kernel;
+  const source = resolve(kernel, from, { ...fromWhere, follow: false });
+  const target = resolve(kernel, to, { ...toWhere, follow: false });
+  const moved = source.inode;
+  const old = target.inode;
+  if (!isProperName(source.name) || !isProperName(target.name)) fail('EBUSY');
+  if (moved === undefined) return fail('ENOENT');
+  if (deviceOf(source.directory) !== deviceOf(target.directory)) fail('EXDEV');
+  checkCanRemove(source.directory);
+  checkCanCreate(target.directory);
+  if (moved.driver !== '' && moved.type === 'directory') fail('EBUSY');
+  if (target.slash && moved.type !== 'directory') fail('ENOTDIR');
+  if (moved.type === 'directory' && isWithin(kernel, target.directory, moved)) fail('EINVAL');
+  if (old?.id === moved.id) return;
+  if (old !== undefined) {
+    if (old.type === 'directory' && isWithin(kernel, source.directory, old)) fail('ENOTEMPTY');
+    checkReplaceable(moved, old);
+    removeName(fileSystem, target.directory, target.name, old);
+  } else {
+    checkRoomForName(fileSystem, target.directory, moved.type);
+  }
+  removeName(fileSystem, source.directory, source.name, moved);
+  addName(fileSystem, target.directory, target.name, moved);
+  touch(kernel, source.directory);
+  touch(kernel, target.directory);
+  sweepOrphans(kernel);
+}

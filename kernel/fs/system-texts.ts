@@ -1,0 +1,91 @@
+/** The longer texts of /proc and tracefs. */
+import type { Kernel } from '../kernel.ts';
+import { freePages } from '../mm/physical.ts';
+import { utsname } from '../version.ts';
+
+export const versionText = (): string =>
+  `${utsname.sysname} version ${utsname.release} (box@${utsname.nodename}) (clang) ${utsname.version}\n`;
+
+/** Kernel and program symbols by address, then the per-CPU templates. */
+export function kallsymsText({ symbols }: Kernel): string {
+  const absolute = [...symbols.byName.values()].filter(({ kind }) => kind === 'A');
+  return [...absolute, ...symbols.sorted]
+    .map(({ name, address, kind }) => {
+      const module = kind === 't' ? '\t[bpf]' : '';
+      return `${address.toString(16).padStart(16, '0')} ${kind} ${name}${module}\n`;
+    })
+    .join('');
+}
+
+export function meminfoText(kernel: Kernel): string {
+  const rows: readonly (readonly [string, number])[] = [
+    ['MemTotal', kernel.memory.size],
+    ['MemFree', freePages(kernel) * 4096],
+    ['MemAvailable', freePages(kernel) * 4096],
+    ['Buffers', 0],
+    ['Cached', kernel.fileSystem.usedBytes],
+    ['SwapTotal', 0],
+    ['SwapFree', 0],
+  ];
+  return rows
+    .map(([name, bytes]) => `${`${name}:`.padEnd(16)}${String(Math.floor(bytes / 1024)).padStart(8)} kB\n`)
+    .join('');
+}
+
+/** As cpu/cpuid.ts tells it. */
+const FLAGS = 'tsc msr pae cx8 cmov sse sse2 syscall nx rdtscp lm cx16 popcnt lahf_lm fsgsbase smep erms smap';
+
+export function cpuinfoText({ cpus }: Kernel): string {
+  return cpus
+    .map(({ index }) =>
+      [
+        ['processor', index],
+        ['vendor_id', 'KernelInABox'],
+        ['cpu family', 6],
+        ['model', 0],
+        ['model name', 'kernel-in-a-box x86-64'],
+        ['stepping', 0],
+        ['cpu MHz', '1000.000'],
+        ['cpu cores', cpus.length],
+        ['flags', FLAGS],
+        ['address sizes', '40 bits physical, 48 bits virtual'],
+      ]
+        .map(([name, value]) => `${name}${String(name).length < 8 ? '\t\t' : '\t'}: ${value}\n`)
+        .join(''),
+    )
+    .map((text) => `${text}\n`)
+    .join('');
+}
+
+const seconds = (nanoseconds: number): string => (Math.floor(nanoseconds / 1e7) / 100).toFixed(2);
+
+/** Seconds since boot, and seconds idle, which nobody counts. */
+export const uptimeText = (kernel: Kernel): string => `${seconds(kernel.roundStart)} 0.00\n`;
+
+/** Numbers of the CPUs, as /sys/devices/system/cpu lists them. */
+export const cpuListText = ({ cpus }: Kernel): string => (cpus.length === 1 ? '0\n' : `0-${cpus.length - 1}\n`);
+
+/** kernel/trace/trace.c's header of `trace`. */
+export function traceText({ bpf, cpus }: Kernel): string {
+  const count = bpf.trace.length;
+  return `# tracer: nop
+#
+# entries-in-buffer/entries-written: ${count}/${count}   #P:${cpus.length}
+#
+#                                _-----=> irqs-off/BH-disabled
+#                               / _----=> need-resched
+#                              | / _---=> hardirq/softirq
+#                              || / _--=> preempt-depth
+#                              ||| / _-=> migrate-disable
+#                              |||| /     delay
+#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION
+#              | |         |   |||||     |         |
+${bpf.trace.map((line) => `${line}\n`).join('')}`;
+}
+
+/** Names of the functions that a kprobe can be put on. */
+export const functionsText = ({ symbols }: Kernel): string =>
+  symbols.sorted
+    .filter(({ kind }) => kind === 'T')
+    .map(({ name }) => `${name}\n`)
+    .join('');

@@ -1,0 +1,123 @@
+/** The virtual file system's data, and what the tables over it look like. */
+import type { Kernel } from '../kernel.ts';
+import type { Wait } from '../native.ts';
+import type { Task } from '../task.ts';
+
+export type InodeType = 'regular' | 'directory' | 'symlink' | 'device' | 'generated';
+
+export interface Inode {
+  readonly id: number;
+  readonly type: InodeType;
+  /** permission bits only */
+  mode: number;
+  links: number;
+  /** regular: content (capacity may exceed `size`; zeros past it); symlink: the target's bytes */
+  data: Uint8Array;
+  size: number;
+  /** directory: name to inode; names are bytes as Latin-1 */
+  readonly entries: Map<string, number>;
+  /** directory: the one it is in; the root: itself; else 0 */
+  parent: number;
+  /**
+   * A row name: of the device table (device), the generator table (generated), the computed links (symlink) or the
+   * mounts (directory); '' for what is plain.
+   */
+  readonly driver: string;
+  /** guest time in ns */
+  modified: number;
+}
+
+export interface FileSystem {
+  readonly inodes: Map<number, Inode>;
+  readonly root: number;
+  nextInode: number;
+  /** bytes of content, plus a charge for each inode and each name: see tree.ts */
+  usedBytes: number;
+  /** inodes without a name that something still uses */
+  readonly orphans: Map<number, true>;
+  readonly pipes: Map<number, Pipe>;
+  /** what the host typed: read by fd 0 of spawned programs */
+  readonly stdin: { readonly chunks: Uint8Array[]; closed: boolean };
+}
+
+/** A row name of the file-kind table: which operations an open file has. */
+export type FileKind =
+  | 'regular'
+  | 'directory'
+  | 'generated'
+  | 'device'
+  | 'stdin'
+  | 'stdout'
+  | 'stderr'
+  | 'pipe-read'
+  | 'pipe-write'
+  | 'bpf-map'
+  | 'bpf-prog'
+  | 'bpf_link'
+  | 'perf-event';
+
+/** An open file description (struct file). */
+export interface OpenFile {
+  readonly id: number;
+  readonly kind: FileKind;
+  /** inode, pipe, map, program, link or event number, by kind; 0 for the standard streams */
+  readonly object: number;
+  /** bytes; of a directory: entries given so far */
+  position: number;
+  /** directory: name of the last entry given */
+  cursor: string;
+  /** O_* status flags */
+  flags: number;
+  references: number;
+  /** absolute path at open, or `anon_inode:…`, `pipe:[…]` */
+  readonly path: string;
+  /** generated files: the text as of open; trace_pipe: the rest of a line read in part */
+  snapshot: Uint8Array | undefined;
+}
+
+/** What poll(2) learns: POLL* bits that hold, and the channels that are woken when one more may. */
+export interface Readiness {
+  readonly events: number;
+  readonly channels: readonly string[];
+}
+
+/** The operations of one kind of open file. Missing read, write: EINVAL; missing ioctl: ENOTTY. */
+export interface FileOperations {
+  /** At most `length` bytes from `file.position`, changing nothing; empty at the end. */
+  read?(kernel: Kernel, task: Task, file: OpenFile, length: number): Uint8Array | Wait;
+  /** The first `count` bytes of what `read` gave have reached their reader. Default: position advances. */
+  consume?(kernel: Kernel, file: OpenFile, count: number): void;
+  /** How many of `bytes`, a prefix, were taken; advances position. */
+  write?(kernel: Kernel, task: Task, file: OpenFile, bytes: Uint8Array): number | Wait;
+  ioctl?(kernel: Kernel, task: Task, file: OpenFile, request: number, argument: bigint): number | bigint;
+  /** Bytes that SEEK_END counts from; a kind without it answers ESPIPE to lseek, pread and pwrite. */
+  size?(kernel: Kernel, file: OpenFile): number;
+  /** lseek has set `file.position`. */
+  seeked?(kernel: Kernel, file: OpenFile): void;
+  /** Default: readable and writable. */
+  poll?(kernel: Kernel, file: OpenFile): Readiness;
+  /** st_mode's file type and permissions of what has no inode; default: 0600 and no type, as anonymous inodes. */
+  readonly statMode?: number;
+  /** The last descriptor of `file` is gone. */
+  release?(kernel: Kernel, file: OpenFile): void;
+}
+
+export interface Descriptor {
+  readonly file: number;
+  closeOnExec: boolean;
+}
+
+export interface FileTable {
+  readonly id: number;
+  readonly descriptors: (Descriptor | undefined)[];
+  references: number;
+}
+
+export interface Pipe {
+  readonly id: number;
+  /** bytes not read yet */
+  readonly chunks: Uint8Array[];
+  length: number;
+  readers: number;
+  writers: number;
+}

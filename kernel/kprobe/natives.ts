@@ -1,0 +1,161 @@
+/** The bodies behind kprobe_64.S. Arguments are in rdi and rsi; what makes no sense is an oops. */
+import type { Cpu } from '../../cpu/cpu.ts';
+import { Flag, Slot } from '../../cpu/state.ts';
+import type { BpfProgram } from '../bpf/types.ts';
+import type { Kernel } from '../kernel.ts';
+import { readKernel } from '../mm/kernel-memory.ts';
+import type { NativeFunction } from '../native.ts';
+import { oops } from '../oops.ts';
+import { programsAt } from '../perf/events.ts';
+import { sendSignal, Signal } from '../signal.ts';
+import type { Task } from '../task.ts';
+import { kernelFpuBegin, kernelFpuEnd } from './fpu.ts';
+import { isUserMode, readPtReg, readPtRegs, writePtReg } from './pt-regs.ts';
+import { beginStep, endHit, finishStep, hitsOf } from './step.ts';
+import type { Kprobe, KprobeHit } from './types.ts';
+
+const INT3 = 0xcc;
+/** a probe inside a handler, and one inside the step of that: more is a loop */
+const DEEPEST_HIT = 4;
+/** include/uapi/asm-generic/siginfo.h */
+const SI_KERNEL = 0x80;
+const TRAP_TRACE = 2;
+/** DR6.BS: the trap was a single step */
+const DR6_SINGLE_STEP = 0x4000n;
+const DR6 = 4;
+
+const NOT_A_PROBE = 0n;
+const NOTHING_LEFT_TO_DO = 1n;
+
+/** The task on `cpu`; undefined while it idles. */
+function taskOn(kernel: Kernel, cpu: Cpu): Task | undefined {
+  return kernel.tasks.get(kernel.perCpu[cpu.index]!.current);
+}
+
+function badFrame(kernel: Kernel, cpu: Cpu, regs: bigint): bigint {
+  oops(kernel, cpu, `BUG: kprobes: no pt_regs at 0x${regs.toString(16)}`);
+  return NOTHING_LEFT_TO_DO;
+}
+
+function report(kernel: Kernel, cpu: Cpu, probe: Kprobe | undefined, overridden: boolean): void {
+  const task = taskOn(kernel, cpu);
+  if (overridden && task?.syscall !== undefined) task.syscall.overridden = true;
+  const symbol = probe?.name.replace(/\+0x0$/, '') ?? '';
+  kernel.events.push({ type: 'kprobe', pid: task?.pid ?? 0, symbol, overridden });
+}
+
+/** The start of kprobe_int3_handler: the probed address when its handlers are to run. */
+function kprobeEnter(kernel: Kernel, cpu: Cpu): bigint {
+  const { rdi } = cpu.registers;
+  const regs = readPtRegs(kernel, rdi);
+  if (regs === undefined) return badFrame(kernel, cpu, rdi);
+  const address = BigInt.asUintN(64, regs.ip - 1n);
+  const probe = kernel.kprobes.probes.get(address);
+  if (probe === undefined) {
+    // removed between the trap and here: the instruction is itself again
+    const byte = readKernel(kernel, address, 1)?.[0];
+    if (byte === undefined || byte === INT3) return NOT_A_PROBE;
+    writePtReg(kernel, rdi, 'ip', address);
+    return NOTHING_LEFT_TO_DO;
+  }
+  const hits = hitsOf(kernel, cpu);
+  const { slot, original } = probe;
+  const hit: KprobeHit = { address, slot, original, flags: regs.flags & (Flag.TF | Flag.IF), stepping: false };
+  if (hits.length === 0) {
+    probe.hits++;
+    hits.push(hit);
+    return address;
+  }
+  // reenter_kprobe
+  probe.missed++;
+  if (hits.length >= DEEPEST_HIT) oops(kernel, cpu, `Unrecoverable kprobe detected: ${probe.name}`);
+  else {
+    hits.push(hit);
+    if (!beginStep(kernel, rdi, hit)) badFrame(kernel, cpu, rdi);
+  }
+  return NOTHING_LEFT_TO_DO;
+}
+
+/** The hit whose handlers have just run; it must be the innermost. */
+function handledHit(kernel: Kernel, cpu: Cpu): KprobeHit | undefined {
+  const hit = hitsOf(kernel, cpu).at(-1);
+  if (hit !== undefined && !hit.stepping && hit.address === cpu.registers.rsi) return hit;
+  oops(kernel, cpu, `BUG: kprobes: no hit at 0x${cpu.registers.rsi.toString(16)} is being handled`);
+  return undefined;
+}
+
+function setupSinglestep(kernel: Kernel, cpu: Cpu): undefined {
+  const hit = handledHit(kernel, cpu);
+  if (hit === undefined) return undefined;
+  report(kernel, cpu, kernel.kprobes.probes.get(hit.address), false);
+  if (!beginStep(kernel, cpu.registers.rdi, hit)) badFrame(kernel, cpu, cpu.registers.rdi);
+  return undefined;
+}
+
+function kprobeOverridden(kernel: Kernel, cpu: Cpu): undefined {
+  const hit = handledHit(kernel, cpu);
+  if (hit === undefined) return undefined;
+  report(kernel, cpu, kernel.kprobes.probes.get(hit.address), true);
+  endHit(kernel, cpu);
+  return undefined;
+}
+
+function programsOf(kernel: Kernel, address: bigint): readonly BpfProgram[] {
+  const probe = kernel.kprobes.probes.get(address);
+  return probe === undefined ? [] : programsAt(kernel, probe);
+}
+
+/** rdi: the probe, rsi: how many programs have run. rax <- the next one's bpf_prog or 0, rdx <- its function. */
+function bpfProgArrayNext(kernel: Kernel, cpu: Cpu): bigint {
+  const { registers } = cpu;
+  const program = programsOf(kernel, registers.rdi)[Number(BigInt.asUintN(32, registers.rsi))];
+  if (program === undefined) return 0n;
+  program.runs++;
+  registers.rdx = program.function;
+  return program.address;
+}
+
+function bpfProgIncMisses(kernel: Kernel, cpu: Cpu): undefined {
+  for (const program of programsOf(kernel, cpu.registers.rdi)) program.misses++;
+  return undefined;
+}
+
+function trap(kernel: Kernel, task: Task | undefined, code: number, address: bigint): void {
+  if (task !== undefined) sendSignal(kernel, task, { number: Signal.SIGTRAP, code, pid: 0, address });
+}
+
+/** An int3 that is no probe's. */
+function doInt3(kernel: Kernel, cpu: Cpu): undefined {
+  const cs = readPtReg(kernel, cpu.registers.rdi, 'cs');
+  if (cs !== undefined && isUserMode(cs)) trap(kernel, taskOn(kernel, cpu), SI_KERNEL, 0n);
+  else oops(kernel, cpu, 'int3: 0000 [#1] SMP');
+  return undefined;
+}
+
+/** exc_debug: the end of a probe's step, or a debugger's TF in user mode. */
+function doDebug(kernel: Kernel, cpu: Cpu): undefined {
+  const { rdi } = cpu.registers;
+  const regs = readPtRegs(kernel, rdi);
+  cpu.slots[Slot.debug + DR6] = cpu.slots[Slot.debug + DR6]! & ~DR6_SINGLE_STEP;
+  if (regs === undefined) badFrame(kernel, cpu, rdi);
+  else if (isUserMode(regs.cs)) trap(kernel, taskOn(kernel, cpu), TRAP_TRACE, regs.ip);
+  else {
+    const hit = hitsOf(kernel, cpu).at(-1);
+    // a TF that nobody asked for is dropped, as exc_debug_kernel does
+    if (hit?.stepping !== true) writePtReg(kernel, rdi, 'flags', regs.flags & ~Flag.TF);
+    else if (!finishStep(kernel, cpu, rdi, hit)) badFrame(kernel, cpu, rdi);
+  }
+  return undefined;
+}
+
+export const kprobeNatives: Record<string, NativeFunction> = {
+  kprobe_enter: kprobeEnter,
+  setup_singlestep: setupSinglestep,
+  kprobe_overridden: kprobeOverridden,
+  bpf_prog_array_next: bpfProgArrayNext,
+  bpf_prog_inc_misses: bpfProgIncMisses,
+  kernel_fpu_begin: kernelFpuBegin,
+  kernel_fpu_end: kernelFpuEnd,
+  do_int3: doInt3,
+  do_debug: doDebug,
+};

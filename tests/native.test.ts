@@ -1,0 +1,35 @@
+/** CASES: how many; SEED: which; ROWS: of the mnemonics that match; CASE: one line of an earlier failure. */
+import { test } from 'uvu';
+import { compare, explain, generateCases, type Difference } from './native/differential.ts';
+import { missingPart } from './native/real-cpu.ts';
+import { parseCase } from './native/state.ts';
+
+const CASES = Number(process.env['CASES'] ?? 6000);
+const SEED = Number(process.env['SEED'] ?? 1);
+const SHOWN = Number(process.env['SHOWN'] ?? 10);
+const ROWS = new RegExp(process.env['ROWS'] ?? '.');
+const single = process.env['CASE'];
+
+const missing = missingPart();
+if (missing !== undefined) {
+  test.skip(`skipped: ${missing}`, () => {});
+} else {
+  test(single ?? `${CASES} cases end as on this processor`, () => {
+    const cases = single === undefined ? generateCases(CASES, SEED, ROWS) : [parseCase(single)];
+    const differences = compare(cases);
+    if (differences.length === 0) return;
+    throw new Error(`SEED=${SEED}: ${differences.length} of ${cases.length} differ\n${shown(differences).map(explain).join('\n\n')}`);
+  });
+}
+
+/** One of each first byte of difference: a fault that shows in a hundred cases is printed once. */
+function shown(differences: readonly Difference[]): readonly Difference[] {
+  const kinds = new Map(differences.map((difference) => [kindOf(difference), difference]));
+  return [...kinds.values()].slice(0, SHOWN);
+}
+function kindOf({ test }: Difference): string {
+  const opcode = test.code.filter((value) => !(value >= 0x40 && value <= 0x4f) && value !== 0x67 && value !== 0x65);
+  return opcode.slice(0, 3).join(' ');
+}
+
+test.run();

@@ -1,0 +1,127 @@
+/** Cases on our processor: user mode behind page tables, every exception caught by a gate whose handler halts. */
+import { createCpu, type Cpu } from '../../cpu/cpu.ts';
+import { run } from '../../cpu/interpreter.ts';
+import { createMemory, forgetDecoded, type Memory } from '../../cpu/memory.ts';
+import { flushTlb, Pte, refreshMode } from '../../cpu/paging.ts';
+import { Slot, STATE_SIZE } from '../../cpu/state.ts';
+import { fillMemory, Layout, startOf, type Case, type Outcome } from './state.ts';
+
+/** Where the kernel sees physical address 0. */
+const KERNEL = 0xffff_ffff_8000_0000n;
+/** Physical addresses. */
+const Physical = { tables: 0x1000, gdt: 0x8000, idt: 0x9000, tss: 0xa000, handlers: 0xb000, stack: 0xf000, code: 0x10000, data: 0x11000 } as const;
+const LIMIT = 200;
+const HLT = 0xf4;
+const HANDLER_SIZE = 16;
+const RSP = 4;
+
+interface Machine {
+  readonly cpu: Cpu;
+  readonly memory: Memory;
+}
+
+function map(memory: Memory, tables: { next: number }, linear: bigint, physical: number, bits: bigint): void {
+  let table: number = Physical.tables;
+  for (let level = 3; level > 0; level--) {
+    const at = table + Number((linear >> BigInt(12 + 9 * level)) & 511n) * 8;
+    if (memory.view.getBigUint64(at, true) === 0n) {
+      tables.next += 0x1000;
+      memory.view.setBigUint64(at, BigInt(tables.next) | Pte.present | Pte.write | Pte.user, true);
+    }
+    table = Number(memory.view.getBigUint64(at, true) & Pte.address);
+  }
+  memory.view.setBigUint64(table + Number((linear >> 12n) & 511n) * 8, BigInt(physical) | Pte.present | bits, true);
+}
+
+function gate(memory: Memory, vector: number, handler: number): void {
+  const at = Physical.idt + vector * 16;
+  const dpl = vector === 3 ? 3n : 0n;
+  const offset = KERNEL + BigInt(handler);
+  const low = (offset & 0xffffn) | (0x08n << 16n) | (0x8en << 40n) | (dpl << 45n) | (((offset >> 16n) & 0xffffn) << 48n);
+  memory.view.setBigUint64(at, low, true);
+  memory.view.setBigUint64(at + 8, offset >> 32n, true);
+}
+
+function createMachine(): Machine {
+  const memory = createMemory(1 << 24, STATE_SIZE);
+  const cpu = createCpu(memory, 0);
+  const tables = { next: 0x20000 };
+  for (let page = 0; page < 0x10000; page += 0x1000) map(memory, tables, KERNEL + BigInt(page), page, Pte.write);
+  map(memory, tables, BigInt(Layout.codeBase), Physical.code, Pte.user);
+  map(memory, tables, BigInt(Layout.dataBase), Physical.data, Pte.user | Pte.write | Pte.noExecute);
+  for (let vector = 0; vector < 32; vector++) {
+    const handler = Physical.handlers + vector * HANDLER_SIZE;
+    memory.bytes[handler] = HLT;
+    gate(memory, vector, handler);
+  }
+  memory.view.setBigUint64(Physical.gdt + 8, 0x00af_9b00_0000_ffffn, true);
+  memory.view.setBigUint64(Physical.tss + 4, KERNEL + BigInt(Physical.stack), true);
+  const { slots } = cpu;
+  slots[Slot.cr3] = BigInt(Physical.tables);
+  slots[Slot.cr0] = 0x8005_0033n;
+  slots[Slot.cr4] = 0x6b0n;
+  slots[Slot.efer] = 0xd01n;
+  slots[Slot.gdtrBase] = KERNEL + BigInt(Physical.gdt);
+  slots[Slot.gdtrLimit] = 0xffn;
+  slots[Slot.idtrBase] = KERNEL + BigInt(Physical.idt);
+  slots[Slot.idtrLimit] = 0x1ffn;
+  slots[Slot.trBase] = KERNEL + BigInt(Physical.tss);
+  slots[Slot.gsBase] = BigInt(Layout.gsBase);
+  flushTlb(cpu);
+  return { cpu, memory };
+}
+
+const host = {
+  native: (): never => {
+    throw new Error('a native call in user mode');
+  },
+  random: () => 0n,
+};
+
+let machine: Machine | undefined;
+
+/** The outcome of one case. */
+export function runOnOurCpu(test: Case): Outcome {
+  machine ??= createMachine();
+  const { cpu, memory } = machine;
+  const start = startOf(test);
+  const data = new BigUint64Array(memory.bytes.buffer, memory.bytes.byteOffset + Physical.data, Layout.page / 8);
+  const before = fillMemory(test.seed);
+  data.set(before);
+  memory.bytes.fill(0xcc, Physical.code, Physical.code + Layout.page);
+  memory.bytes.set(test.code, Physical.code + Layout.codeStart - Layout.codeBase);
+  forgetDecoded(memory, Physical.code, Layout.page);
+  const { slots, registers } = cpu;
+  start.gpr.forEach((value, n) => (slots[n] = value));
+  start.xmm.forEach((value, n) => (slots[Slot.xmm + (n >> 1) * 4 + (n & 1)] = value));
+  registers.rflags = start.rflags;
+  registers.rip = BigInt(Layout.codeStart);
+  slots[Slot.mxcsr] = start.mxcsr;
+  slots[Slot.cr2] = 0n;
+  cpu.words[Slot.halted * 2] = 0;
+  cpu.words[Slot.cpl * 2] = 3;
+  slots[Slot.selectors + 1] = 0x33n;
+  slots[Slot.selectors + 2] = 0x2bn;
+  refreshMode(cpu);
+  const end = run(cpu, host, LIMIT);
+  const stopped = cpu.words[Slot.halted * 2] !== 0;
+  const vector = stopped ? Math.floor((Number(registers.rip - KERNEL) - 1 - Physical.handlers) / HANDLER_SIZE) : end === 'limit' ? 255 : 254;
+  const frame = stopped ? Number(slots[RSP]! - KERNEL) : 0;
+  const hasError = [8, 10, 11, 12, 13, 14, 17].includes(vector);
+  const at = (n: number): bigint => memory.view.getBigUint64(frame + (n + (hasError ? 1 : 0)) * 8, true);
+  const gpr = [...slots.subarray(0, 16)];
+  if (stopped) gpr[RSP] = at(3);
+  const changed = new Map<number, bigint>();
+  data.forEach((value, n) => value !== before[n] && changed.set(n * 8, value));
+  return {
+    trap: vector,
+    error: stopped && hasError ? Number(memory.view.getBigUint64(frame, true)) : 0,
+    cr2: slots[Slot.cr2]!,
+    rip: stopped ? at(0) : registers.rip,
+    gpr,
+    rflags: stopped ? at(2) : registers.rflags,
+    mxcsr: slots[Slot.mxcsr]!,
+    xmm: start.xmm.map((_, n) => slots[Slot.xmm + (n >> 1) * 4 + (n & 1)]!),
+    memory: changed,
+  };
+}
