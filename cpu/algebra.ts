@@ -18,15 +18,31 @@ export type FlagsKind = 'add' | 'sub' | 'logic' | 'inc' | 'dec' | 'shl' | 'shr' 
 
 /** Lane-wise operations on two vectors; comparisons give all-ones or all-zeros lanes. */
 export type VectorOperation =
-  | 'add' | 'sub' | 'mulLow' | 'mulHighSigned' | 'mulHighUnsigned'
-  | 'addSaturateSigned' | 'addSaturateUnsigned' | 'subSaturateSigned' | 'subSaturateUnsigned'
-  | 'and' | 'or' | 'xor' | 'andNot'
-  | 'equal' | 'greaterSigned'
-  | 'minSigned' | 'minUnsigned' | 'maxSigned' | 'maxUnsigned' | 'averageUnsigned'
+  | 'add'
+  | 'sub'
+  | 'mulLow'
+  | 'mulHighSigned'
+  | 'mulHighUnsigned'
+  | 'addSaturateSigned'
+  | 'addSaturateUnsigned'
+  | 'subSaturateSigned'
+  | 'subSaturateUnsigned'
+  | 'and'
+  | 'or'
+  | 'xor'
+  | 'andNot'
+  | 'equal'
+  | 'greaterSigned'
+  | 'minSigned'
+  | 'minUnsigned'
+  | 'maxSigned'
+  | 'maxUnsigned'
+  | 'averageUnsigned'
   /** 64-bit products of the even 32-bit lanes, unsigned (`lane` 64) */
   | 'mulEvenUnsigned'
   /** signed lanes narrowed to half their width with saturation, those of `left` first (`lane` is the wider one) */
-  | 'packSigned' | 'packUnsigned'
+  | 'packSigned'
+  | 'packUnsigned'
   /** sums of neighbouring products of signed 16-bit lanes (`lane` 16) */
   | 'mulAddPairs'
   /** in each half, the sum of the absolute differences of its unsigned bytes (`lane` 8) */
@@ -47,10 +63,25 @@ export interface FloatOrder<C> {
 
 /** The registers that have one value and no width: read and written whole. */
 export type SystemRegister =
-  | 'fsBase' | 'gsBase' | 'kernelGsBase'
-  | 'cr0' | 'cr2' | 'cr3' | 'cr4' | 'cr8' | 'efer' | 'star' | 'lstar' | 'cstar' | 'sfmask'
-  | 'gdtrBase' | 'gdtrLimit' | 'idtrBase' | 'idtrLimit'
-  | 'mxcsr' | 'tscAux';
+  | 'fsBase'
+  | 'gsBase'
+  | 'kernelGsBase'
+  | 'cr0'
+  | 'cr2'
+  | 'cr3'
+  | 'cr4'
+  | 'cr8'
+  | 'efer'
+  | 'star'
+  | 'lstar'
+  | 'cstar'
+  | 'sfmask'
+  | 'gdtrBase'
+  | 'gdtrLimit'
+  | 'idtrBase'
+  | 'idtrLimit'
+  | 'mxcsr'
+  | 'tscAux';
 
 export interface Algebra<V, C, X> {
   constant(value: bigint): V;

@@ -40,7 +40,16 @@ export interface Cpu {
 export function createCpu(memory: Memory, index: number): Cpu {
   const slots = new BigUint64Array(memory.stateBuffer, index * STATE_SIZE, STATE_SIZE / 8);
   const cpu = {
-    index, memory, slots, words: new Int32Array(slots.buffer, slots.byteOffset, STATE_SIZE / 4), tlb: createTlb(), mode: 1, retired: 0, current: 0n, leave: false, pendingInterrupts: [],
+    index,
+    memory,
+    slots,
+    words: new Int32Array(slots.buffer, slots.byteOffset, STATE_SIZE / 4),
+    tlb: createTlb(),
+    mode: 1,
+    retired: 0,
+    current: 0n,
+    leave: false,
+    pendingInterrupts: [],
     unknownInstruction: undefined,
   } as unknown as { -readonly [Key in keyof Cpu]: Cpu[Key] };
   Object.defineProperty(cpu, 'registers', { value: registersOf(cpu), enumerable: false });

@@ -3,7 +3,8 @@ import type { Cpu } from './cpu.ts';
 
 type Leaf = { readonly eax: bigint; readonly ebx: bigint; readonly ecx: bigint; readonly edx: bigint };
 
-const bits = (...positions: number[]): bigint => positions.reduce((sum, position) => sum | (1n << BigInt(position)), 0n);
+const bits = (...positions: number[]): bigint =>
+  positions.reduce((sum, position) => sum | (1n << BigInt(position)), 0n);
 /** Four bytes of text as a register holds them. */
 const text = (characters: string): bigint =>
   [...characters].reduce((sum, character, n) => sum | (BigInt(character.charCodeAt(0)) << BigInt(8 * n)), 0n);
@@ -24,7 +25,10 @@ const brandLeaf = (part: number): Leaf => {
 
 const VENDOR = 'KernelInABox';
 const vendorLeaf = (highest: bigint): Leaf => ({
-  eax: highest, ebx: text(VENDOR.slice(0, 4)), edx: text(VENDOR.slice(4, 8)), ecx: text(VENDOR.slice(8, 12)),
+  eax: highest,
+  ebx: text(VENDOR.slice(0, 4)),
+  edx: text(VENDOR.slice(4, 8)),
+  ecx: text(VENDOR.slice(8, 12)),
 });
 
 const leaves: Readonly<Record<number, (cpu: Cpu, subleaf: number) => Leaf>> = {

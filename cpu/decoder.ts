@@ -83,7 +83,10 @@ for (const compiled of compiledRows) {
 }
 // rows that ask for more come first, so that tables may list them in any order
 const demands = (c: CompiledRow): number =>
-  (c.exactModrm === undefined ? 0 : 8) + (c.mandatory === '' ? 0 : 4) + (c.w === undefined ? 0 : 2) + (c.plusRegister ? 0 : 1);
+  (c.exactModrm === undefined ? 0 : 8) +
+  (c.mandatory === '' ? 0 : 4) +
+  (c.w === undefined ? 0 : 2) +
+  (c.plusRegister ? 0 : 1);
 for (const list of table) list.sort((left, right) => demands(right) - demands(left));
 
 /** Longest instruction, in bytes; one more raises #GP. */
@@ -146,7 +149,8 @@ function readPrefixes(cursor: Cursor, prefixes: Prefixes): number {
 
 function matches(c: CompiledRow, prefixes: Prefixes, modrm: number): boolean {
   if (c.mandatory !== '') {
-    const present = prefixes.repeat === 0xf3 ? 'F3' : prefixes.repeat === 0xf2 ? 'F2' : prefixes.operandSize ? '66' : 'NP';
+    const present =
+      prefixes.repeat === 0xf3 ? 'F3' : prefixes.repeat === 0xf2 ? 'F2' : prefixes.operandSize ? '66' : 'NP';
     if (present !== c.mandatory) return false;
   }
   if (c.w !== undefined && c.w !== ((prefixes.rex >> 3) & 1)) return false;
@@ -184,8 +188,15 @@ function memoryOperand(cursor: Cursor, modrm: number, prefixes: Prefixes): Memor
   if (wide) displacement = signExtend32(dword(cursor));
   else if (mod === 1) displacement = signExtend8(byte(cursor));
   return {
-    kind: 1, width: 0, base, index, scale, displacement, ripRelative,
-    segment: prefixes.segment, addressWidth: prefixes.addressSize ? 32 : 64,
+    kind: 1,
+    width: 0,
+    base,
+    index,
+    scale,
+    displacement,
+    ripRelative,
+    segment: prefixes.segment,
+    addressWidth: prefixes.addressSize ? 32 : 64,
   };
 }
 
@@ -206,26 +217,39 @@ interface OperandContext {
 
 function sizeOf(letter: string, width: Width, rex: number): Width | 128 | 0 {
   switch (letter) {
-    case 'b': return 8;
-    case 'w': return 16;
-    case 'd': return 32;
-    case 'q': return 64;
-    case 'v': return width;
-    case 'y': return (rex & 8) !== 0 ? 64 : 32;
-    case 'z': return width === 16 ? 16 : 32;
-    case 'x': return 128;
-    default: return 0;
+    case 'b':
+      return 8;
+    case 'w':
+      return 16;
+    case 'd':
+      return 32;
+    case 'q':
+      return 64;
+    case 'v':
+      return width;
+    case 'y':
+      return (rex & 8) !== 0 ? 64 : 32;
+    case 'z':
+      return width === 16 ? 16 : 32;
+    case 'x':
+      return 128;
+    default:
+      return 0;
   }
 }
 
 function immediate(cursor: Cursor, letter: string, width: Width): Operand {
   switch (letter) {
-    case 'b': return { kind: 2, value: BigInt(byte(cursor)), width: 8 };
-    case 'w': return { kind: 2, value: BigInt(word(cursor)), width: 16 };
-    case 'd': return { kind: 2, value: BigInt(dword(cursor)), width: 32 };
-    case 'z': return width === 16
-      ? { kind: 2, value: BigInt(word(cursor)), width }
-      : { kind: 2, value: signExtend32(dword(cursor)), width };
+    case 'b':
+      return { kind: 2, value: BigInt(byte(cursor)), width: 8 };
+    case 'w':
+      return { kind: 2, value: BigInt(word(cursor)), width: 16 };
+    case 'd':
+      return { kind: 2, value: BigInt(dword(cursor)), width: 32 };
+    case 'z':
+      return width === 16
+        ? { kind: 2, value: BigInt(word(cursor)), width }
+        : { kind: 2, value: signExtend32(dword(cursor)), width };
     default: // v: mov r64, imm64 alone has a whole one
       return width === 64 ? { kind: 2, value: qword(cursor), width } : immediate(cursor, 'z', width);
   }
@@ -252,28 +276,53 @@ function operand(spec: string, context: OperandContext): Operand | undefined {
   const reg = ((modrm >> 3) & 7) | ((rex & 4) << 1);
   const rm = (modrm & 7) | ((rex & 1) << 3);
   switch (spec[0]) {
-    case 'E': case 'M': return registerOrMemory(context, size);
-    case 'R': return generalRegister(rm, size as Width, rex);
-    case 'G': return generalRegister(reg, size as Width, rex);
-    case 'Z': return generalRegister((context.opcode & 7) | ((rex & 1) << 3), size as Width, rex);
-    case 'A': return generalRegister(0, size as Width, 0x40);
-    case 'I': return immediate(cursor, spec[1]!, width);
-    case 'S': return { kind: 2, value: signExtend8(byte(cursor)), width };
-    case 'J': return { kind: 2, value: spec === 'Jb' ? signExtend8(byte(cursor)) : signExtend32(dword(cursor)), width: 64 };
-    case 'O': return {
-      kind: 1, width: size, base: -1, index: -1, scale: 1, ripRelative: false, segment: prefixes.segment,
-      displacement: prefixes.addressSize ? BigInt(dword(cursor)) : qword(cursor),
-      addressWidth: prefixes.addressSize ? 32 : 64,
-    };
-    case 'V': return { kind: 3, index: reg, width: xmmWidth(size) };
-    case 'U': return { kind: 3, index: rm, width: xmmWidth(size) };
-    case 'W': return memory === undefined ? { kind: 3, index: rm, width: xmmWidth(size) } : { ...memory, width: size };
-    case 's': return segmentOperand((modrm >> 3) & 7, context.opcode);
-    case 'C': return controlRegisters.has(reg) ? { kind: 5, index: reg, width: 64 } : undefined;
-    case 'D': return { kind: 6, index: reg, width: 64 };
-    case 'c': return generalRegister(1, 8, 0x40);
-    case '1': return { kind: 2, value: 1n, width: 8 };
-    default: return undefined;
+    case 'E':
+    case 'M':
+      return registerOrMemory(context, size);
+    case 'R':
+      return generalRegister(rm, size as Width, rex);
+    case 'G':
+      return generalRegister(reg, size as Width, rex);
+    case 'Z':
+      return generalRegister((context.opcode & 7) | ((rex & 1) << 3), size as Width, rex);
+    case 'A':
+      return generalRegister(0, size as Width, 0x40);
+    case 'I':
+      return immediate(cursor, spec[1]!, width);
+    case 'S':
+      return { kind: 2, value: signExtend8(byte(cursor)), width };
+    case 'J':
+      return { kind: 2, value: spec === 'Jb' ? signExtend8(byte(cursor)) : signExtend32(dword(cursor)), width: 64 };
+    case 'O':
+      return {
+        kind: 1,
+        width: size,
+        base: -1,
+        index: -1,
+        scale: 1,
+        ripRelative: false,
+        segment: prefixes.segment,
+        displacement: prefixes.addressSize ? BigInt(dword(cursor)) : qword(cursor),
+        addressWidth: prefixes.addressSize ? 32 : 64,
+      };
+    case 'V':
+      return { kind: 3, index: reg, width: xmmWidth(size) };
+    case 'U':
+      return { kind: 3, index: rm, width: xmmWidth(size) };
+    case 'W':
+      return memory === undefined ? { kind: 3, index: rm, width: xmmWidth(size) } : { ...memory, width: size };
+    case 's':
+      return segmentOperand((modrm >> 3) & 7, context.opcode);
+    case 'C':
+      return controlRegisters.has(reg) ? { kind: 5, index: reg, width: 64 } : undefined;
+    case 'D':
+      return { kind: 6, index: reg, width: 64 };
+    case 'c':
+      return generalRegister(1, 8, 0x40);
+    case '1':
+      return { kind: 2, value: 1n, width: 8 };
+    default:
+      return undefined;
   }
 }
 
@@ -293,7 +342,11 @@ function effectiveWidth(c: CompiledRow, prefixes: Prefixes): Width {
  */
 export function decode(bytes: Uint8Array, start: number, end: number): Instruction | DecodeFailure {
   const cursor: Cursor = {
-    bytes, start, end: Math.min(end, start + MAX_INSTRUCTION_LENGTH), at: start, failure: undefined,
+    bytes,
+    start,
+    end: Math.min(end, start + MAX_INSTRUCTION_LENGTH),
+    at: start,
+    failure: undefined,
   };
   const prefixes: Prefixes = { operandSize: false, addressSize: false, lock: false, repeat: 0, segment: -1, rex: 0 };
   let opcode = readPrefixes(cursor, prefixes);
@@ -317,7 +370,8 @@ export function decode(bytes: Uint8Array, start: number, end: number): Instructi
   if (opcode === 0x90 && map === 0 && (prefixes.rex & 1) === 1) {
     c = candidates.find((candidate) => candidate.plusRegister)!; // xchg r8, rax
   }
-  const memory = c.modrm && modrm < 0xc0 && c.exactModrm === undefined ? memoryOperand(cursor, modrm, prefixes) : undefined;
+  const memory =
+    c.modrm && modrm < 0xc0 && c.exactModrm === undefined ? memoryOperand(cursor, modrm, prefixes) : undefined;
   const width = effectiveWidth(c, prefixes);
   const context: OperandContext = { cursor, prefixes, opcode, modrm, memory, width };
   const operands: Operand[] = [];
@@ -330,7 +384,9 @@ export function decode(bytes: Uint8Array, start: number, end: number): Instructi
   if (prefixes.lock && !(c.lock && operands[0]?.kind === 1)) return 'undefined';
   const first = operands[0];
   const operandWidth =
-    first !== undefined && (first.kind === 0 || (first.kind === 1 && first.width !== 0 && first.width !== 128)) ? (first.width as Width) : width;
+    first !== undefined && (first.kind === 0 || (first.kind === 1 && first.width !== 0 && first.width !== 128))
+      ? (first.width as Width)
+      : width;
   const repeat: Repeat = c.rep && prefixes.repeat !== 0 ? (prefixes.repeat === 0xf3 ? 'rep' : 'repne') : '';
   return {
     mnemonic: c.row.mnemonic,

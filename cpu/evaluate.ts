@@ -2,11 +2,27 @@
  * The evaluating reading of the algebra: the interpreter. Values are unsigned 64-bit BigInts, vectors unsigned 128-bit
  * BigInts, conditions booleans. Operations mask their result once, at the width they name.
  */
-import type { Algebra, FlagName, FlagsKind, FloatOperation, SystemRegister, VectorOperation, VectorShift } from './algebra.ts';
+import type {
+  Algebra,
+  FlagName,
+  FlagsKind,
+  FloatOperation,
+  SystemRegister,
+  VectorOperation,
+  VectorShift,
+} from './algebra.ts';
 import { REPEAT_CHUNK } from './algebra.ts';
 import type { Cpu, Host } from './cpu.ts';
 import { cpuidLeaf } from './cpuid.ts';
-import { interruptReturn, loadSegment, loadTaskRegister, softwareInterrupt, swapgs, syscall, sysret } from './exceptions.ts';
+import {
+  interruptReturn,
+  loadSegment,
+  loadTaskRegister,
+  softwareInterrupt,
+  swapgs,
+  syscall,
+  sysret,
+} from './exceptions.ts';
 import { raise, Vector } from './fault.ts';
 import { conditionCodes, flagBits, flagsKindNumbers, flagsRowByNumber, type Operation } from './flags.ts';
 import * as floats from './float.ts';
@@ -21,7 +37,13 @@ import * as vectors from './vector.ts';
 const MASK64 = 0xffff_ffff_ffff_ffffn;
 // the engine keeps asUintN of 64 bits out of the heap, but not `& MASK64`
 const mask = (value: bigint, width: Width): bigint =>
-  width === 64 ? BigInt.asUintN(64, value) : width === 32 ? value & 0xffff_ffffn : width === 16 ? value & 0xffffn : value & 0xffn;
+  width === 64
+    ? BigInt.asUintN(64, value)
+    : width === 32
+      ? value & 0xffff_ffffn
+      : width === 16
+        ? value & 0xffffn
+        : value & 0xffn;
 
 const scratch64 = new BigUint64Array(1);
 const scratch32 = new Int32Array(scratch64.buffer);
@@ -34,10 +56,18 @@ class PendingOperation implements Operation<bigint> {
     this.slots = cpu.slots;
     this.words = cpu.words;
   }
-  get width(): Width { return (this.words[Slot.flagsKind * 2]! >> 8) as Width; }
-  get left(): bigint { return this.slots[Slot.flagsLeft]!; }
-  get right(): bigint { return this.slots[Slot.flagsRight]!; }
-  get result(): bigint { return this.slots[Slot.flagsResult]!; }
+  get width(): Width {
+    return (this.words[Slot.flagsKind * 2]! >> 8) as Width;
+  }
+  get left(): bigint {
+    return this.slots[Slot.flagsLeft]!;
+  }
+  get right(): bigint {
+    return this.slots[Slot.flagsRight]!;
+  }
+  get result(): bigint {
+    return this.slots[Slot.flagsResult]!;
+  }
 }
 
 class Evaluate implements Algebra<bigint, boolean, bigint> {
@@ -58,7 +88,9 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     this.pending = new PendingOperation(cpu);
   }
 
-  constant(value: bigint): bigint { return value; }
+  constant(value: bigint): bigint {
+    return value;
+  }
 
   read(operand: Operand): bigint {
     switch (operand.kind) {
@@ -67,14 +99,18 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
         if (operand.width === 64) return value;
         return operand.high ? (value >> 8n) & 0xffn : mask(value, operand.width);
       }
-      case 1: return load(this.cpu, this.linearAddress(operand), operand.width as Width);
-      case 2: return operand.value;
+      case 1:
+        return load(this.cpu, this.linearAddress(operand), operand.width as Width);
+      case 2:
+        return operand.value;
       case 3: {
         const low = this.slots[Slot.xmm + operand.index * 4]!;
         return operand.width === 32 ? low & 0xffff_ffffn : low;
       }
-      case 4: return this.readSegment(operand.index);
-      default: return raise(Vector.UD);
+      case 4:
+        return this.readSegment(operand.index);
+      default:
+        return raise(Vector.UD);
     }
   }
 
@@ -99,7 +135,8 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
         this.slots[at] = operand.width === 32 ? (this.slots[at]! & ~0xffff_ffffn) | (value & 0xffff_ffffn) : value;
         return;
       }
-      default: raise(Vector.UD);
+      default:
+        raise(Vector.UD);
     }
   }
 
@@ -129,23 +166,41 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     return (address + this.slots[operand.segment === 4 ? Slot.fsBase : Slot.gsBase]!) & MASK64;
   }
 
-  load(linear: bigint, width: Width): bigint { return load(this.cpu, linear, width); }
-  store(linear: bigint, width: Width, value: bigint): void { store(this.cpu, linear, width, value); }
+  load(linear: bigint, width: Width): bigint {
+    return load(this.cpu, linear, width);
+  }
+  store(linear: bigint, width: Width, value: bigint): void {
+    store(this.cpu, linear, width, value);
+  }
   probeStore(linear: bigint, width: Width): void {
     const at = translate(this.cpu, linear, Access.write);
     if ((at & 4095) > 4096 - width / 8) translate(this.cpu, ((linear | 0xfffn) + 1n) & MASK64, Access.write);
   }
   /** Before any jump, that is what rip holds. */
-  nextRip(): bigint { return this.slots[Slot.rip]!; }
+  nextRip(): bigint {
+    return this.slots[Slot.rip]!;
+  }
 
-  add(left: bigint, right: bigint, width: Width): bigint { return mask(left + right, width); }
-  sub(left: bigint, right: bigint, width: Width): bigint { return mask(left - right, width); }
-  multiply(left: bigint, right: bigint, width: Width): bigint { return mask(left * right, width); }
+  add(left: bigint, right: bigint, width: Width): bigint {
+    return mask(left + right, width);
+  }
+  sub(left: bigint, right: bigint, width: Width): bigint {
+    return mask(left - right, width);
+  }
+  multiply(left: bigint, right: bigint, width: Width): bigint {
+    return mask(left * right, width);
+  }
   multiplyHigh(left: bigint, right: bigint, width: Width, signed: boolean): bigint {
     const product = signed ? BigInt.asIntN(width, left) * BigInt.asIntN(width, right) : left * right;
     return mask(product >> BigInt(width), width);
   }
-  divide(high: bigint, low: bigint, divisor: bigint, width: Width, signed: boolean): { quotient: bigint; remainder: bigint } {
+  divide(
+    high: bigint,
+    low: bigint,
+    divisor: bigint,
+    width: Width,
+    signed: boolean,
+  ): { quotient: bigint; remainder: bigint } {
     if (divisor === 0n) raise(Vector.DE);
     const whole = (high << BigInt(width)) | low;
     const dividend = signed ? BigInt.asIntN(width * 2, whole) : whole;
@@ -155,10 +210,18 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     if (!fits) raise(Vector.DE);
     return { quotient: mask(quotient, width), remainder: mask(dividend % by, width) };
   }
-  and(left: bigint, right: bigint): bigint { return left & right; }
-  or(left: bigint, right: bigint): bigint { return left | right; }
-  xor(left: bigint, right: bigint): bigint { return left ^ right; }
-  not(value: bigint, width: Width): bigint { return mask(~value, width); }
+  and(left: bigint, right: bigint): bigint {
+    return left & right;
+  }
+  or(left: bigint, right: bigint): bigint {
+    return left | right;
+  }
+  xor(left: bigint, right: bigint): bigint {
+    return left ^ right;
+  }
+  not(value: bigint, width: Width): bigint {
+    return mask(~value, width);
+  }
   shl(value: bigint, count: bigint, width: Width): bigint {
     return count >= BigInt(width) ? 0n : mask(value << count, width);
   }
@@ -168,8 +231,12 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   sar(value: bigint, count: bigint, width: Width): bigint {
     return mask(BigInt.asIntN(width, value) >> (count >= BigInt(width) ? BigInt(width - 1) : count), width);
   }
-  signExtend(value: bigint, from: Width, to: Width): bigint { return mask(BigInt.asIntN(from, value), to); }
-  truncate(value: bigint, width: Width): bigint { return mask(value, width); }
+  signExtend(value: bigint, from: Width, to: Width): bigint {
+    return mask(BigInt.asIntN(from, value), to);
+  }
+  truncate(value: bigint, width: Width): bigint {
+    return mask(value, width);
+  }
   popcount(value: bigint): bigint {
     let count = 0n;
     for (let rest = value; rest !== 0n; rest &= rest - 1n) count++;
@@ -193,9 +260,15 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     return swapped;
   }
 
-  isZero(value: bigint): boolean { return value === 0n; }
-  equal(left: bigint, right: bigint): boolean { return left === right; }
-  lessUnsigned(left: bigint, right: bigint): boolean { return left < right; }
+  isZero(value: bigint): boolean {
+    return value === 0n;
+  }
+  equal(left: bigint, right: bigint): boolean {
+    return left === right;
+  }
+  lessUnsigned(left: bigint, right: bigint): boolean {
+    return left < right;
+  }
   lessSigned(left: bigint, right: bigint, width: Width): boolean {
     return BigInt.asIntN(width, left) < BigInt.asIntN(width, right);
   }
@@ -203,12 +276,24 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     scratch64[0] = value;
     return ((scratch32[index >> 5]! >>> (index & 31)) & 1) === 1;
   }
-  both(left: boolean, right: boolean): boolean { return left && right; }
-  either(left: boolean, right: boolean): boolean { return left || right; }
-  differ(left: boolean, right: boolean): boolean { return left !== right; }
-  negate(condition: boolean): boolean { return !condition; }
-  toValue(condition: boolean): bigint { return condition ? 1n : 0n; }
-  select(condition: boolean, yes: bigint, no: bigint): bigint { return condition ? yes : no; }
+  both(left: boolean, right: boolean): boolean {
+    return left && right;
+  }
+  either(left: boolean, right: boolean): boolean {
+    return left || right;
+  }
+  differ(left: boolean, right: boolean): boolean {
+    return left !== right;
+  }
+  negate(condition: boolean): boolean {
+    return !condition;
+  }
+  toValue(condition: boolean): bigint {
+    return condition ? 1n : 0n;
+  }
+  select(condition: boolean, yes: bigint, no: bigint): bigint {
+    return condition ? yes : no;
+  }
   when(condition: boolean, yes: () => void, no?: () => void): void {
     if (condition) yes();
     else no?.();
@@ -271,7 +356,9 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
       if (zf !== undefined && this.flag('ZF') !== zf) return;
     }
   }
-  raise(vector: number, errorCode?: number): void { raise(vector, errorCode); }
+  raise(vector: number, errorCode?: number): void {
+    raise(vector, errorCode);
+  }
   requireKernel(): void {
     if (this.words[Slot.cpl * 2] !== 0) raise(Vector.GP, 0);
   }
@@ -279,7 +366,9 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     if (this.words[Slot.cpl * 2] !== 0) raise(Vector.UD);
   }
 
-  readSystem(register: SystemRegister): bigint { return this.slots[Slot[register]]!; }
+  readSystem(register: SystemRegister): bigint {
+    return this.slots[Slot[register]]!;
+  }
   writeSystem(register: SystemRegister, value: bigint): void {
     if ((register === 'fsBase' || register === 'gsBase') && !isCanonical(value)) raise(Vector.GP, 0);
     this.slots[Slot[register]] = value;
@@ -289,19 +378,39 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     if (index > 5) raise(Vector.UD);
     return this.slots[Slot.selectors + index]!;
   }
-  loadSegment(index: number, selector: bigint): void { loadSegment(this.cpu, index, selector); }
-  loadTaskRegister(selector: bigint): void { loadTaskRegister(this.cpu, selector); }
-  readMsr(index: bigint): bigint { return readMsr(this.cpu, Number(index)); }
-  writeMsr(index: bigint, value: bigint): void { writeMsr(this.cpu, Number(index), value); }
+  loadSegment(index: number, selector: bigint): void {
+    loadSegment(this.cpu, index, selector);
+  }
+  loadTaskRegister(selector: bigint): void {
+    loadTaskRegister(this.cpu, selector);
+  }
+  readMsr(index: bigint): bigint {
+    return readMsr(this.cpu, Number(index));
+  }
+  writeMsr(index: bigint, value: bigint): void {
+    writeMsr(this.cpu, Number(index), value);
+  }
   cpuid(leaf: bigint, subleaf: bigint): { eax: bigint; ebx: bigint; ecx: bigint; edx: bigint } {
     return cpuidLeaf(this.cpu, Number(leaf), Number(subleaf));
   }
-  timestamp(): bigint { return BigInt(this.cpu.retired); }
-  invalidatePage(linear: bigint): void { flushPage(this.cpu, linear); }
-  syscall(): void { syscall(this.cpu, this.nextRip()); }
-  sysret(): void { sysret(this.cpu); }
-  interruptReturn(): void { interruptReturn(this.cpu); }
-  swapgs(): void { swapgs(this.cpu); }
+  timestamp(): bigint {
+    return BigInt(this.cpu.retired);
+  }
+  invalidatePage(linear: bigint): void {
+    flushPage(this.cpu, linear);
+  }
+  syscall(): void {
+    syscall(this.cpu, this.nextRip());
+  }
+  sysret(): void {
+    sysret(this.cpu);
+  }
+  interruptReturn(): void {
+    interruptReturn(this.cpu);
+  }
+  swapgs(): void {
+    swapgs(this.cpu);
+  }
   setInterruptFlag(value: boolean): void {
     if (value) {
       if ((this.slots[Slot.rflags]! & Flag.IF) === 0n) this.words[Slot.interruptShadow * 2] = 1;
@@ -312,12 +421,16 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     this.words[Slot.halted * 2] = 1;
     this.cpu.leave = true;
   }
-  softwareInterrupt(vector: number): void { softwareInterrupt(this.cpu, vector, this.nextRip()); }
+  softwareInterrupt(vector: number): void {
+    softwareInterrupt(this.cpu, vector, this.nextRip());
+  }
   native(id: number): void {
     if (this.words[Slot.cpl * 2] !== 0 || this.host === undefined) raise(Vector.UD);
     if (this.host.native(this.cpu, id) === 'again') this.slots[Slot.rip] = this.cpu.current;
   }
-  undefinedInstruction(): void { raise(Vector.UD); }
+  undefinedInstruction(): void {
+    raise(Vector.UD);
+  }
 
   readVector(operand: Operand, aligned: boolean): bigint {
     if (operand.kind === 3) {
@@ -339,14 +452,18 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     if (aligned && (linear & 15n) !== 0n) raise(Vector.GP, 0);
     store128(this.cpu, linear, value);
   }
-  zeroVector(): bigint { return 0n; }
+  zeroVector(): bigint {
+    return 0n;
+  }
   vector(operation: VectorOperation, lane: Width, left: bigint, right: bigint): bigint {
     return vectors.combine(operation, lane, left, right);
   }
   vectorShift(operation: VectorShift, lane: Width, value: bigint, count: bigint): bigint {
     return vectors.shift(operation, lane, value, count);
   }
-  lane(value: bigint, lane: Width, index: number): bigint { return mask(value >> BigInt(lane * index), lane); }
+  lane(value: bigint, lane: Width, index: number): bigint {
+    return mask(value >> BigInt(lane * index), lane);
+  }
   withLane(value: bigint, lane: Width, index: number, part: bigint): bigint {
     const at = BigInt(lane * index);
     return (value & ~(mask(MASK64, lane) << at)) | (mask(part, lane) << at);
@@ -355,16 +472,27 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     return vectors.shuffleBytes(left, right, picks);
   }
 
-  signMask(lane: Width, value: bigint): bigint { return vectors.signMask(lane, value); }
+  signMask(lane: Width, value: bigint): bigint {
+    return vectors.signMask(lane, value);
+  }
 
   float(operation: FloatOperation, width: 32 | 64, left: bigint, right: bigint): bigint {
     return floats.arithmetic(this.floatStatus(), operation, width, left, right);
   }
-  squareRoot(width: 32 | 64, value: bigint): bigint { return floats.squareRoot(this.floatStatus(), width, value); }
-  compareFloat(width: 32 | 64, left: bigint, right: bigint, quiet: boolean): { unordered: boolean; less: boolean; equal: boolean } {
+  squareRoot(width: 32 | 64, value: bigint): bigint {
+    return floats.squareRoot(this.floatStatus(), width, value);
+  }
+  compareFloat(
+    width: 32 | 64,
+    left: bigint,
+    right: bigint,
+    quiet: boolean,
+  ): { unordered: boolean; less: boolean; equal: boolean } {
     return floats.compare(this.floatStatus(), width, left, right, quiet);
   }
-  convertFloat(from: 32 | 64, to: 32 | 64, value: bigint): bigint { return floats.convert(this.floatStatus(), from, to, value); }
+  convertFloat(from: 32 | 64, to: 32 | 64, value: bigint): bigint {
+    return floats.convert(this.floatStatus(), from, to, value);
+  }
   floatToInteger(from: 32 | 64, to: 32 | 64, value: bigint, truncate: boolean): bigint {
     return floats.toInteger(this.floatStatus(), from, to, value, truncate);
   }

@@ -67,13 +67,25 @@ function deliveryStack(cpu: Cpu, gate: Gate): bigint {
  * Delivers `vector`: pushes SS, RSP, RFLAGS, CS, RIP and the error code, clears TF NT RF (IF for an interrupt gate) and
  * goes to the gate's offset at CPL 0. Changes nothing when it faults itself.
  */
-export function deliver(cpu: Cpu, vector: number, returnTo: bigint, errorCode: number | undefined, external: boolean): void {
+export function deliver(
+  cpu: Cpu,
+  vector: number,
+  returnTo: bigint,
+  errorCode: number | undefined,
+  external: boolean,
+): void {
   settleFlags(cpu);
   const { slots } = cpu;
   const { gate, stack } = asSupervisor(cpu, () => {
     const gate = readGate(cpu, vector, external);
     const stack = deliveryStack(cpu, gate);
-    const frame = [slots[Slot.selectors + SS]!, slots[RSP]!, slots[Slot.rflags]!, slots[Slot.selectors + CS]!, returnTo];
+    const frame = [
+      slots[Slot.selectors + SS]!,
+      slots[RSP]!,
+      slots[Slot.rflags]!,
+      slots[Slot.selectors + CS]!,
+      returnTo,
+    ];
     if (errorCode !== undefined) frame.push(BigInt(errorCode));
     let at = stack;
     for (const value of frame) store(cpu, (at -= 8n), 64, value);
@@ -99,7 +111,11 @@ export function interruptReturn(cpu: Cpu): void {
   const { slots } = cpu;
   const rsp = slots[RSP]!;
   const [rip, cs, rflags, newRsp, ss] = [0n, 8n, 16n, 24n, 32n].map((offset) => load(cpu, rsp + offset, 64)) as [
-    bigint, bigint, bigint, bigint, bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
   ];
   const cpl = cpu.words[Slot.cpl * 2]!;
   const newCpl = Number(cs & 3n);

@@ -95,7 +95,14 @@ export const flagsRows: Readonly<Record<FlagsKind, FlagsRow>> = {
 
 /** Numbers for the state block; 0 says that rflags itself holds the flags. */
 export const flagsKindNumbers: Readonly<Record<FlagsKind, number>> = {
-  add: 1, sub: 2, logic: 3, inc: 4, dec: 5, shl: 6, shr: 7, sar: 8,
+  add: 1,
+  sub: 2,
+  logic: 3,
+  inc: 4,
+  dec: 5,
+  shl: 6,
+  shr: 7,
+  sar: 8,
 };
 export const flagsRowByNumber: readonly (FlagsRow | undefined)[] = [undefined, ...Object.values(flagsRows)];
 

@@ -2,7 +2,20 @@
 
 /** MXCSR: sticky flags 0-5, DAZ 6, masks 7-12, rounding control 13-14, FTZ 15. */
 export const Mxcsr = {
-  IE: 1, DE: 2, ZE: 4, OE: 8, UE: 16, PE: 32, flags: 0x3f, DAZ: 0x40, masks: 0x1f80, maskShift: 7, OM: 0x400, UM: 0x800, RC: 0x6000, FTZ: 0x8000,
+  IE: 1,
+  DE: 2,
+  ZE: 4,
+  OE: 8,
+  UE: 16,
+  PE: 32,
+  flags: 0x3f,
+  DAZ: 0x40,
+  masks: 0x1f80,
+  maskShift: 7,
+  OM: 0x400,
+  UM: 0x800,
+  RC: 0x6000,
+  FTZ: 0x8000,
 } as const;
 
 /** What an operation reads of MXCSR, and the flags that it and the operations before it have raised. */
@@ -31,7 +44,8 @@ const formats: Readonly<Record<FloatWidth, Format>> = {
 export const formatOf = (width: FloatWidth): Format => formats[width];
 
 /** The default NaN, "real indefinite": quiet and negative. */
-export const indefinite = (width: FloatWidth): bigint => formats[width].sign | formats[width].infinity | formats[width].quiet;
+export const indefinite = (width: FloatWidth): bigint =>
+  formats[width].sign | formats[width].infinity | formats[width].quiet;
 
 /** Finite: (-1)^negative * significand * 2^exponent, where the significand of zero is 0n. */
 export interface Unpacked {
@@ -41,7 +55,8 @@ export interface Unpacked {
   readonly exponent: number;
 }
 
-export const isNan = (width: FloatWidth, bits: bigint): boolean => (bits & ~formats[width].sign) > formats[width].infinity;
+export const isNan = (width: FloatWidth, bits: bigint): boolean =>
+  (bits & ~formats[width].sign) > formats[width].infinity;
 export const isSignalling = (width: FloatWidth, bits: bigint): boolean =>
   isNan(width, bits) && (bits & formats[width].quiet) === 0n;
 export const quieted = (width: FloatWidth, bits: bigint): bigint => bits | formats[width].quiet;
@@ -82,7 +97,12 @@ function bitLength(value: bigint): number {
 
 /** `significand * 2^exponent` as a multiple of 2^quantum, rounded; `more` says that a little is missing from it. */
 export function roundToMultiple(
-  rounding: number, negative: boolean, significand: bigint, exponent: number, more: boolean, quantum: number,
+  rounding: number,
+  negative: boolean,
+  significand: bigint,
+  exponent: number,
+  more: boolean,
+  quantum: number,
 ): { readonly multiple: bigint; readonly inexact: boolean } {
   const shift = BigInt(quantum - exponent);
   if (shift <= 0n) return { multiple: significand << -shift, inexact: more };
@@ -104,7 +124,12 @@ export function roundToMultiple(
  * PE tells whether it would be inexact with an unbounded exponent.
  */
 export function pack(
-  status: FloatStatus, width: FloatWidth, negative: boolean, significand: bigint, exponent: number, more = false,
+  status: FloatStatus,
+  width: FloatWidth,
+  negative: boolean,
+  significand: bigint,
+  exponent: number,
+  more = false,
 ): bigint {
   const { precision, bias, sign } = formats[width];
   const signBit = negative ? sign : 0n;
@@ -131,7 +156,8 @@ export function pack(
     return signBit;
   }
   const quantum = Math.max(leading, lowest) - precision + 1;
-  const { multiple, inexact } = leading >= lowest ? normal : roundToMultiple(rounding, negative, significand, exponent, more, quantum);
+  const { multiple, inexact } =
+    leading >= lowest ? normal : roundToMultiple(rounding, negative, significand, exponent, more, quantum);
   if (inexact) status.raised |= tiny ? Mxcsr.UE | Mxcsr.PE : Mxcsr.PE;
   // the hidden bit adds one to the biased exponent, as does a carry out of the fraction
   const biased = Math.max(leading, lowest) + bias - 1;
@@ -139,7 +165,8 @@ export function pack(
 }
 
 /** Those of the exceptions `raised` that MXCSR does not mask. */
-export const unmaskedExceptions = (mxcsr: number, raised: number): number => raised & ~(mxcsr >> Mxcsr.maskShift) & Mxcsr.flags;
+export const unmaskedExceptions = (mxcsr: number, raised: number): number =>
+  raised & ~(mxcsr >> Mxcsr.maskShift) & Mxcsr.flags;
 
 /** An unmasked IE, DE or ZE is found before the result is computed, so OE, UE and PE are not reported with it. */
 export function reportedExceptions(raised: number, unmasked: number): number {

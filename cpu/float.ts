@@ -6,8 +6,24 @@
  */
 import type { FloatOperation } from './algebra.ts';
 import {
-  flushed, formatOf, indefinite, infinityOf, isDenormal, isNan, isSignalling, isZero, Mxcsr, pack, quieted, roundingOf,
-  roundToMultiple, unpack, zeroOf, type FloatStatus, type FloatWidth, type Unpacked,
+  flushed,
+  formatOf,
+  indefinite,
+  infinityOf,
+  isDenormal,
+  isNan,
+  isSignalling,
+  isZero,
+  Mxcsr,
+  pack,
+  quieted,
+  roundingOf,
+  roundToMultiple,
+  unpack,
+  zeroOf,
+  type FloatStatus,
+  type FloatWidth,
+  type Unpacked,
 } from './float-format.ts';
 
 const scratch64 = new BigUint64Array(1);
@@ -66,7 +82,8 @@ const sum: Exact = (status, width, left, right) => {
     return infinityOf(width, left.kind === 'infinite' ? left.negative : right.negative);
   }
   const exponent = Math.min(left.exponent, right.exponent);
-  const aligned = (u: Unpacked): bigint => (u.negative ? -u.significand : u.significand) << BigInt(u.exponent - exponent);
+  const aligned = (u: Unpacked): bigint =>
+    (u.negative ? -u.significand : u.significand) << BigInt(u.exponent - exponent);
   const total = aligned(left) + aligned(right);
   if (total === 0n) {
     // equal signs keep theirs; x - x is +0, or -0 when rounding down
@@ -124,7 +141,13 @@ function extreme(status: FloatStatus, width: FloatWidth, left: bigint, right: bi
 }
 
 /** `left` and `right` are bit patterns; so is the result. */
-export function arithmetic(status: FloatStatus, operation: FloatOperation, width: FloatWidth, left: bigint, right: bigint): bigint {
+export function arithmetic(
+  status: FloatStatus,
+  operation: FloatOperation,
+  width: FloatWidth,
+  left: bigint,
+  right: bigint,
+): bigint {
   const host = hostOperations[operation];
   if (host !== undefined && allowsHost(status)) {
     const l = toNumber(width, left);
@@ -179,7 +202,11 @@ export function squareRoot(status: FloatStatus, width: FloatWidth, value: bigint
 
 /** Exactly one of the three is true; `quiet` comparisons raise IE for signalling NaNs only. */
 export function compare(
-  status: FloatStatus, width: FloatWidth, left: bigint, right: bigint, quiet: boolean,
+  status: FloatStatus,
+  width: FloatWidth,
+  left: bigint,
+  right: bigint,
+  quiet: boolean,
 ): { unordered: boolean; less: boolean; equal: boolean } {
   const first = flushed(status, width, left);
   const second = flushed(status, width, right);
@@ -209,7 +236,13 @@ export function convert(status: FloatStatus, from: FloatWidth, to: FloatWidth, v
 }
 
 /** To a signed integer of `to` bits; NaN and what does not fit give the integer indefinite and IE. */
-export function toInteger(status: FloatStatus, from: FloatWidth, to: 32 | 64, value: bigint, truncate: boolean): bigint {
+export function toInteger(
+  status: FloatStatus,
+  from: FloatWidth,
+  to: 32 | 64,
+  value: bigint,
+  truncate: boolean,
+): bigint {
   const bits = flushed(status, from, value);
   const u = unpack(from, bits);
   const limit = 1n << BigInt(to - 1);

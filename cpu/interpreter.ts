@@ -37,7 +37,12 @@ export function fetch(cpu: Cpu): Instruction {
     return decoded;
   }
   if (decoded === 'truncated') return fetchAcross(cpu, rip, physical, pageEnd);
-  return undecodable(cpu, rip, decoded, memory.bytes.subarray(physical, Math.min(pageEnd, physical + MAX_INSTRUCTION_LENGTH)));
+  return undecodable(
+    cpu,
+    rip,
+    decoded,
+    memory.bytes.subarray(physical, Math.min(pageEnd, physical + MAX_INSTRUCTION_LENGTH)),
+  );
 }
 
 function fetchAcross(cpu: Cpu, rip: bigint, physical: number, pageEnd: number): Instruction {
@@ -50,7 +55,12 @@ function fetchAcross(cpu: Cpu, rip: bigint, physical: number, pageEnd: number): 
   return typeof decoded === 'object' ? decoded : undecodable(cpu, rip, decoded, straddling);
 }
 
-function undecodable(cpu: Cpu, address: bigint, failure: 'undefined' | 'too-long' | 'truncated', bytes: Uint8Array): never {
+function undecodable(
+  cpu: Cpu,
+  address: bigint,
+  failure: 'undefined' | 'too-long' | 'truncated',
+  bytes: Uint8Array,
+): never {
   if (failure !== 'undefined') raise(Vector.GP, 0);
   cpu.unknownInstruction = { address, bytes: [...bytes] };
   return raise(Vector.UD);
@@ -79,7 +89,8 @@ const implicitStack = new Set(['push', 'pop', 'pushf', 'popf', 'call', 'ret', 'l
 
 /** Whether the stack segment is meant: through rsp or rbp, or by a push or pop (at most eight bytes from rsp). */
 function meansStack(cpu: Cpu, instruction: Instruction, address: bigint): boolean {
-  const memory = instruction.operands.find((operand) => operand.kind === OperandKind.memory) as MemoryOperand | undefined;
+  const memory = instruction.operands.find((operand) => operand.kind === OperandKind.memory) as
+    MemoryOperand | undefined;
   if (implicitStack.has(instruction.mnemonic)) {
     const distance = BigInt.asIntN(64, address - cpu.slots[RSP]!);
     if (memory === undefined || (distance >= -8n && distance <= 8n)) return true;
@@ -88,9 +99,15 @@ function meansStack(cpu: Cpu, instruction: Instruction, address: bigint): boolea
 }
 
 /** A non-canonical address is #SS instead of #GP on the stack. */
-function vectorOf(cpu: Cpu, fault: { readonly vector: number; readonly address: bigint }, instruction: Instruction | undefined): number {
+function vectorOf(
+  cpu: Cpu,
+  fault: { readonly vector: number; readonly address: bigint },
+  instruction: Instruction | undefined,
+): number {
   const nonCanonical = fault.vector === Vector.GP && fault.address !== 0n;
-  return nonCanonical && instruction !== undefined && meansStack(cpu, instruction, fault.address) ? Vector.SS : fault.vector;
+  return nonCanonical && instruction !== undefined && meansStack(cpu, instruction, fault.address)
+    ? Vector.SS
+    : fault.vector;
 }
 
 /** Delivers the lowest waiting interrupt when IF is set and no sti has just been executed. Wakes from hlt. */

@@ -13,10 +13,14 @@ export function load(cpu: Cpu, linear: bigint, width: Width): bigint {
   const { view } = cpu.memory;
   if ((at & (PAGE - 1)) > PAGE - width / 8) return loadAcross(cpu, linear, at, width / 8);
   switch (width) {
-    case 64: return view.getBigUint64(at, true);
-    case 32: return BigInt(view.getUint32(at, true));
-    case 16: return BigInt(view.getUint16(at, true));
-    default: return BigInt(cpu.memory.bytes[at]!);
+    case 64:
+      return view.getBigUint64(at, true);
+    case 32:
+      return BigInt(view.getUint32(at, true));
+    case 16:
+      return BigInt(view.getUint16(at, true));
+    default:
+      return BigInt(cpu.memory.bytes[at]!);
   }
 }
 
@@ -38,10 +42,14 @@ export function store(cpu: Cpu, linear: bigint, width: Width, value: bigint): vo
   if ((at & (PAGE - 1)) > PAGE - width / 8) return storeAcross(cpu, linear, at, width / 8, value);
   if (memory.decoded[at >>> 12] !== undefined) forgetDecoded(memory, at, 1);
   switch (width) {
-    case 64: return memory.view.setBigUint64(at, value, true);
-    case 32: return memory.view.setUint32(at, Number(value & 0xffff_ffffn), true);
-    case 16: return memory.view.setUint16(at, Number(value & 0xffffn), true);
-    default: memory.bytes[at] = Number(value & 0xffn);
+    case 64:
+      return memory.view.setBigUint64(at, value, true);
+    case 32:
+      return memory.view.setUint32(at, Number(value & 0xffff_ffffn), true);
+    case 16:
+      return memory.view.setUint16(at, Number(value & 0xffffn), true);
+    default:
+      memory.bytes[at] = Number(value & 0xffn);
   }
 }
 

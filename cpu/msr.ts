@@ -12,15 +12,15 @@ interface Msr {
 }
 
 export const msrs: Readonly<Record<number, Msr>> = {
-  0xc000_0080: { register: 'efer',         canonical: false },
-  0xc000_0081: { register: 'star',         canonical: false },
-  0xc000_0082: { register: 'lstar',        canonical: true },
-  0xc000_0083: { register: 'cstar',        canonical: true },
-  0xc000_0084: { register: 'sfmask',       canonical: false },
-  0xc000_0100: { register: 'fsBase',       canonical: true },
-  0xc000_0101: { register: 'gsBase',       canonical: true },
+  0xc000_0080: { register: 'efer', canonical: false },
+  0xc000_0081: { register: 'star', canonical: false },
+  0xc000_0082: { register: 'lstar', canonical: true },
+  0xc000_0083: { register: 'cstar', canonical: true },
+  0xc000_0084: { register: 'sfmask', canonical: false },
+  0xc000_0100: { register: 'fsBase', canonical: true },
+  0xc000_0101: { register: 'gsBase', canonical: true },
   0xc000_0102: { register: 'kernelGsBase', canonical: true },
-  0xc000_0103: { register: 'tscAux',       canonical: false },
+  0xc000_0103: { register: 'tscAux', canonical: false },
 };
 
 const TIME_STAMP_COUNTER = 0x10;

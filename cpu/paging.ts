@@ -44,8 +44,15 @@ const EFER_NXE = 1n << 11n;
 
 /** Page-table entry bits. */
 export const Pte = {
-  present: 0x1n, write: 0x2n, user: 0x4n, accessed: 0x20n, dirty: 0x40n, large: 0x80n, global: 0x100n,
-  address: 0x000f_ffff_ffff_f000n, noExecute: 1n << 63n,
+  present: 0x1n,
+  write: 0x2n,
+  user: 0x4n,
+  accessed: 0x20n,
+  dirty: 0x40n,
+  large: 0x80n,
+  global: 0x100n,
+  address: 0x000f_ffff_ffff_f000n,
+  noExecute: 1n << 63n,
 } as const;
 
 const scratch64 = new BigUint64Array(1);
@@ -120,7 +127,11 @@ function walk(cpu: Cpu, linear: bigint, access: Access, mode: 0 | 1 | 2, mark: b
 }
 
 function checkPermission(
-  cpu: Cpu, linear: bigint, access: Access, mode: 0 | 1 | 2, code: number,
+  cpu: Cpu,
+  linear: bigint,
+  access: Access,
+  mode: 0 | 1 | 2,
+  code: number,
   page: { readonly writable: boolean; readonly user: boolean; readonly noExecute: boolean },
 ): void {
   const { slots } = cpu;
@@ -132,7 +143,10 @@ function checkPermission(
   }
   if (access === Access.write && !page.writable && (slots[Slot.cr0]! & CR0_WP) !== 0n) denied();
   if (!page.user) return;
-  if (access === Access.fetch ? (slots[Slot.cr4]! & CR4_SMEP) !== 0n : mode === 1 && (slots[Slot.cr4]! & CR4_SMAP) !== 0n) denied();
+  if (
+    access === Access.fetch ? (slots[Slot.cr4]! & CR4_SMEP) !== 0n : mode === 1 && (slots[Slot.cr4]! & CR4_SMAP) !== 0n
+  )
+    denied();
 }
 
 /** The same for a look from outside, changing nothing: undefined where the CPU would fault. `user` looks as CPL 3 does. */

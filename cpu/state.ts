@@ -56,13 +56,41 @@ export const Slot = {
 export const STATE_SIZE = 4096;
 
 export const registerNames = [
-  'rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15',
+  'rax',
+  'rcx',
+  'rdx',
+  'rbx',
+  'rsp',
+  'rbp',
+  'rsi',
+  'rdi',
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
 ] as const;
 export type RegisterName = (typeof registerNames)[number];
 
 export const Flag = {
-  CF: 0x1n, PF: 0x4n, AF: 0x10n, ZF: 0x40n, SF: 0x80n, TF: 0x100n, IF: 0x200n, DF: 0x400n, OF: 0x800n,
-  IOPL: 0x3000n, NT: 0x4000n, RF: 0x10000n, VM: 0x20000n, AC: 0x40000n, ID: 0x200000n,
+  CF: 0x1n,
+  PF: 0x4n,
+  AF: 0x10n,
+  ZF: 0x40n,
+  SF: 0x80n,
+  TF: 0x100n,
+  IF: 0x200n,
+  DF: 0x400n,
+  OF: 0x800n,
+  IOPL: 0x3000n,
+  NT: 0x4000n,
+  RF: 0x10000n,
+  VM: 0x20000n,
+  AC: 0x40000n,
+  ID: 0x200000n,
 } as const;
 
 /** Computes pending arithmetic flags into the rflags slot. */

@@ -64,6 +64,7 @@ export function bootKernel(options: BootOptions): Kernel {
     modules: { start: MODULES_VADDR, end: MODULES_VADDR + (1n << 29n), blocks: new Map() },
     swapperPgDir: 0,
     addressSpaces: new Map(),
+    sharedMemory: new Map(),
     symbols: createSymbolTable(),
     tasks: new Map(),
     nextPid: 1,
@@ -77,7 +78,7 @@ export function bootKernel(options: BootOptions): Kernel {
     events: [],
     record: { syscalls: false },
     dead: undefined,
-    nextId: { file: 1, fileTable: 1, addressSpace: 1, inode: 1, pipe: 1 },
+    nextId: { file: 1, fileTable: 1, addressSpace: 1, sharedMemory: 1, inode: 1, pipe: 1 },
   };
   (kernel as { swapperPgDir: number }).swapperPgDir = allocatePage(kernel);
   mapMemory(kernel);
@@ -124,7 +125,12 @@ function loadImage(kernel: Kernel, image: KernelImage): void {
 function setUpPerCpu(kernel: Kernel, index: number): void {
   const area = directMap(allocateContiguous(kernel, perCpuAreaSize / constants.PAGE_SIZE));
   const state: PerCpuState = {
-    current: 0, needResched: false, area, retiredAtRoundStart: 0, nextTick: TICK, savedFpu: undefined,
+    current: 0,
+    needResched: false,
+    area,
+    retiredAtRoundStart: 0,
+    nextTick: TICK,
+    savedFpu: undefined,
   };
   kernel.perCpu.push(state);
   writePerCpu(kernel, index, 'this_cpu_off', area);
@@ -137,7 +143,15 @@ export const TICK = 1_000_000;
 const KERNEL_CS = 0x10n;
 const TSS_SELECTOR = 0x40n;
 /** null, unused, kernel code, kernel data, user 32-bit code, user data, user code; the TSS is at 0x40 */
-const descriptors = [0n, 0n, 0x00af_9b00_0000_ffffn, 0x00cf_9300_0000_ffffn, 0x00cf_fb00_0000_ffffn, 0x00cf_f300_0000_ffffn, 0x00af_fb00_0000_ffffn];
+const descriptors = [
+  0n,
+  0n,
+  0x00af_9b00_0000_ffffn,
+  0x00cf_9300_0000_ffffn,
+  0x00cf_fb00_0000_ffffn,
+  0x00cf_f300_0000_ffffn,
+  0x00af_fb00_0000_ffffn,
+];
 /** SYSCALL's CS and SYSRET's base: STAR */
 const STAR = (0x23n << 48n) | (KERNEL_CS << 32n);
 const TSS_SIZE = 104n;
@@ -160,7 +174,12 @@ function buildIdt(kernel: Kernel): bigint {
   for (const { vector, name, ist, dpl } of vectorRows) {
     const handler = lookupName(kernel.symbols, `asm_${name}`);
     const type = 0x8en | (BigInt(dpl) << 5n);
-    const low = (handler & 0xffffn) | (KERNEL_CS << 16n) | (BigInt(ist) << 32n) | (type << 40n) | (((handler >> 16n) & 0xffffn) << 48n);
+    const low =
+      (handler & 0xffffn) |
+      (KERNEL_CS << 16n) |
+      (BigInt(ist) << 32n) |
+      (type << 40n) |
+      (((handler >> 16n) & 0xffffn) << 48n);
     writeKernelU64(kernel, idt + BigInt(vector * 16), low);
     writeKernelU64(kernel, idt + BigInt(vector * 16 + 8), handler >> 32n);
   }
@@ -182,13 +201,24 @@ function startCpu(kernel: Kernel, index: number, idt: bigint): void {
   const tss = perCpuAddress(kernel, index, 'cpu_tss_rw');
   writeKernelU64(kernel, tss + IST1, kmalloc(kernel, EXCEPTION_STACK) + BigInt(EXCEPTION_STACK));
   const registers: readonly (readonly [slot: number, value: bigint])[] = [
-    [Slot.cr0, CR0], [Slot.cr3, BigInt(kernel.swapperPgDir)], [Slot.cr4, CR4], [Slot.efer, EFER],
-    [Slot.star, STAR], [Slot.lstar, lookupName(kernel.symbols, 'entry_SYSCALL_64')], [Slot.sfmask, SFMASK],
-    [Slot.gdtrBase, gdt], [Slot.gdtrLimit, 127n], [Slot.idtrBase, idt], [Slot.idtrLimit, 4095n],
-    [Slot.trSelector, TSS_SELECTOR], [Slot.trBase, tss], [Slot.gsBase, kernel.perCpu[index]!.area],
-    [Slot.selectors + 1, KERNEL_CS], [Slot.selectors + 2, 0x18n], [Slot.tscAux, BigInt(index)],
+    [Slot.cr0, CR0],
+    [Slot.cr3, BigInt(kernel.swapperPgDir)],
+    [Slot.cr4, CR4],
+    [Slot.efer, EFER],
+    [Slot.star, STAR],
+    [Slot.lstar, lookupName(kernel.symbols, 'entry_SYSCALL_64')],
+    [Slot.sfmask, SFMASK],
+    [Slot.gdtrBase, gdt],
+    [Slot.gdtrLimit, 127n],
+    [Slot.idtrBase, idt],
+    [Slot.idtrLimit, 4095n],
+    [Slot.trSelector, TSS_SELECTOR],
+    [Slot.trBase, tss],
+    [Slot.gsBase, kernel.perCpu[index]!.area],
+    [Slot.selectors + 1, KERNEL_CS],
+    [Slot.selectors + 2, 0x18n],
+    [Slot.tscAux, BigInt(index)],
   ];
   for (const [slot, value] of registers) cpu.slots[slot] = value;
   refreshMode(cpu);
 }
-

@@ -1,6 +1,15 @@
 /** What an observer of the box can be told; plain data, the same in the API, in JSON and on the terminal. */
 export type KernelEvent =
-  | { readonly type: 'syscall'; readonly pid: number; readonly comm: string; readonly name: string; readonly args: readonly bigint[]; readonly text: string; readonly result: bigint; readonly injected: boolean }
+  | {
+      readonly type: 'syscall';
+      readonly pid: number;
+      readonly comm: string;
+      readonly name: string;
+      readonly args: readonly bigint[];
+      readonly text: string;
+      readonly result: bigint;
+      readonly injected: boolean;
+    }
   | { readonly type: 'write'; readonly pid: number; readonly stream: 'stdout' | 'stderr'; readonly bytes: Uint8Array }
   | { readonly type: 'log'; readonly text: string; readonly time: number }
   | { readonly type: 'exec'; readonly pid: number; readonly path: string }
@@ -8,5 +17,11 @@ export type KernelEvent =
   | { readonly type: 'exit'; readonly pid: number; readonly comm: string; readonly status: number }
   | { readonly type: 'signal'; readonly pid: number; readonly signal: number }
   | { readonly type: 'kprobe'; readonly pid: number; readonly symbol: string; readonly overridden: boolean }
-  | { readonly type: 'unknown-instruction'; readonly pid: number; readonly address: bigint; readonly symbol: string; readonly bytes: readonly number[] }
+  | {
+      readonly type: 'unknown-instruction';
+      readonly pid: number;
+      readonly address: bigint;
+      readonly symbol: string;
+      readonly bytes: readonly number[];
+    }
   | { readonly type: 'unknown-syscall'; readonly pid: number; readonly number: number };

@@ -1,15 +1,40 @@
 /** execve: static ELF programs, ET_EXEC and static PIE. */
 import { Slot } from '../cpu/state.ts';
 import type { Cpu } from '../cpu/cpu.ts';
-import { PF_R, PF_W, PF_X, PHDR_SIZE, PT_INTERP, PT_LOAD, PT_PHDR, ET_DYN, ET_EXEC, EM_X86_64 } from '../toolchain/elf/constants.ts';
-import { ElfError, readHeader, readProgramHeaders, requireMachine, type ProgramHeader } from '../toolchain/elf/index.ts';
+import {
+  PF_R,
+  PF_W,
+  PF_X,
+  PHDR_SIZE,
+  PT_INTERP,
+  PT_LOAD,
+  PT_PHDR,
+  ET_DYN,
+  ET_EXEC,
+  EM_X86_64,
+} from '../toolchain/elf/constants.ts';
+import {
+  ElfError,
+  readHeader,
+  readProgramHeaders,
+  requireMachine,
+  type ProgramHeader,
+} from '../toolchain/elf/index.ts';
 import { fail } from './errno.ts';
 import { closeOnExec } from './fs/files.ts';
 import type { Kernel } from './kernel.ts';
 import { random64 } from './kernel.ts';
 import { TASK_SIZE_MAX } from './layout/address-map.ts';
 import { pt_regs } from './layout/structures.ts';
-import { createAddressSpace, insertArea, MapFlag, pageCeiling, pageFloor, Protection, releaseAddressSpace } from './mm/address-space.ts';
+import {
+  createAddressSpace,
+  insertArea,
+  MapFlag,
+  pageCeiling,
+  pageFloor,
+  Protection,
+  releaseAddressSpace,
+} from './mm/address-space.ts';
 import { writeKernel } from './mm/kernel-memory.ts';
 import type { AddressSpace } from './mm/types.ts';
 import { copyToUser } from './mm/user-memory.ts';
@@ -48,7 +73,9 @@ function readProgram(bytes: Uint8Array): Program {
     const base = header.type === ET_DYN ? PIE_BASE : 0n;
     const offset = header.programHeaderOffset;
     const holder = loads.find((h) => offset >= h.offset && offset < h.offset + Number(h.fileSize));
-    const table = headers.find((h) => h.type === PT_PHDR)?.virtualAddress ?? (holder === undefined ? 0n : holder.virtualAddress + BigInt(offset - holder.offset));
+    const table =
+      headers.find((h) => h.type === PT_PHDR)?.virtualAddress ??
+      (holder === undefined ? 0n : holder.virtualAddress + BigInt(offset - holder.offset));
     return { headers, base, entry: base + header.entry, headersAddress: base + table };
   } catch (error) {
     if (error instanceof ElfError) fail('ENOEXEC');
@@ -69,7 +96,12 @@ function mapSegments(space: AddressSpace, program: Program, bytes: Uint8Array, p
       ((header.flags & PF_X) === 0 ? 0 : Protection.execute);
     if (pageFloor(start) < end) fail('ENOEXEC');
     insertArea(space, {
-      start: pageFloor(start), end: segmentEnd, protection, flags: MapFlag.private, name: path,
+      start: pageFloor(start),
+      end: segmentEnd,
+      protection,
+      flags: MapFlag.private,
+      name: path,
+      shared: undefined,
       file: { data: bytes, offset: header.offset - skew, length: Number(header.fileSize) + skew },
     });
     end = segmentEnd;
@@ -78,13 +110,34 @@ function mapSegments(space: AddressSpace, program: Program, bytes: Uint8Array, p
 }
 
 const AT = {
-  NULL: 0, PHDR: 3, PHENT: 4, PHNUM: 5, PAGESZ: 6, BASE: 7, FLAGS: 8, ENTRY: 9, UID: 11, EUID: 12, GID: 13, EGID: 14,
-  PLATFORM: 15, HWCAP: 16, CLKTCK: 17, SECURE: 23, RANDOM: 25, EXECFN: 31,
+  NULL: 0,
+  PHDR: 3,
+  PHENT: 4,
+  PHNUM: 5,
+  PAGESZ: 6,
+  BASE: 7,
+  FLAGS: 8,
+  ENTRY: 9,
+  UID: 11,
+  EUID: 12,
+  GID: 13,
+  EGID: 14,
+  PLATFORM: 15,
+  HWCAP: 16,
+  CLKTCK: 17,
+  SECURE: 23,
+  RANDOM: 25,
+  EXECFN: 31,
 } as const;
 
 /** argv, envp, the auxiliary vector and their strings, as create_elf_tables lays them out; the stack pointer. E2BIG. */
 function buildStack(
-  kernel: Kernel, task: Task, program: Program, path: string, argv: readonly string[], envp: readonly string[],
+  kernel: Kernel,
+  task: Task,
+  program: Program,
+  path: string,
+  argv: readonly string[],
+  envp: readonly string[],
 ): bigint {
   let at = STACK_TOP - 16n;
   const put = (bytes: Uint8Array): bigint => {
@@ -109,11 +162,24 @@ function buildStack(
   words.setBigUint64(8, random64(kernel), true);
   const randomBytes = put(random);
   const auxiliary: readonly (readonly [number, bigint])[] = [
-    [AT.HWCAP, 0x0700_0178n], [AT.PAGESZ, 4096n], [AT.CLKTCK, 100n],
-    [AT.PHDR, program.headersAddress], [AT.PHENT, BigInt(PHDR_SIZE)], [AT.PHNUM, BigInt(program.headers.length)],
-    [AT.BASE, 0n], [AT.FLAGS, 0n], [AT.ENTRY, program.entry],
-    [AT.UID, 0n], [AT.EUID, 0n], [AT.GID, 0n], [AT.EGID, 0n], [AT.SECURE, 0n],
-    [AT.RANDOM, randomBytes], [AT.EXECFN, executable], [AT.PLATFORM, platform], [AT.NULL, 0n],
+    [AT.HWCAP, 0x0700_0178n],
+    [AT.PAGESZ, 4096n],
+    [AT.CLKTCK, 100n],
+    [AT.PHDR, program.headersAddress],
+    [AT.PHENT, BigInt(PHDR_SIZE)],
+    [AT.PHNUM, BigInt(program.headers.length)],
+    [AT.BASE, 0n],
+    [AT.FLAGS, 0n],
+    [AT.ENTRY, program.entry],
+    [AT.UID, 0n],
+    [AT.EUID, 0n],
+    [AT.GID, 0n],
+    [AT.EGID, 0n],
+    [AT.SECURE, 0n],
+    [AT.RANDOM, randomBytes],
+    [AT.EXECFN, executable],
+    [AT.PLATFORM, platform],
+    [AT.NULL, 0n],
   ];
   const vector = [BigInt(argv.length), ...argumentPointers, 0n, ...environment, 0n, ...auxiliary.flat().map(BigInt)];
   const image = new DataView(new ArrayBuffer(vector.length * 8));
@@ -128,7 +194,13 @@ function buildStack(
  * ENOENT (dynamically linked), E2BIG, ENOMEM. `cpu` is the task's when it is running.
  */
 export function execute(
-  kernel: Kernel, cpu: Cpu | undefined, task: Task, path: string, bytes: Uint8Array, argv: readonly string[], envp: readonly string[],
+  kernel: Kernel,
+  cpu: Cpu | undefined,
+  task: Task,
+  path: string,
+  bytes: Uint8Array,
+  argv: readonly string[],
+  envp: readonly string[],
 ): void {
   const program = readProgram(bytes);
   const previous = task.addressSpace;
@@ -138,8 +210,13 @@ export function execute(
   try {
     mapSegments(space, program, bytes.slice(), path);
     insertArea(space, {
-      start: STACK_TOP - 0x21000n, end: STACK_TOP, protection: Protection.read | Protection.write,
-      flags: MapFlag.private | MapFlag.growsDown, file: undefined, name: '[stack]',
+      start: STACK_TOP - 0x21000n,
+      end: STACK_TOP,
+      protection: Protection.read | Protection.write,
+      flags: MapFlag.private | MapFlag.growsDown,
+      file: undefined,
+      shared: undefined,
+      name: '[stack]',
     });
     stackPointer = buildStack(kernel, task, program, path, argv, envp);
   } catch (error) {
@@ -173,7 +250,9 @@ function startThread(kernel: Kernel, cpu: Cpu | undefined, task: Task, entry: bi
   set('flags', 0x202n);
   writeKernel(kernel, userRegisters(task), new Uint8Array(regs.buffer));
   const slots: readonly (readonly [number, bigint])[] = [
-    [Slot.fsBase, 0n], [Slot.kernelGsBase, 0n], [Slot.mxcsr, 0x1f80n],
+    [Slot.fsBase, 0n],
+    [Slot.kernelGsBase, 0n],
+    [Slot.mxcsr, 0x1f80n],
     ...Array.from({ length: 64 }, (_, n) => [Slot.xmm + n, 0n] as const),
   ];
   for (const [slot, value] of slots) {

@@ -50,7 +50,8 @@ export function exitTask(kernel: Kernel, task: Task, status: number): void {
   if (last) notifyParent(kernel, task);
 }
 
-export const futexChannel = (task: Task, address: bigint): string => `futex:${task.addressSpace ?? 'none'}:${address.toString(16)}`;
+export const futexChannel = (task: Task, address: bigint): string =>
+  `futex:${task.addressSpace ?? 'none'}:${address.toString(16)}`;
 
 /** A thread other than the leader leaves nothing to wait for; its stack is in use until its CPU has left it. */
 function releaseThread(kernel: Kernel, task: Task): void {
@@ -70,7 +71,12 @@ function notifyParent(kernel: Kernel, leader: Task): void {
   const parent = kernel.tasks.get(leader.parent);
   if (parent === undefined || parent.state === 'zombie') return;
   const action = parent.signals.actions.get(Signal.SIGCHLD);
-  sendSignal(kernel, parent, { number: Signal.SIGCHLD, code: leader.exitStatus & 0x7f ? 2 : 1, pid: leader.pid, address: 0n });
+  sendSignal(kernel, parent, {
+    number: Signal.SIGCHLD,
+    code: leader.exitStatus & 0x7f ? 2 : 1,
+    pid: leader.pid,
+    address: 0n,
+  });
   wake(kernel, childChannel(parent.tgid));
   if (action?.handler === 1n) reapTask(kernel, leader); // SIG_IGN: no zombies
 }
@@ -92,8 +98,12 @@ export const signaledStatus = (signal: number): number => signal & 0x7f;
 export function childrenOf(kernel: Kernel, task: Task, pid: number): Task[] {
   return [...kernel.tasks.values()].filter(
     (child) =>
-      child.parent === task.tgid && child.pid === child.tgid &&
-      (pid === -1 || child.pid === pid || (pid === 0 && child.processGroup === task.processGroup) || child.processGroup === -pid),
+      child.parent === task.tgid &&
+      child.pid === child.tgid &&
+      (pid === -1 ||
+        child.pid === pid ||
+        (pid === 0 && child.processGroup === task.processGroup) ||
+        child.processGroup === -pid),
   );
 }
 
@@ -105,7 +115,12 @@ export function isWaitable(kernel: Kernel, child: Task): boolean {
 /** After a CPU has left a dead thread: frees it. */
 export function reapLeftThread(kernel: Kernel, cpu: Cpu, pid: number): void {
   const task = kernel.tasks.get(pid);
-  if (task !== undefined && task.state === 'zombie' && task.pid !== task.tgid && kernel.perCpu[cpu.index]!.current !== pid) {
+  if (
+    task !== undefined &&
+    task.state === 'zombie' &&
+    task.pid !== task.tgid &&
+    kernel.perCpu[cpu.index]!.current !== pid
+  ) {
     reapTask(kernel, task);
   }
 }

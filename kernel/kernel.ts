@@ -9,7 +9,7 @@ import type { BpfState } from './bpf/types.ts';
 import type { KprobeState } from './kprobe/types.ts';
 import type { LogRecord } from './printk.ts';
 import type { Task, TaskContext } from './task.ts';
-import type { AddressSpace } from './mm/types.ts';
+import type { AddressSpace, SharedMemory } from './mm/types.ts';
 import type { PhysicalPages } from './mm/physical.ts';
 import type { KernelEvent } from './events.ts';
 import type { SymbolTable } from './symbols.ts';
@@ -33,6 +33,7 @@ export interface Kernel {
   /** physical address of the kernel's own PML4 */
   readonly swapperPgDir: number;
   readonly addressSpaces: Map<number, AddressSpace>;
+  readonly sharedMemory: Map<number, SharedMemory>;
 
   readonly symbols: SymbolTable;
 
@@ -57,7 +58,14 @@ export interface Kernel {
   /** why the kernel stopped for good: the text of the oops or panic */
   dead: string | undefined;
   /** next free number of each kind of object */
-  readonly nextId: { file: number; fileTable: number; addressSpace: number; inode: number; pipe: number };
+  readonly nextId: {
+    file: number;
+    fileTable: number;
+    addressSpace: number;
+    sharedMemory: number;
+    inode: number;
+    pipe: number;
+  };
 }
 
 export interface PerCpuState {

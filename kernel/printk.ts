@@ -27,7 +27,11 @@ export function printk(kernel: Kernel, cpu: Cpu | undefined, text: string): void
 
 /** As `dmesg` shows it with CONFIG_PRINTK_TIME and CONFIG_PRINTK_CALLER. */
 export function formatLogRecord({ time, pid, text }: LogRecord): string {
-  const seconds = Math.floor(time / 1e9).toString().padStart(5);
-  const micros = Math.floor((time % 1e9) / 1e3).toString().padStart(6, '0');
+  const seconds = Math.floor(time / 1e9)
+    .toString()
+    .padStart(5);
+  const micros = Math.floor((time % 1e9) / 1e3)
+    .toString()
+    .padStart(6, '0');
   return `[${seconds}.${micros}][${`T${pid}`.padStart(6)}] ${text}`;
 }

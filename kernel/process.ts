@@ -72,7 +72,8 @@ function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
     cpuTime: 0,
     switchedInAt: 0,
   };
-  const field = (name: keyof typeof task_struct.fields): bigint => task.address + BigInt(task_struct.fields[name].offset);
+  const field = (name: keyof typeof task_struct.fields): bigint =>
+    task.address + BigInt(task_struct.fields[name].offset);
   writeKernelU64(kernel, field('stack'), task.stack);
   writeKernelU32(kernel, field('pid'), task.pid);
   writeKernelU32(kernel, field('tgid'), task.tgid);
@@ -89,14 +90,28 @@ function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
 
 /** A process without a parent or a program: give it one with `execute`, then it runs. */
 export function createProcess(kernel: Kernel, comm: string): Task {
-  const signals = { blocked: 0n, pending: [], actions: new Map(), alternateStack: { pointer: 0n, size: 0n, flags: 2 }, savedMask: undefined };
+  const signals = {
+    blocked: 0n,
+    pending: [],
+    actions: new Map(),
+    alternateStack: { pointer: 0n, size: 0n, flags: 2 },
+    savedMask: undefined,
+  };
   const fileTable = createStandardFileTable(kernel);
   return createTask(kernel, comm, { parent: undefined, tgid: undefined, fileTable, addressSpace: undefined, signals });
 }
 
 export const CloneFlag = {
-  vm: 0x100, files: 0x400, sighand: 0x800, vfork: 0x4000, parent: 0x8000, thread: 0x10000, settls: 0x80000,
-  parentSettid: 0x100000, childCleartid: 0x200000, childSettid: 0x1000000,
+  vm: 0x100,
+  files: 0x400,
+  sighand: 0x800,
+  vfork: 0x4000,
+  parent: 0x8000,
+  thread: 0x10000,
+  settls: 0x80000,
+  parentSettid: 0x100000,
+  childCleartid: 0x200000,
+  childSettid: 0x1000000,
 } as const;
 
 /** kernel_clone: the child, runnable, with the parent's user registers but rax 0 and, unless 0, `stack`. EAGAIN, ENOMEM. */
@@ -105,7 +120,9 @@ export function cloneTask(kernel: Kernel, cpu: Cpu, parent: Task, flags: number,
   const parentSpace = kernel.addressSpaces.get(parent.addressSpace ?? -1) ?? fail('EINVAL');
   const space = shares(CloneFlag.vm) ? parentSpace : copyAddressSpace(kernel, parentSpace);
   if (space === parentSpace) space.references++;
-  const fileTable = shares(CloneFlag.files) ? shareFileTable(kernel, parent.fileTable) : copyFileTable(kernel, parent.fileTable);
+  const fileTable = shares(CloneFlag.files)
+    ? shareFileTable(kernel, parent.fileTable)
+    : copyFileTable(kernel, parent.fileTable);
   const { signals } = parent;
   const child = createTask(kernel, parent.comm, {
     parent,
@@ -116,7 +133,8 @@ export function cloneTask(kernel: Kernel, cpu: Cpu, parent: Task, flags: number,
       blocked: signals.blocked,
       pending: [],
       actions: shares(CloneFlag.sighand) ? signals.actions : new Map(signals.actions),
-      alternateStack: shares(CloneFlag.vm) && !shares(CloneFlag.vfork) ? { pointer: 0n, size: 0n, flags: 2 } : signals.alternateStack,
+      alternateStack:
+        shares(CloneFlag.vm) && !shares(CloneFlag.vfork) ? { pointer: 0n, size: 0n, flags: 2 } : signals.alternateStack,
       savedMask: undefined,
     },
   });

@@ -65,7 +65,8 @@ function advanceTime(kernel: Kernel, time: number): void {
   wakeExpired(kernel, time);
 }
 
-const busy = (kernel: Kernel): boolean => kernel.runQueue.length > 0 || kernel.perCpu.some((state) => state.current !== 0);
+const busy = (kernel: Kernel): boolean =>
+  kernel.runQueue.length > 0 || kernel.perCpu.some((state) => state.current !== 0);
 
 /** Runs until `until` holds, nothing can run any more, the kernel dies, or `budget` instructions have retired. */
 export function runKernel(kernel: Kernel, host: Host, budget: number, until: () => boolean): RunOutcome {

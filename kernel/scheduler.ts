@@ -136,4 +136,3 @@ export function schedule(kernel: Kernel, cpu: Cpu): boolean {
 function updateTimes(kernel: Kernel, task: Task): void {
   writeKernelU64(kernel, task.address + BigInt(task_struct.fields.utime.offset), BigInt(Math.round(task.cpuTime)));
 }
-

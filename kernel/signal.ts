@@ -14,10 +14,37 @@ import type { Task } from './task.ts';
 
 /** arch/x86/include/uapi/asm/signal.h */
 export const Signal = {
-  SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGILL: 4, SIGTRAP: 5, SIGABRT: 6, SIGBUS: 7, SIGFPE: 8, SIGKILL: 9, SIGUSR1: 10,
-  SIGSEGV: 11, SIGUSR2: 12, SIGPIPE: 13, SIGALRM: 14, SIGTERM: 15, SIGSTKFLT: 16, SIGCHLD: 17, SIGCONT: 18, SIGSTOP: 19,
-  SIGTSTP: 20, SIGTTIN: 21, SIGTTOU: 22, SIGURG: 23, SIGXCPU: 24, SIGXFSZ: 25, SIGVTALRM: 26, SIGPROF: 27, SIGWINCH: 28,
-  SIGIO: 29, SIGPWR: 30, SIGSYS: 31,
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGILL: 4,
+  SIGTRAP: 5,
+  SIGABRT: 6,
+  SIGBUS: 7,
+  SIGFPE: 8,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGSEGV: 11,
+  SIGUSR2: 12,
+  SIGPIPE: 13,
+  SIGALRM: 14,
+  SIGTERM: 15,
+  SIGSTKFLT: 16,
+  SIGCHLD: 17,
+  SIGCONT: 18,
+  SIGSTOP: 19,
+  SIGTSTP: 20,
+  SIGTTIN: 21,
+  SIGTTOU: 22,
+  SIGURG: 23,
+  SIGXCPU: 24,
+  SIGXFSZ: 25,
+  SIGVTALRM: 26,
+  SIGPROF: 27,
+  SIGWINCH: 28,
+  SIGIO: 29,
+  SIGPWR: 30,
+  SIGSYS: 31,
 } as const;
 
 const signalNames = new Map(Object.entries(Signal).map(([name, number]) => [number as number, name]));
@@ -135,7 +162,24 @@ export function deliverSignals(kernel: Kernel, cpu: Cpu, task: Task): boolean {
 const frame = { ucontext: 8, stackInfo: 24, sigcontext: 48, mask: 304, siginfo: 312, size: 440 } as const;
 /** struct sigcontext, in order; each 8 bytes. */
 const sigcontext: readonly (keyof typeof pt_regs.fields)[] = [
-  'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15', 'di', 'si', 'bp', 'bx', 'dx', 'ax', 'cx', 'sp', 'ip', 'flags',
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
+  'di',
+  'si',
+  'bp',
+  'bx',
+  'dx',
+  'ax',
+  'cx',
+  'sp',
+  'ip',
+  'flags',
 ];
 const fpstatePointer = frame.sigcontext + 23 * 8;
 const FXSAVE_SIZE = 512;
@@ -148,7 +192,8 @@ function setUpFrame(kernel: Kernel, cpu: Cpu, task: Task, signal: PendingSignal,
   const get = (name: keyof typeof pt_regs.fields): bigint => regs.getBigUint64(pt_regs.fields[name].offset, true);
   const { signals } = task;
   const { alternateStack } = signals;
-  const onAlternate = (sp: bigint): boolean => sp > alternateStack.pointer && sp <= alternateStack.pointer + alternateStack.size;
+  const onAlternate = (sp: bigint): boolean =>
+    sp > alternateStack.pointer && sp <= alternateStack.pointer + alternateStack.size;
   let sp = get('sp') - RED_ZONE;
   if ((action.flags & SA_ONSTACK) !== 0n && (alternateStack.flags & SS_DISABLE) === 0 && !onAlternate(get('sp'))) {
     sp = alternateStack.pointer + alternateStack.size;

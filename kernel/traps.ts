@@ -27,22 +27,40 @@ interface Trap {
 
 const SI_KERNEL = 0x80;
 const traps: Readonly<Record<string, Trap>> = {
-  exc_divide_error:           { signal: Signal.SIGFPE,  code: 1,         text: 'divide error',             atInstruction: true },
-  exc_overflow:               { signal: Signal.SIGSEGV, code: SI_KERNEL, text: 'overflow',                 atInstruction: false },
-  exc_bounds:                 { signal: Signal.SIGSEGV, code: SI_KERNEL, text: 'bounds',                   atInstruction: false },
-  exc_invalid_op:             { signal: Signal.SIGILL,  code: 2,         text: 'invalid opcode',           atInstruction: true },
-  exc_device_not_available:   { signal: Signal.SIGFPE,  code: SI_KERNEL, text: 'device not available',     atInstruction: false },
-  exc_invalid_tss:            { signal: Signal.SIGSEGV, code: SI_KERNEL, text: 'invalid TSS',              atInstruction: false },
-  exc_segment_not_present:    { signal: Signal.SIGBUS,  code: SI_KERNEL, text: 'segment not present',      atInstruction: false },
-  exc_stack_segment:          { signal: Signal.SIGBUS,  code: SI_KERNEL, text: 'stack segment',            atInstruction: false },
-  exc_general_protection:     { signal: Signal.SIGSEGV, code: SI_KERNEL, text: 'general protection fault', atInstruction: false },
-  exc_coprocessor_error:      { signal: Signal.SIGFPE,  code: SI_KERNEL, text: 'coprocessor error',        atInstruction: true },
-  exc_alignment_check:        { signal: Signal.SIGBUS,  code: 1,         text: 'alignment check',          atInstruction: false },
-  exc_simd_coprocessor_error: { signal: Signal.SIGFPE,  code: SI_KERNEL, text: 'simd exception',           atInstruction: true },
+  exc_divide_error: { signal: Signal.SIGFPE, code: 1, text: 'divide error', atInstruction: true },
+  exc_overflow: { signal: Signal.SIGSEGV, code: SI_KERNEL, text: 'overflow', atInstruction: false },
+  exc_bounds: { signal: Signal.SIGSEGV, code: SI_KERNEL, text: 'bounds', atInstruction: false },
+  exc_invalid_op: { signal: Signal.SIGILL, code: 2, text: 'invalid opcode', atInstruction: true },
+  exc_device_not_available: {
+    signal: Signal.SIGFPE,
+    code: SI_KERNEL,
+    text: 'device not available',
+    atInstruction: false,
+  },
+  exc_invalid_tss: { signal: Signal.SIGSEGV, code: SI_KERNEL, text: 'invalid TSS', atInstruction: false },
+  exc_segment_not_present: {
+    signal: Signal.SIGBUS,
+    code: SI_KERNEL,
+    text: 'segment not present',
+    atInstruction: false,
+  },
+  exc_stack_segment: { signal: Signal.SIGBUS, code: SI_KERNEL, text: 'stack segment', atInstruction: false },
+  exc_general_protection: {
+    signal: Signal.SIGSEGV,
+    code: SI_KERNEL,
+    text: 'general protection fault',
+    atInstruction: false,
+  },
+  exc_coprocessor_error: { signal: Signal.SIGFPE, code: SI_KERNEL, text: 'coprocessor error', atInstruction: true },
+  exc_alignment_check: { signal: Signal.SIGBUS, code: 1, text: 'alignment check', atInstruction: false },
+  exc_simd_coprocessor_error: { signal: Signal.SIGFPE, code: SI_KERNEL, text: 'simd exception', atInstruction: true },
 };
 
 /** The pt_regs that rdi points at; the handlers' callers put it on the stack, but a program may have damaged rdi's page. */
-function registersAt(kernel: Kernel, cpu: Cpu): { readonly address: bigint; readonly get: (name: keyof typeof pt_regs.fields) => bigint } | undefined {
+function registersAt(
+  kernel: Kernel,
+  cpu: Cpu,
+): { readonly address: bigint; readonly get: (name: keyof typeof pt_regs.fields) => bigint } | undefined {
   const address = cpu.registers.rdi;
   const bytes = readKernel(kernel, address, pt_regs.size);
   if (bytes === undefined) {
@@ -113,7 +131,8 @@ const exc_page_fault: NativeFunction = (kernel, cpu) => {
   }
   const space = task.addressSpace === undefined ? undefined : kernel.addressSpaces.get(task.addressSpace);
   const access = (error & PageFault.fetch) !== 0 ? 'execute' : (error & PageFault.write) !== 0 ? 'write' : 'read';
-  const outcome = space === undefined || address >= USER_END ? 'bad-area' : handleMmFault(kernel, space, address, access);
+  const outcome =
+    space === undefined || address >= USER_END ? 'bad-area' : handleMmFault(kernel, space, address, access);
   if (outcome === 'done') return undefined;
   if (outcome === 'no-memory') {
     printk(kernel, cpu, `Out of memory: Killed process ${task.pid} (${task.comm})`);
@@ -122,9 +141,18 @@ const exc_page_fault: NativeFunction = (kernel, cpu) => {
   }
   if ((task.signals.actions.get(Signal.SIGSEGV)?.handler ?? 0n) === 0n) {
     const [ip, sp] = [regs.get('ip'), regs.get('sp')];
-    printk(kernel, cpu, `${task.comm}[${task.pid}]: segfault at ${hex(address)} ip ${hex(ip)} sp ${hex(sp)} error ${error.toString(16)}`);
+    printk(
+      kernel,
+      cpu,
+      `${task.comm}[${task.pid}]: segfault at ${hex(address)} ip ${hex(ip)} sp ${hex(sp)} error ${error.toString(16)}`,
+    );
   }
-  forceSignal(kernel, task, { number: Signal.SIGSEGV, code: outcome === 'bad-area' ? SEGV_MAPERR : SEGV_ACCERR, pid: 0, address });
+  forceSignal(kernel, task, {
+    number: Signal.SIGSEGV,
+    code: outcome === 'bad-area' ? SEGV_MAPERR : SEGV_ACCERR,
+    pid: 0,
+    address,
+  });
   return undefined;
 };
 

@@ -48,9 +48,15 @@ function keysOf(kernel: Kernel, map: BpfMap): string[] {
   return keys;
 }
 
-type Step =
-  | { readonly kind: 'update'; readonly key: number; readonly value: Uint8Array; readonly flags: bigint }
-  | { readonly kind: 'delete' | 'lookup' | 'next'; readonly key: number };
+interface Keyed<Kind> {
+  readonly kind: Kind;
+  readonly key: number;
+}
+interface Update extends Keyed<'update'> {
+  readonly value: Uint8Array;
+  readonly flags: bigint;
+}
+type Step = Update | Keyed<'delete'> | Keyed<'lookup'> | Keyed<'next'>;
 
 const anyKey = fc.integer({ min: 0, max: 7 });
 const anyFlags = fc.oneof(fc.constantFrom(0n, 1n, 2n), fc.constantFrom(3n, 4n, 8n, 1n << 63n));
@@ -61,7 +67,9 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
     value: fc.uint8Array({ minLength: 12, maxLength: 12 }),
     flags: anyFlags,
   }),
-  fc.record({ kind: fc.constantFrom('delete' as const, 'lookup' as const, 'next' as const), key: anyKey }),
+  ...(['delete', 'lookup', 'next'] as const).map(
+    (kind) => fc.record({ kind: fc.constant(kind), key: anyKey }) as fc.Arbitrary<Step>,
+  ),
 );
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { errno, errnoName } from '../kernel/errno.ts';
+import { errnoName } from '../kernel/errno.ts';
 import { closeDescriptor } from '../kernel/fs/files.ts';
 import { MODULES_VADDR } from '../kernel/layout/address-map.ts';
 import { bpf_prog } from '../kernel/layout/structures.ts';
@@ -13,7 +13,7 @@ import { readEntry } from '../kernel/mm/page-tables.ts';
 import { freePages } from '../kernel/mm/physical.ts';
 import { readRexObject, RexObjectError, type RexObject } from '../kernel/rex-dispatcher/rex-object.ts';
 import { symbolAt } from '../kernel/symbols.ts';
-import { ElfError, readProgramHeaders, type ProgramHeader } from '../toolchain/elf/index.ts';
+import { ElfError, readHeader, readProgramHeaders, type ProgramHeader } from '../toolchain/elf/index.ts';
 import { createBareKernel, USER, USER_SIZE, type BareKernel } from './support/bare-kernel.ts';
 import { baseAttribute, createMaps, loadBase, loadProgram, userHeap, type LoadFields } from './support/rex-load.ts';
 
@@ -131,10 +131,9 @@ sampleTest('pages have the permissions of their segments', () => {
 
 sampleTest('the attribute: every errno', () => {
   const prepared = prepare(sample);
-  const { box, fields } = prepared;
+  const { box } = prepared;
   const before = residue(box);
   const put = userHeap(box, USER + 0x80000n);
-  const word = (value: bigint): Uint8Array => new Uint8Array(BigUint64Array.of(value).buffer);
   const row = (...values: bigint[]): bigint => put(new Uint8Array(BigUint64Array.from(values).buffer));
   const size = 0x20000n;
   const notRegular = 0;
@@ -155,7 +154,7 @@ sampleTest('the attribute: every errno', () => {
     [{ map_offs: UNMAPPED }, 'EFAULT'],
     [{ map_offs: row(size), map_cnt: 1 }, 'EINVAL'],
     [{ map_offs: row(1n << 63n), map_cnt: 1 }, 'EINVAL'],
-    [{ map_offs: row(8n), map_cnt: 1 }, 'EBADF'],
+    [{ map_offs: row(0n), map_cnt: 1 }, 'EBADF'],
     [{ dyn_relas: UNMAPPED, nr_dyn_relas: 1 }, 'EFAULT'],
     [{ dyn_relas: 0xffff_ffff_ffff_fff0n, nr_dyn_relas: 1 }, 'EFAULT'],
     [{ dyn_relas: row(0n, 6n, 0n), nr_dyn_relas: 1 }, 'EINVAL'],
@@ -172,7 +171,6 @@ sampleTest('the attribute: every errno', () => {
     [{ text_syms: row(size, 16n, put(latin1('f\0'))), nr_text_syms: 1 }, 'EINVAL'],
     [{ text_syms: row(0n, 1n << 63n, put(latin1('f\0'))), nr_text_syms: 1 }, 'loaded'],
   ];
-  assert.is(word(1n).length, 8);
   for (const [index, [change, expected]] of cases.entries()) {
     const result = load(prepared, change);
     assert.is(nameOf(result), expected, `case ${index}: ${Object.keys(change).join()}`);
@@ -182,7 +180,8 @@ sampleTest('the attribute: every errno', () => {
   assert.ok(box.kernel.log.some(({ text }) => text.includes('unknown symbol no_such_symbol')));
 });
 
-const phdr = (index: number, field: number): number => 64 + index * 56 + field;
+const headersAt = sample.length === 0 ? 0 : readHeader(sample).programHeaderOffset;
+const phdr = (index: number, field: number): number => headersAt + index * 56 + field;
 
 /** `sample` with one program header changed: [byte offset in the header, 32-bit value]. */
 function withHeader(pick: (row: ProgramHeader) => boolean, field: number, value: number): Uint8Array {
@@ -193,7 +192,6 @@ function withHeader(pick: (row: ProgramHeader) => boolean, field: number, value:
 }
 
 sampleTest('the file: segments are checked', () => {
-  assert.is(new DataView(sample.buffer).getUint32(32, true), 64, 'program headers follow the header');
   const bytes = (offset: number, ...values: number[]): Uint8Array => {
     const copy = sample.slice();
     copy.set(values, offset);
@@ -210,7 +208,7 @@ sampleTest('the file: segments are checked', () => {
     [bytes(18, 0xb7), 'EINVAL', 'machine'],
     [bytes(54, 57), 'EINVAL', 'e_phentsize'],
     [bytes(56, 0, 0), 'EINVAL', 'no program headers'],
-    [bytes(33, 0xff, 0xff), 'EIO', 'e_phoff past the end'],
+    [bytes(35, 0x7f), 'EIO', 'e_phoff past the end'],
     [withHeader(executable, 4, 7), 'EINVAL', 'W+X'],
     [withHeader(executable, 4, 1), 'EINVAL', 'X only'],
     [withHeader(() => true, 4, 0), 'EINVAL', 'no permission'],
@@ -275,9 +273,13 @@ sampleTest('PROG_LOAD_REX: every errno', () => {
 sampleTest('damaged images give an errno, never a host exception, and leave nothing behind', () => {
   const prepared = prepare(sample);
   const { box, fields, file } = prepared;
-  const headers = 64 + readProgramHeaders(sample).length * 56;
+  const headers = readProgramHeaders(sample).length * 56;
   const anyFlip = fc.record({
-    at: fc.oneof(fc.nat(headers - 1), fc.nat(file.length - 1)),
+    at: fc.oneof(
+      fc.nat(63),
+      fc.nat(headers - 1).map((at) => headersAt + at),
+      fc.nat(file.length - 1),
+    ),
     bit: fc.nat(7),
   });
   const mutants = fc.record({
@@ -357,5 +359,4 @@ sampleTest('readRexObject: the sample, and damaged files', () => {
   );
 });
 
-assert.is(errno.EINVAL, 22);
 test.run();

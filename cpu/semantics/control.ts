@@ -38,7 +38,8 @@ export const pop: Semantics = (a, i) => {
 };
 
 // PUSHFQ: VM and RF are cleared in the image
-export const pushf: Semantics = (a, i) => pushed(a, i.width, a.truncate(a.and(a.readRflags(), a.constant(0xfcffffn)), i.width));
+export const pushf: Semantics = (a, i) =>
+  pushed(a, i.width, a.truncate(a.and(a.readRflags(), a.constant(0xfcffffn)), i.width));
 
 // POPFQ: of the low half for 16 bits
 export const popf: Semantics = (a, i) => {
@@ -112,8 +113,15 @@ export const ret: Semantics = (a, i) => {
 /** The source of movs, lods, cmps and outs: rsi, with a segment override honoured. */
 function sourceAddress<V, C, X>(a: Algebra<V, C, X>, i: Instruction): V {
   const operand: MemoryOperand = {
-    kind: 1, width: i.width, base: RSI, index: -1, scale: 1, displacement: 0n, ripRelative: false,
-    segment: i.segment, addressWidth: i.addressWidth,
+    kind: 1,
+    width: i.width,
+    base: RSI,
+    index: -1,
+    scale: 1,
+    displacement: 0n,
+    ripRelative: false,
+    segment: i.segment,
+    addressWidth: i.addressWidth,
   };
   return a.linearAddress(operand);
 }

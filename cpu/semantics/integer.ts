@@ -97,7 +97,11 @@ function shift(kind: 'shl' | 'shr' | 'sar'): Semantics {
     const left = a.readForWrite(i.operands[0]!);
     const count = maskedCount(a, i, 1);
     const result =
-      kind === 'shl' ? a.shl(left, count, width) : kind === 'shr' ? a.shr(left, count, width) : a.sar(left, count, width);
+      kind === 'shl'
+        ? a.shl(left, count, width)
+        : kind === 'shr'
+          ? a.shr(left, count, width)
+          : a.sar(left, count, width);
     a.write(i.operands[0]!, result);
     a.when(a.negate(a.isZero(count)), () => a.setFlags(kind, width, left, count, result));
   };
@@ -144,7 +148,7 @@ function rotateThroughCarry(direction: 'left' | 'right'): Semantics {
     const period = BigInt(width + 1);
     // counts above the period occur for 8 and 16 bits only (up to 31)
     let count = masked;
-    for (let n = 0; n < 3 && width < 32; n++) {
+    for (let n = 0; n < (width < 32 ? 3 : 0); n++) {
       const reduced = a.sub(count, a.constant(period), 64);
       count = a.select(a.lessUnsigned(count, a.constant(period)), count, reduced);
     }
@@ -271,7 +275,9 @@ export const cwd: Semantics = (a, i) => {
 /** The linear address of what lies `bytes` behind the operand: within its address size, then with the segment's base. */
 function displacedAddress<V, C, X>(a: Algebra<V, C, X>, operand: MemoryOperand, bytes: V): V {
   const effective = a.truncate(a.add(a.effectiveAddress(operand), bytes, 64), operand.addressWidth);
-  return operand.segment < 0 ? effective : a.add(effective, a.readSystem(operand.segment === 4 ? 'fsBase' : 'gsBase'), 64);
+  return operand.segment < 0
+    ? effective
+    : a.add(effective, a.readSystem(operand.segment === 4 ? 'fsBase' : 'gsBase'), 64);
 }
 
 // BT, BTS, BTR, BTC: CF <- the bit; a register bit offset reaches outside a memory operand

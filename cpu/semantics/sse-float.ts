@@ -75,7 +75,9 @@ export function comi(quiet: boolean): Semantics {
 }
 
 /** The low lane of the destination from the source: CVTSS2SD, CVTSD2SS, CVTSI2SS, CVTSI2SD. */
-function convertScalar(rule: <V, C, X>(a: Algebra<V, C, X>, from: FloatWidth, to: FloatWidth, value: V) => V): Semantics {
+function convertScalar(
+  rule: <V, C, X>(a: Algebra<V, C, X>, from: FloatWidth, to: FloatWidth, value: V) => V,
+): Semantics {
   return (a, i) => {
     const [destination, source] = i.operands;
     const result = rule(a, source!.width as FloatWidth, destination!.width as FloatWidth, a.read(source!));
@@ -92,7 +94,9 @@ export const cvtToInteger = (truncate: boolean): Semantics =>
 
 /** Lanes of `from` bits to as many lanes of `to` bits; what the result does not fill is zero. */
 function convertPacked(
-  from: FloatWidth, to: FloatWidth, rule: <V, C, X>(a: Algebra<V, C, X>, value: V) => V,
+  from: FloatWidth,
+  to: FloatWidth,
+  rule: <V, C, X>(a: Algebra<V, C, X>, value: V) => V,
 ): Semantics {
   return (a, i) => {
     const [destination, source] = i.operands;

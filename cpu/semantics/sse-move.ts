@@ -86,11 +86,25 @@ const pairsOf = (order: number): number[] => range(4).map((n) => (order >> (2 * 
 
 // PSHUFD; PSHUFLW, PSHUFHW: four lanes of the source in the order of the immediate
 export const pshufd = picked(32, (i) => pairsOf(immediateOf(i.operands[2])).map((pick) => pick + 4));
-export const pshuflw = picked(16, (i) => [...pairsOf(immediateOf(i.operands[2])).map((pick) => pick + 8), 12, 13, 14, 15]);
-export const pshufhw = picked(16, (i) => [8, 9, 10, 11, ...pairsOf(immediateOf(i.operands[2])).map((pick) => pick + 12)]);
+export const pshuflw = picked(16, (i) => [
+  ...pairsOf(immediateOf(i.operands[2])).map((pick) => pick + 8),
+  12,
+  13,
+  14,
+  15,
+]);
+export const pshufhw = picked(16, (i) => [
+  8,
+  9,
+  10,
+  11,
+  ...pairsOf(immediateOf(i.operands[2])).map((pick) => pick + 12),
+]);
 
 // SHUFPS, SHUFPD: the lower lanes from the destination, the upper from the source
-export const shufps = picked(32, (i) => pairsOf(immediateOf(i.operands[2])).map((pick, n) => (n < 2 ? pick : pick + 4)));
+export const shufps = picked(32, (i) =>
+  pairsOf(immediateOf(i.operands[2])).map((pick, n) => (n < 2 ? pick : pick + 4)),
+);
 export const shufpd = picked(64, (i) => {
   const order = immediateOf(i.operands[2]);
   return [order & 1, 2 + ((order >> 1) & 1)];
@@ -109,7 +123,14 @@ export const pextrw: Semantics = (a, i) =>
 export const maskmovdqu: Semantics = (a, i) => {
   const RDI = 7;
   const target: MemoryOperand = {
-    kind: 1, width: 8, base: RDI, index: -1, scale: 1, displacement: 0n, ripRelative: false, segment: i.segment,
+    kind: 1,
+    width: 8,
+    base: RDI,
+    index: -1,
+    scale: 1,
+    displacement: 0n,
+    ripRelative: false,
+    segment: i.segment,
     addressWidth: i.addressWidth,
   };
   const start = a.linearAddress(target);

@@ -89,7 +89,17 @@ export const xgetbv: Semantics = (a) => {
 };
 
 // MOV CRn
-const controlRegisters: readonly (SystemRegister | undefined)[] = ['cr0', undefined, 'cr2', 'cr3', 'cr4', undefined, undefined, undefined, 'cr8'];
+const controlRegisters: readonly (SystemRegister | undefined)[] = [
+  'cr0',
+  undefined,
+  'cr2',
+  'cr3',
+  'cr4',
+  undefined,
+  undefined,
+  undefined,
+  'cr8',
+];
 function control(index: number): SystemRegister | undefined {
   return controlRegisters[index];
 }

@@ -3,8 +3,8 @@ import { now, random64 } from '../kernel.ts';
 import type { NativeFunction } from '../native.ts';
 import type { HelperRow } from './helper.ts';
 
-/** TICK_NSEC with CONFIG_HZ=250 */
-const TICK = 4_000_000;
+/** TICK_NSEC with CONFIG_HZ=1000, as boot.ts sets the timer */
+const TICK = 1_000_000;
 
 const nanoseconds: NativeFunction = (kernel, cpu) => BigInt(Math.floor(now(kernel, cpu)));
 const coarse: NativeFunction = (kernel, cpu) => BigInt(Math.floor(now(kernel, cpu) / TICK) * TICK);
@@ -29,7 +29,7 @@ export const clockHelpers: readonly HelperRow[] = [
     name: 'bpf_ktime_get_coarse_ns',
     prototype: 'u64 bpf_ktime_get_coarse_ns(void)',
     support: 'full',
-    note: 'ticks of 4 ms',
+    note: 'ticks of 1 ms',
     native: coarse,
   },
   {

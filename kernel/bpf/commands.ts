@@ -24,6 +24,7 @@ function row(
 const refused = (): never => fail('EINVAL');
 const c = constants;
 
+// prettier-ignore
 /** `end` counts the last field the kernel's union has for the command, used here or not. */
 export const bpfCommands: readonly CommandRow[] = [
   row(c.BPF_MAP_CREATE,         'MAP_CREATE',         72,  mapCreate, 'hash and array maps; no BTF, tokens, inner maps or devices'),

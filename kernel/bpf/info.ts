@@ -35,8 +35,13 @@ const mapInfo: InfoKind = {
   fields({ kernel }, object) {
     const map = kernel.bpf.maps.get(object) ?? fail('EINVAL');
     return [
-      u32(0, map.type), u32(4, map.id), u32(8, map.keySize), u32(12, map.valueSize), u32(16, map.maxEntries),
-      u32(20, map.flags), raw(24, nameBytes(map.name)),
+      u32(0, map.type),
+      u32(4, map.id),
+      u32(8, map.keySize),
+      u32(12, map.valueSize),
+      u32(16, map.maxEntries),
+      u32(20, map.flags),
+      raw(24, nameBytes(map.name)),
     ];
   },
 };
@@ -57,9 +62,16 @@ const programInfo: InfoKind = {
     const program = call.kernel.bpf.programs.get(object) ?? fail('EINVAL');
     giveMapIds(call, program.maps, given);
     return [
-      u32(0, program.type), u32(4, program.id), raw(8, tagBytes(program.tag)), u64(40, program.loadedAt),
-      u32(52, program.maps.length), u64(56, viewOf(given).getBigUint64(56, true)), raw(64, nameBytes(program.name)),
-      u32(84, program.gplCompatible ? 1 : 0), u64(200, program.runs), u64(208, program.misses),
+      u32(0, program.type),
+      u32(4, program.id),
+      raw(8, tagBytes(program.tag)),
+      u64(40, program.loadedAt),
+      u32(52, program.maps.length),
+      u64(56, viewOf(given).getBigUint64(56, true)),
+      raw(64, nameBytes(program.name)),
+      u32(84, program.gplCompatible ? 1 : 0),
+      u64(200, program.runs),
+      u64(208, program.misses),
     ];
   },
 };
@@ -74,8 +86,13 @@ const linkInfo: InfoKind = {
     const link = kernel.bpf.links.get(object) ?? fail('EINVAL');
     const event = kernel.bpf.events.get(link.event) ?? fail('EINVAL');
     return [
-      u32(0, BPF_LINK_TYPE_PERF_EVENT), u32(4, link.id), u32(8, link.program), u32(16, BPF_PERF_EVENT_KPROBE),
-      u32(36, Number(BigInt.asUintN(32, event.offset))), u64(40, event.address), u64(56, link.cookie),
+      u32(0, BPF_LINK_TYPE_PERF_EVENT),
+      u32(4, link.id),
+      u32(8, link.program),
+      u32(16, BPF_PERF_EVENT_KPROBE),
+      u32(36, Number(BigInt.asUintN(32, event.offset))),
+      u64(40, event.address),
+      u64(56, link.cookie),
     ];
   },
 };

@@ -19,7 +19,9 @@ function formatEntry(kernel: Kernel, cpu: Cpu, text: string): string {
   // interrupts off, no reschedule, task context, preemption count, migration disabled
   const flags = `${(cpu.registers.rflags & Flag.IF) === 0n ? 'd' : '.'}...1`;
   const micros = Math.floor(now(kernel, cpu) / 1000);
-  const seconds = Math.floor(micros / 1e6).toString().padStart(5);
+  const seconds = Math.floor(micros / 1e6)
+    .toString()
+    .padStart(5);
   const time = `${seconds}.${(micros % 1e6).toString().padStart(6, '0')}`;
   return `${who} [${cpu.index.toString().padStart(3, '0')}] ${flags} ${time}: bpf_trace_printk: ${text}`;
 }

@@ -33,8 +33,14 @@ function syscall_exit_work(kernel: Kernel, cpu: Cpu): undefined {
   const result = view.getBigInt64(pt_regs.fields.ax.offset, true);
   const row = syscallByNumber.get(syscall.number);
   kernel.events.push({
-    type: 'syscall', pid: task.pid, comm: task.comm, name: row?.name ?? `syscall_${syscall.number}`, args: syscall.args, result,
-    injected: syscall.overridden, text: describeCall(kernel, task, row, syscall, result),
+    type: 'syscall',
+    pid: task.pid,
+    comm: task.comm,
+    name: row?.name ?? `syscall_${syscall.number}`,
+    args: syscall.args,
+    result,
+    injected: syscall.overridden,
+    text: describeCall(kernel, task, row, syscall, result),
   });
 }
 

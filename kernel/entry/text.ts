@@ -31,7 +31,10 @@ export const NR_syscalls = 470;
 
 function syscallStubs(rows: readonly SyscallRow[]): string {
   const byNumber = new Map(rows.map((row) => [row.number, row.name]));
-  const table = Array.from({ length: NR_syscalls }, (_, number) => `\t.quad\t__x64_sys_${byNumber.get(number) ?? 'ni_syscall'}`);
+  const table = Array.from(
+    { length: NR_syscalls },
+    (_, number) => `\t.quad\t__x64_sys_${byNumber.get(number) ?? 'ni_syscall'}`,
+  );
   const stubs = rows.map((row) => textStub(`__x64_sys_${row.name}`));
   return `\t.text\n${stubs.join('')}${textStub('__x64_sys_ni_syscall')}
 	.section .rodata
@@ -73,7 +76,10 @@ function resolveNatives({ file, source }: SourceFile, nativeIds: ReadonlyMap<str
 
 /** Assembles the kernel: its `.S` files, the stubs printed from `rows`, and a stub for each of the native functions `stubs`. */
 export function assembleKernel(
-  sources: readonly SourceFile[], rows: readonly SyscallRow[], stubs: readonly string[], nativeIds: ReadonlyMap<string, number>,
+  sources: readonly SourceFile[],
+  rows: readonly SyscallRow[],
+  stubs: readonly string[],
+  nativeIds: ReadonlyMap<string, number>,
 ): KernelImage {
   const files = [
     ...sources,
@@ -83,13 +89,23 @@ export function assembleKernel(
     { file: 'helpers', source: helperStubs() },
   ].map((file) => resolveNatives(file, nativeIds));
   const object = assembleFiles(files, {
-    sections: { '.text': KERNEL_TEXT, '.rodata': KERNEL_DATA, '.data': KERNEL_DATA + 0x10_0000n, '.bss': KERNEL_DATA + 0x20_0000n },
+    sections: {
+      '.text': KERNEL_TEXT,
+      '.rodata': KERNEL_DATA,
+      '.data': KERNEL_DATA + 0x10_0000n,
+      '.bss': KERNEL_DATA + 0x20_0000n,
+    },
     symbols: predefined(nativeIds),
   });
   const symbols: KernelSymbol[] = [];
   for (const [name, symbol] of object.symbols) {
     if (symbol.section === undefined) continue;
-    symbols.push({ name, address: symbol.address, size: Number(symbol.size), kind: symbol.section === '.text' ? 'T' : 'D' });
+    symbols.push({
+      name,
+      address: symbol.address,
+      size: Number(symbol.size),
+      kind: symbol.section === '.text' ? 'T' : 'D',
+    });
   }
   for (const { name, offset, size } of perCpuVariables.values()) {
     symbols.push({ name, address: BigInt(offset), size, kind: 'A' });

@@ -11,19 +11,25 @@ export interface VectorRow {
   readonly dpl: 0 | 3;
 }
 
-const exception = (vector: number, name: string, errorCode = false, dpl: 0 | 3 = 0, ist = 0): VectorRow => ({ vector, name, errorCode, ist, dpl });
+const exception = (vector: number, name: string, errorCode = false, dpl: 0 | 3 = 0, ist = 0): VectorRow => ({
+  vector,
+  name,
+  errorCode,
+  ist,
+  dpl,
+});
 
 export const LOCAL_TIMER_VECTOR = 0xec;
 
 export const vectorRows: readonly VectorRow[] = [
-  exception(0,  'exc_divide_error'),
-  exception(1,  'exc_debug'),
-  exception(3,  'exc_int3', false, 3),
-  exception(4,  'exc_overflow', false, 3),
-  exception(5,  'exc_bounds'),
-  exception(6,  'exc_invalid_op'),
-  exception(7,  'exc_device_not_available'),
-  exception(8,  'exc_double_fault', true, 0, 1),
+  exception(0, 'exc_divide_error'),
+  exception(1, 'exc_debug'),
+  exception(3, 'exc_int3', false, 3),
+  exception(4, 'exc_overflow', false, 3),
+  exception(5, 'exc_bounds'),
+  exception(6, 'exc_invalid_op'),
+  exception(7, 'exc_device_not_available'),
+  exception(8, 'exc_double_fault', true, 0, 1),
   exception(10, 'exc_invalid_tss', true),
   exception(11, 'exc_segment_not_present', true),
   exception(12, 'exc_stack_segment', true),

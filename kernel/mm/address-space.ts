@@ -9,7 +9,14 @@ import type { AddressSpace, Vma } from './types.ts';
 
 export const PAGE = 4096n;
 export const Protection = { read: 1, write: 2, execute: 4 } as const;
-export const MapFlag = { shared: 1, private: 2, fixed: 0x10, anonymous: 0x20, growsDown: 0x100, fixedNoReplace: 0x100000 } as const;
+export const MapFlag = {
+  shared: 1,
+  private: 2,
+  fixed: 0x10,
+  anonymous: 0x20,
+  growsDown: 0x100,
+  fixedNoReplace: 0x100000,
+} as const;
 /** mmap without an address searches downwards from here. */
 const MMAP_BASE = 0x7fff_f7ff_f000n;
 const MMAP_LOWEST = 0x1_0000n;
@@ -27,7 +34,12 @@ export function createAddressSpace(kernel: Kernel): AddressSpace {
   const upper = kernel.memory.bytes.subarray(kernel.swapperPgDir + 2048, kernel.swapperPgDir + 4096);
   kernel.memory.bytes.set(upper, pageTable + 2048);
   const space: AddressSpace = {
-    id: kernel.nextId.addressSpace++, pageTable, areas: [], brkStart: 0n, brk: 0n, references: 1,
+    id: kernel.nextId.addressSpace++,
+    pageTable,
+    areas: [],
+    brkStart: 0n,
+    brk: 0n,
+    references: 1,
   };
   kernel.addressSpaces.set(space.id, space);
   return space;
@@ -39,6 +51,7 @@ export function releaseAddressSpace(kernel: Kernel, id: number): void {
   kernel.addressSpaces.delete(id);
   forEachUserPage(kernel, space.pageTable, (_, entry) => releasePage(kernel, Number(entry & Pte.address)));
   freeUserTables(kernel, space.pageTable);
+  if (space.areas.some((area) => area.shared !== undefined)) sweepSharedMemory(kernel);
 }
 
 export function findArea(space: AddressSpace, address: bigint): Vma | undefined {
@@ -62,8 +75,15 @@ export function insertArea(space: AddressSpace, area: Vma): void {
   if (at < 0) at = areas.length;
   const before = areas[at - 1];
   const alike =
-    before !== undefined && before.end === area.start && before.file === undefined && area.file === undefined &&
-    before.protection === area.protection && before.flags === area.flags && before.name === area.name;
+    before !== undefined &&
+    before.end === area.start &&
+    before.file === undefined &&
+    area.file === undefined &&
+    before.shared === undefined &&
+    area.shared === undefined &&
+    before.protection === area.protection &&
+    before.flags === area.flags &&
+    before.name === area.name;
   if (alike) areas[at - 1] = { ...before, end: area.end };
   else areas.splice(at, 0, area);
 }
@@ -76,7 +96,8 @@ function slice(area: Vma, start: bigint, end: bigint): Vma {
     offset: area.file.offset + skipped,
     length: Math.max(0, Math.min(area.file.length - skipped, Number(end - start))),
   };
-  return { ...area, start, end, file };
+  const shared = area.shared && { object: area.shared.object, offset: area.shared.offset + skipped };
+  return { ...area, start, end, file, shared };
 }
 
 /** Takes [start, end) out of the area list and returns the pieces that were in it. */
@@ -98,15 +119,16 @@ function cutAreas(space: AddressSpace, start: bigint, end: bigint): Vma[] {
 
 /** munmap: [start, end) of whole pages. */
 export function unmap(kernel: Kernel, space: AddressSpace, start: bigint, end: bigint): void {
-  for (const area of cutAreas(space, start, end)) {
-    for (let at = area.start; at < area.end; ) {
+  const cut = cutAreas(space, start, end);
+  for (const area of cut) {
+    for (let at = area.start; at < area.end;) {
       const entryAt = entryAddress(kernel, space.pageTable, at, false);
       if (entryAt === undefined) {
         at = ((at >> 21n) + 1n) << 21n; // no table: to the next 2 MiB
         continue;
       }
       const entry = kernel.memory.view.getBigUint64(entryAt, true);
-      if ((entry & Pte.present) !== 0n) {
+      if (entry !== 0n) {
         kernel.memory.view.setBigUint64(entryAt, 0n, true);
         releasePage(kernel, Number(entry & Pte.address));
       }
@@ -114,6 +136,43 @@ export function unmap(kernel: Kernel, space: AddressSpace, start: bigint, end: b
     }
   }
   for (const cpu of kernel.cpus) flushTlb(cpu);
+  if (cut.some((area) => area.shared !== undefined)) sweepSharedMemory(kernel);
+}
+
+/** A new object for a shared mapping; it lives as long as an area shows it. */
+export function createSharedMemory(kernel: Kernel): number {
+  const id = kernel.nextId.sharedMemory++;
+  kernel.sharedMemory.set(id, { pages: new Map() });
+  return id;
+}
+
+/** Frees the shared memory that no area shows any more. */
+function sweepSharedMemory(kernel: Kernel): void {
+  const shown = new Set<number>();
+  for (const { areas } of kernel.addressSpaces.values()) {
+    for (const { shared } of areas) if (shared !== undefined) shown.add(shared.object);
+  }
+  for (const [id, { pages }] of kernel.sharedMemory) {
+    if (shown.has(id)) continue;
+    for (const physical of pages.values()) releasePage(kernel, physical);
+    kernel.sharedMemory.delete(id);
+  }
+}
+
+/** A page for an address of `area` that has none yet; ENOMEM. */
+function newPage(kernel: Kernel, area: Vma, page: bigint): number {
+  if (area.shared !== undefined) {
+    const { pages } = kernel.sharedMemory.get(area.shared.object)!;
+    const offset = area.shared.offset + Number(page - area.start);
+    const known = pages.get(offset);
+    const physical = known ?? allocatePage(kernel);
+    if (known === undefined) pages.set(offset, physical);
+    sharePage(kernel, physical);
+    return physical;
+  }
+  const physical = allocatePage(kernel);
+  fillFromFile(kernel, area, page, physical);
+  return physical;
 }
 
 /** Entry bits for a user page of `area`: writable only when nobody else has the page. */
@@ -121,7 +180,8 @@ function entryBits(area: Vma, exclusive: boolean): bigint {
   const { protection } = area;
   if (protection === 0) return 0n;
   return (
-    Pte.present | Pte.user |
+    Pte.present |
+    Pte.user |
     ((protection & Protection.write) !== 0 && exclusive ? Pte.write : 0n) |
     ((protection & Protection.execute) !== 0 ? 0n : Pte.noExecute)
   );
@@ -129,7 +189,7 @@ function entryBits(area: Vma, exclusive: boolean): bigint {
 
 /** mprotect: every byte of [start, end) must be mapped (ENOMEM). */
 export function protect(kernel: Kernel, space: AddressSpace, start: bigint, end: bigint, protection: number): void {
-  for (let at = start; at < end; ) {
+  for (let at = start; at < end;) {
     const area = findArea(space, at);
     if (area === undefined) fail('ENOMEM');
     at = area!.end;
@@ -187,7 +247,10 @@ function growStack(space: AddressSpace, address: bigint): Vma | undefined {
  * file pages filled, shared pages are copied before the first write. `bad-area` is SEGV_MAPERR, `bad-access` SEGV_ACCERR.
  */
 export function handleMmFault(
-  kernel: Kernel, space: AddressSpace, address: bigint, access: 'read' | 'write' | 'execute',
+  kernel: Kernel,
+  space: AddressSpace,
+  address: bigint,
+  access: 'read' | 'write' | 'execute',
 ): 'done' | 'bad-area' | 'bad-access' | 'no-memory' {
   if (address >= TASK_SIZE_MAX) return 'bad-area';
   const area = findArea(space, address) ?? growStack(space, address);
@@ -202,8 +265,7 @@ export function handleMmFault(
   const shared = (area.flags & MapFlag.shared) !== 0;
   try {
     if (old === 0) {
-      const physical = allocatePage(kernel);
-      fillFromFile(kernel, area, page, physical);
+      const physical = newPage(kernel, area, page);
       writeEntry(kernel, space.pageTable, page, BigInt(physical) | entryBits(area, true));
     } else if (access === 'write' && !shared && pageReferences(kernel, old) > 1) {
       const physical = allocatePage(kernel);
@@ -211,7 +273,12 @@ export function handleMmFault(
       writeEntry(kernel, space.pageTable, page, BigInt(physical) | entryBits(area, true));
       releasePage(kernel, old);
     } else {
-      writeEntry(kernel, space.pageTable, page, BigInt(old) | entryBits(area, shared || pageReferences(kernel, old) === 1));
+      writeEntry(
+        kernel,
+        space.pageTable,
+        page,
+        BigInt(old) | entryBits(area, shared || pageReferences(kernel, old) === 1),
+      );
     }
   } catch {
     return 'no-memory';
@@ -229,7 +296,7 @@ export function copyAddressSpace(kernel: Kernel, space: AddressSpace): AddressSp
   try {
     forEachUserPage(kernel, space.pageTable, (address, entry, at) => {
       const area = findArea(space, address);
-      const kept = area !== undefined && (area.flags & MapFlag.shared) !== 0 ? entry : entry & ~Pte.write;
+      const kept = area?.shared !== undefined ? entry : entry & ~Pte.write;
       const target = entryAddress(kernel, copy.pageTable, address, true)!;
       sharePage(kernel, Number(entry & Pte.address));
       view.setBigUint64(target, kept, true);

@@ -17,9 +17,14 @@ export function kernelPhysical(kernel: Kernel, address: bigint): number | undefi
 }
 
 /** Calls `visit(physical, offset, length)` page by page; false, having visited nothing, where a byte is unmapped. */
-function eachPage(kernel: Kernel, address: bigint, length: number, visit: (physical: number, offset: number, size: number) => void): boolean {
+function eachPage(
+  kernel: Kernel,
+  address: bigint,
+  length: number,
+  visit: (physical: number, offset: number, size: number) => void,
+): boolean {
   const pieces: [number, number, number][] = [];
-  for (let offset = 0; offset < length; ) {
+  for (let offset = 0; offset < length;) {
     const at = BigInt.asUintN(64, address + BigInt(offset));
     const physical = kernelPhysical(kernel, at);
     if (physical === undefined) return false;

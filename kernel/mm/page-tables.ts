@@ -8,7 +8,13 @@ const index = (address: bigint, level: number): number => Number((address >> Big
 const INNER = Pte.present | Pte.write | Pte.user;
 
 /** Physical address of the entry for `address` at `level` (0 is the 4 KiB page's); undefined where a table is missing. */
-export function entryAddress(kernel: Kernel, root: number, address: bigint, create: boolean, level = 0): number | undefined {
+export function entryAddress(
+  kernel: Kernel,
+  root: number,
+  address: bigint,
+  create: boolean,
+  level = 0,
+): number | undefined {
   const { view } = kernel.memory;
   let table = root;
   for (let at = 3; at > level; at--) {
@@ -37,14 +43,21 @@ export function writeEntry(kernel: Kernel, root: number, address: bigint, value:
   for (const cpu of kernel.cpus) flushPage(cpu, address);
 }
 
-/** Visits the present 4 KiB entries of the user half: `visit(address, entry, physical address of the entry)`. */
-export function forEachUserPage(kernel: Kernel, root: number, visit: (address: bigint, entry: bigint, at: number) => void): void {
+/**
+ * Visits the 4 KiB entries of the user half that hold a page, PROT_NONE ones (not present) included:
+ * `visit(address, entry, physical address of the entry)`.
+ */
+export function forEachUserPage(
+  kernel: Kernel,
+  root: number,
+  visit: (address: bigint, entry: bigint, at: number) => void,
+): void {
   const { view } = kernel.memory;
   const descend = (table: number, level: number, base: bigint, entries: number): void => {
     for (let n = 0; n < entries; n++) {
       const at = table + n * 8;
       const value = view.getBigUint64(at, true);
-      if ((value & Pte.present) === 0n) continue;
+      if (level === 0 ? value === 0n : (value & Pte.present) === 0n) continue;
       const address = base + (BigInt(n) << BigInt(12 + 9 * level));
       if (level === 0) visit(address, value, at);
       else descend(Number(value & Pte.address), level - 1, address, 512);
@@ -57,7 +70,7 @@ export function forEachUserPage(kernel: Kernel, root: number, visit: (address: b
 export function freeUserTables(kernel: Kernel, root: number): void {
   const { view } = kernel.memory;
   const descend = (table: number, level: number, entries: number): void => {
-    for (let n = 0; n < entries && level > 0; n++) {
+    for (let n = 0; n < (level > 0 ? entries : 0); n++) {
       const value = view.getBigUint64(table + n * 8, true);
       if ((value & Pte.present) !== 0n) descend(Number(value & Pte.address), level - 1, 512);
     }

@@ -8,6 +8,8 @@ export interface Vma {
   readonly flags: number;
   /** the backing file's content, the offset of `start` in it, and how many bytes of it count; the rest is zero */
   readonly file: { readonly data: Uint8Array; readonly offset: number; readonly length: number } | undefined;
+  /** shared anonymous memory: the object that holds its pages and the offset of `start` in it */
+  readonly shared: { readonly object: number; readonly offset: number } | undefined;
   /** what /proc/pid/maps calls it: '[heap]', '[stack]', a path, or '' */
   readonly name: string;
 }
@@ -22,4 +24,9 @@ export interface AddressSpace {
   brk: bigint;
   /** tasks that use it */
   references: number;
+}
+
+/** Pages that several address spaces show (MAP_SHARED | MAP_ANONYMOUS): physical address by offset, a reference each. */
+export interface SharedMemory {
+  readonly pages: Map<number, number>;
 }

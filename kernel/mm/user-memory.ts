@@ -28,12 +28,16 @@ function spaceOf(kernel: Kernel, task: Task): AddressSpace {
 }
 
 function eachPage(
-  kernel: Kernel, task: Task, address: bigint, length: number, access: 'read' | 'write',
+  kernel: Kernel,
+  task: Task,
+  address: bigint,
+  length: number,
+  access: 'read' | 'write',
 ): [physical: number, offset: number, size: number][] {
   if (address + BigInt(length) > TASK_SIZE_MAX) fail('EFAULT');
   const space = spaceOf(kernel, task);
   const pieces: [number, number, number][] = [];
-  for (let offset = 0; offset < length; ) {
+  for (let offset = 0; offset < length;) {
     const at = address + BigInt(offset);
     const size = Math.min(length - offset, Number(PAGE - (at & (PAGE - 1n))));
     pieces.push([userPhysical(kernel, space, at, access), offset, size]);
@@ -69,7 +73,7 @@ export function checkWritable(kernel: Kernel, task: Task, address: bigint, lengt
 export function stringFromUser(kernel: Kernel, task: Task, address: bigint, limit: number): string {
   const space = spaceOf(kernel, task);
   let text = '';
-  for (let n = 0; n < limit; ) {
+  for (let n = 0; n < limit;) {
     const at = address + BigInt(n);
     if (at >= TASK_SIZE_MAX) fail('EFAULT');
     const physical = userPhysical(kernel, space, at, 'read');

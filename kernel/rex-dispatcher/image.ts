@@ -1,5 +1,11 @@
 /** From an ELF file to an image in kernel memory: the segments, checked, copied and protected. */
-import { ElfError, readHeader, readProgramHeaders, type ElfHeader, type ProgramHeader } from '../../toolchain/elf/index.ts';
+import {
+  ElfError,
+  readHeader,
+  readProgramHeaders,
+  type ElfHeader,
+  type ProgramHeader,
+} from '../../toolchain/elf/index.ts';
 import { EHDR_SIZE, EM_X86_64, ET_DYN, ET_EXEC, PF_R, PF_W, PF_X, PT_LOAD } from '../../toolchain/elf/constants.ts';
 import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';

@@ -29,9 +29,16 @@ function readRows<Row>(image: RexImage, rows: Rows<Row>): Iterable<Row> {
   return rows.count > BigInt(image.size / 8) ? fail('E2BIG') : rows.read();
 }
 
-const timeOf = (kernel: Kernel, cpu: Cpu | undefined): number => (cpu === undefined ? kernel.roundStart : now(kernel, cpu));
+const timeOf = (kernel: Kernel, cpu: Cpu | undefined): number =>
+  cpu === undefined ? kernel.roundStart : now(kernel, cpu);
 
-function finishBase(kernel: Kernel, cpu: Cpu | undefined, request: RexBaseRequest, image: RexImage, maps: number[]): BpfProgram {
+function finishBase(
+  kernel: Kernel,
+  cpu: Cpu | undefined,
+  request: RexBaseRequest,
+  image: RexImage,
+  maps: number[],
+): BpfProgram {
   const tag = imageTag(image.address);
   if (request.maps.count >= BigInt(constants.MAX_USED_MAPS)) fail('EINVAL');
   resolveMaps(kernel, image, request, maps);

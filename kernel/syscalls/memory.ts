@@ -2,7 +2,18 @@ import { fail } from '../errno.ts';
 import { fileOf } from '../fs/files.ts';
 import type { Kernel } from '../kernel.ts';
 import { TASK_SIZE_MAX } from '../layout/address-map.ts';
-import { findArea, findFree, insertArea, MapFlag, pageCeiling, PAGE, Protection, protect, unmap } from '../mm/address-space.ts';
+import {
+  createSharedMemory,
+  findArea,
+  findFree,
+  insertArea,
+  MapFlag,
+  pageCeiling,
+  PAGE,
+  Protection,
+  protect,
+  unmap,
+} from '../mm/address-space.ts';
 import type { AddressSpace } from '../mm/types.ts';
 import { copyFromUser, copyToUser } from '../mm/user-memory.ts';
 import type { Task } from '../task.ts';
@@ -22,9 +33,16 @@ const brk: SyscallHandler = ({ kernel, task, args }) => {
   if (wanted < space.brkStart || wanted >= TASK_SIZE_MAX) return space.brk;
   const [oldEnd, newEnd] = [pageCeiling(space.brk), pageCeiling(wanted)];
   if (newEnd > oldEnd) {
-    if (newEnd - space.brkStart > BigInt(kernel.memory.size) || overlaps(space, oldEnd, newEnd + PAGE)) return space.brk;
+    if (newEnd - space.brkStart > BigInt(kernel.memory.size) || overlaps(space, oldEnd, newEnd + PAGE))
+      return space.brk;
     insertArea(space, {
-      start: oldEnd, end: newEnd, protection: Protection.read | Protection.write, flags: MapFlag.private, file: undefined, name: '[heap]',
+      start: oldEnd,
+      end: newEnd,
+      protection: Protection.read | Protection.write,
+      flags: MapFlag.private,
+      file: undefined,
+      shared: undefined,
+      name: '[heap]',
     });
   } else if (newEnd < oldEnd) unmap(kernel, space, newEnd, oldEnd);
   space.brk = wanted;
@@ -62,8 +80,16 @@ const mmap: SyscallHandler = ({ kernel, task, args: [address, length, prot, flag
   } else if (start < 0x10000n || start + size > TASK_SIZE_MAX || overlaps(space, start, start + size)) {
     start = findFree(space, size);
   }
+  const shared =
+    sharing === MapFlag.shared && file === undefined ? { object: createSharedMemory(kernel), offset: 0 } : undefined;
   insertArea(space, {
-    start, end: start + size, protection: toInt(prot) & 7, flags: sharing | (flags & MapFlag.growsDown), file, name: '',
+    start,
+    end: start + size,
+    shared,
+    protection: toInt(prot) & 7,
+    flags: sharing | (flags & MapFlag.growsDown),
+    file,
+    name: '',
   });
   return start;
 };
@@ -100,7 +126,7 @@ const mremap: SyscallHandler = ({ kernel, task, args: [address, oldLength, newLe
     if (newEnd < oldEnd) unmap(kernel, space, newEnd, oldEnd);
     return address;
   }
-  if (area.file !== undefined) fail('EINVAL');
+  if (area.file !== undefined || area.shared !== undefined) fail('EINVAL');
   if (oldEnd === area.end && newEnd <= TASK_SIZE_MAX && !overlaps(space, oldEnd, newEnd)) {
     insertArea(space, { ...area, start: oldEnd, end: newEnd });
     return address;
@@ -108,8 +134,10 @@ const mremap: SyscallHandler = ({ kernel, task, args: [address, oldLength, newLe
   if ((flags & MREMAP_MAYMOVE) === 0n) fail('ENOMEM');
   const target = findFree(space, newSize);
   insertArea(space, { ...area, start: target, end: target + newSize, protection: Protection.read | Protection.write });
-  for (let at = 0n; at < oldSize; at += PAGE) copyToUser(kernel, task, target + at, copyFromUser(kernel, task, address + at, Number(PAGE)));
-  if (area.protection !== (Protection.read | Protection.write)) protect(kernel, space, target, target + newSize, area.protection);
+  for (let at = 0n; at < oldSize; at += PAGE)
+    copyToUser(kernel, task, target + at, copyFromUser(kernel, task, address + at, Number(PAGE)));
+  if (area.protection !== (Protection.read | Protection.write))
+    protect(kernel, space, target, target + newSize, area.protection);
   unmap(kernel, space, address, oldEnd);
   return target;
 };
@@ -119,23 +147,33 @@ const madvise: SyscallHandler = ({ kernel, task, args: [address, length, advice]
   const [start, end] = range(address, length);
   if (toInt(advice) !== MADV_DONTNEED) return 0;
   const space = spaceOf(kernel, task);
-  const areas = space.areas.filter((area) => area.start < end && area.end > start);
-  unmap(kernel, space, start, end);
+  const areas = space.areas.filter((area) => area.start < end && area.end > start && area.shared === undefined);
   for (const area of areas) {
     const from = area.start > start ? area.start : start;
     const to = area.end < end ? area.end : end;
     const skipped = Number(from - area.start);
-    const file = area.file && { ...area.file, offset: area.file.offset + skipped, length: Math.max(0, area.file.length - skipped) };
+    const file = area.file && {
+      ...area.file,
+      offset: area.file.offset + skipped,
+      length: Math.max(0, area.file.length - skipped),
+    };
+    unmap(kernel, space, from, to);
     insertArea(space, { ...area, start: from, end: to, file });
   }
   return 0;
 };
 
 export const memorySyscalls: readonly SyscallRow[] = [
-  syscall(9,  'mmap',     ['pointer', 'unsigned', 'protection', 'map-flags', 'fd', 'hex'], mmap, 'files private or read-only, as they are when mapped'),
+  syscall(
+    9,
+    'mmap',
+    ['pointer', 'unsigned', 'protection', 'map-flags', 'fd', 'hex'],
+    mmap,
+    'files private or read-only, as they are when mapped',
+  ),
   syscall(10, 'mprotect', ['pointer', 'unsigned', 'protection'], mprotect),
-  syscall(11, 'munmap',   ['pointer', 'unsigned'], munmap),
-  syscall(12, 'brk',      ['pointer'], brk),
-  syscall(25, 'mremap',   ['pointer', 'unsigned', 'unsigned', 'int'], mremap, 'anonymous areas; MREMAP_MAYMOVE only'),
-  syscall(28, 'madvise',  ['pointer', 'unsigned', 'int'], madvise, 'MADV_DONTNEED acts, the rest is advice'),
+  syscall(11, 'munmap', ['pointer', 'unsigned'], munmap),
+  syscall(12, 'brk', ['pointer'], brk),
+  syscall(25, 'mremap', ['pointer', 'unsigned', 'unsigned', 'int'], mremap, 'anonymous areas; MREMAP_MAYMOVE only'),
+  syscall(28, 'madvise', ['pointer', 'unsigned', 'int'], madvise, 'MADV_DONTNEED acts, the rest is advice'),
 ];

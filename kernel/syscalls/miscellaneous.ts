@@ -88,21 +88,33 @@ const sched_getaffinity: SyscallHandler = ({ kernel, task, args: [pid, length, m
 };
 
 export const miscellaneousSyscalls: readonly SyscallRow[] = [
-  syscall(63,  'uname',             ['pointer'], uname),
-  syscall(97,  'getrlimit',         ['int', 'pointer'], ({ kernel, task, args }) => {
+  syscall(63, 'uname', ['pointer'], uname),
+  syscall(97, 'getrlimit', ['int', 'pointer'], ({ kernel, task, args }) => {
     copyToUser(kernel, task, args[1], limitOf(toInt(args[0])));
     return 0;
   }),
-  syscall(98,  'getrusage',         ['int', 'pointer'], ({ kernel, task, args }) => {
-    copyToUser(kernel, task, args[1], new Uint8Array(144));
-    return 0;
-  }, 'all zero'),
-  syscall(99,  'sysinfo',           ['pointer'], sysinfo),
-  syscall(157, 'prctl',             ['int', 'hex', 'hex', 'hex', 'hex'], prctl, 'PR_SET_NAME and PR_GET_NAME'),
+  syscall(
+    98,
+    'getrusage',
+    ['int', 'pointer'],
+    ({ kernel, task, args }) => {
+      copyToUser(kernel, task, args[1], new Uint8Array(144));
+      return 0;
+    },
+    'all zero',
+  ),
+  syscall(99, 'sysinfo', ['pointer'], sysinfo),
+  syscall(157, 'prctl', ['int', 'hex', 'hex', 'hex', 'hex'], prctl, 'PR_SET_NAME and PR_GET_NAME'),
   syscall(204, 'sched_getaffinity', ['int', 'unsigned', 'pointer'], sched_getaffinity),
-  syscall(302, 'prlimit64',         ['int', 'int', 'pointer', 'pointer'], prlimit64, 'limits are read; changes are accepted and have no effect'),
-  syscall(318, 'getrandom',         ['pointer', 'unsigned', 'int'], getrandom),
-  syscall(309, 'getcpu',            ['pointer', 'pointer'], ({ kernel, cpu, task, args }) => {
+  syscall(
+    302,
+    'prlimit64',
+    ['int', 'int', 'pointer', 'pointer'],
+    prlimit64,
+    'limits are read; changes are accepted and have no effect',
+  ),
+  syscall(318, 'getrandom', ['pointer', 'unsigned', 'int'], getrandom),
+  syscall(309, 'getcpu', ['pointer', 'pointer'], ({ kernel, cpu, task, args }) => {
     const image = new Uint8Array(4);
     image[0] = cpu.index;
     if (args[0] !== 0n) copyToUser(kernel, task, args[0], image);

@@ -1,10 +1,26 @@
 import { fail } from '../errno.ts';
 import { execute } from '../exec.ts';
-import { childChannel, childrenOf, exitedStatus, exitProcess, exitTask, futexChannel, isWaitable, vforkChannel } from '../exit.ts';
+import {
+  childChannel,
+  childrenOf,
+  exitedStatus,
+  exitProcess,
+  exitTask,
+  futexChannel,
+  isWaitable,
+  vforkChannel,
+} from '../exit.ts';
 import { readContent } from '../fs/content.ts';
 import { pathOf, resolve } from '../fs/paths.ts';
 import { now, type Kernel } from '../kernel.ts';
-import { copyFromUser, copyToUser, readUserU64, stringFromUser, writeUserU32, writeUserU64 } from '../mm/user-memory.ts';
+import {
+  copyFromUser,
+  copyToUser,
+  readUserU64,
+  stringFromUser,
+  writeUserU32,
+  writeUserU64,
+} from '../mm/user-memory.ts';
 import { Slot } from '../../cpu/state.ts';
 import { CloneFlag, cloneTask, reapTask } from '../process.ts';
 import { hasDeliverable } from '../signal.ts';
@@ -20,7 +36,14 @@ const MAX_ARGUMENTS = 65536;
 const MAX_ARG_STRLEN = 131072;
 const CSIGNAL = 0xff;
 
-function clone(call: SyscallCall, flags: number, stack: bigint, parentTid: bigint, childTid: bigint, tls: bigint): ReturnType<SyscallHandler> {
+function clone(
+  call: SyscallCall,
+  flags: number,
+  stack: bigint,
+  parentTid: bigint,
+  childTid: bigint,
+  tls: bigint,
+): ReturnType<SyscallHandler> {
   const { kernel, cpu, task } = call;
   const has = (flag: number): boolean => (flags & flag) !== 0;
   if (has(CloneFlag.thread) && !has(CloneFlag.sighand)) fail('EINVAL');
@@ -100,14 +123,17 @@ const ARCH_GET_FS = 0x1003;
 const ARCH_GET_GS = 0x1004;
 const arch_prctl: SyscallHandler = ({ kernel, cpu, task, args: [code, address] }) => {
   switch (toInt(code)) {
-    case ARCH_SET_FS: case ARCH_SET_GS:
+    case ARCH_SET_FS:
+    case ARCH_SET_GS:
       if (address >= TASK_SIZE_MAX) fail('EPERM');
       cpu.slots[toInt(code) === ARCH_SET_FS ? Slot.fsBase : Slot.kernelGsBase] = address;
       return 0;
-    case ARCH_GET_FS: case ARCH_GET_GS:
+    case ARCH_GET_FS:
+    case ARCH_GET_GS:
       writeUserU64(kernel, task, address, cpu.slots[toInt(code) === ARCH_GET_FS ? Slot.fsBase : Slot.kernelGsBase]!);
       return 0;
-    default: return fail('EINVAL');
+    default:
+      return fail('EINVAL');
   }
 };
 
@@ -122,7 +148,9 @@ const futex: SyscallHandler = ({ kernel, cpu, task, args: [address, operation, v
   if ((address & 3n) !== 0n) fail('EINVAL');
   if (command === FUTEX_WAKE || command === FUTEX_WAKE_BITSET || command === FUTEX_REQUEUE) {
     // everybody is woken and looks again: requeueing would only spare the look
-    const waiting = [...kernel.tasks.values()].filter((other) => other.state === 'sleeping' && other.channels.includes(channel));
+    const waiting = [...kernel.tasks.values()].filter(
+      (other) => other.state === 'sleeping' && other.channels.includes(channel),
+    );
     wake(kernel, channel);
     return Math.min(waiting.length, command === FUTEX_REQUEUE ? waiting.length : toUnsigned(value));
   }
@@ -141,7 +169,8 @@ const futex: SyscallHandler = ({ kernel, cpu, task, args: [address, operation, v
   if (hasDeliverable(task)) fail('EINTR');
   task.futexWaiting = address;
   if (timeout === 0n) return { wait: [channel] };
-  const nanoseconds = Number(readUserU64(kernel, task, timeout)) * 1e9 + Number(readUserU64(kernel, task, timeout + 8n));
+  const nanoseconds =
+    Number(readUserU64(kernel, task, timeout)) * 1e9 + Number(readUserU64(kernel, task, timeout + 8n));
   return { wait: [channel], deadline: command === FUTEX_WAIT ? now(kernel, cpu) + nanoseconds : nanoseconds };
 };
 
@@ -162,41 +191,78 @@ const processOf = (kernel: Kernel, task: Task, pid: number): Task =>
   pid === 0 ? task : (kernel.tasks.get(pid) ?? fail('ESRCH'));
 
 export const processSyscalls: readonly SyscallRow[] = [
-  syscall(24,  'sched_yield', [], ({ kernel, cpu }) => {
+  syscall(24, 'sched_yield', [], ({ kernel, cpu }) => {
     kernel.perCpu[cpu.index]!.needResched = kernel.runQueue.length > 0;
     return 0;
   }),
-  syscall(39,  'getpid',  [], sharedIdentity((task) => task.tgid)),
-  syscall(56,  'clone', ['clone-flags', 'pointer', 'pointer', 'pointer', 'hex'], (call) =>
-    clone(call, Number(BigInt.asUintN(32, call.args[0])), call.args[1], call.args[2], call.args[3], call.args[4]),
-    'namespaces and ptrace flags are ignored'),
-  syscall(57,  'fork',    [], (call) => clone(call, 0, 0n, 0n, 0n, 0n)),
-  syscall(58,  'vfork',   [], (call) => clone(call, CloneFlag.vfork | CloneFlag.vm, 0n, 0n, 0n, 0n)),
-  syscall(59,  'execve',  ['path', 'pointer', 'pointer'], execve, 'static ELF only: no interpreter, no scripts'),
-  syscall(60,  'exit',    ['int'], ({ kernel, task, args }) => {
+  syscall(
+    39,
+    'getpid',
+    [],
+    sharedIdentity((task) => task.tgid),
+  ),
+  syscall(
+    56,
+    'clone',
+    ['clone-flags', 'pointer', 'pointer', 'pointer', 'hex'],
+    (call) =>
+      clone(call, Number(BigInt.asUintN(32, call.args[0])), call.args[1], call.args[2], call.args[3], call.args[4]),
+    'namespaces and ptrace flags are ignored',
+  ),
+  syscall(57, 'fork', [], (call) => clone(call, 0, 0n, 0n, 0n, 0n)),
+  syscall(58, 'vfork', [], (call) => clone(call, CloneFlag.vfork | CloneFlag.vm, 0n, 0n, 0n, 0n)),
+  syscall(59, 'execve', ['path', 'pointer', 'pointer'], execve, 'static ELF only: no interpreter, no scripts'),
+  syscall(60, 'exit', ['int'], ({ kernel, task, args }) => {
     exitTask(kernel, task, exitedStatus(toInt(args[0])));
     return 0;
   }),
-  syscall(61,  'wait4',   ['int', 'pointer', 'int', 'pointer'], waitChildren, 'resource usage is zero; stopped children are not reported'),
-  syscall(102, 'getuid',  [], root),
-  syscall(104, 'getgid',  [], root),
+  syscall(
+    61,
+    'wait4',
+    ['int', 'pointer', 'int', 'pointer'],
+    waitChildren,
+    'resource usage is zero; stopped children are not reported',
+  ),
+  syscall(102, 'getuid', [], root),
+  syscall(104, 'getgid', [], root),
   syscall(107, 'geteuid', [], root),
   syscall(108, 'getegid', [], root),
-  syscall(105, 'setuid',  ['int'], root, 'there is one user, root'),
-  syscall(106, 'setgid',  ['int'], root, 'there is one group, root'),
+  syscall(105, 'setuid', ['int'], root, 'there is one user, root'),
+  syscall(106, 'setgid', ['int'], root, 'there is one group, root'),
   syscall(109, 'setpgid', ['int', 'int'], setpgid),
-  syscall(110, 'getppid', [], sharedIdentity((task) => task.parent)),
-  syscall(111, 'getpgrp', [], sharedIdentity((task) => task.processGroup)),
-  syscall(112, 'setsid',  [], ({ task }) => {
+  syscall(
+    110,
+    'getppid',
+    [],
+    sharedIdentity((task) => task.parent),
+  ),
+  syscall(
+    111,
+    'getpgrp',
+    [],
+    sharedIdentity((task) => task.processGroup),
+  ),
+  syscall(112, 'setsid', [], ({ task }) => {
     if (task.processGroup === task.pid) fail('EPERM');
     task.session = task.processGroup = task.pid;
     return task.pid;
   }),
   syscall(121, 'getpgid', ['int'], ({ kernel, task, args }) => processOf(kernel, task, toInt(args[0])).processGroup),
-  syscall(124, 'getsid',  ['int'], ({ kernel, task, args }) => processOf(kernel, task, toInt(args[0])).session),
+  syscall(124, 'getsid', ['int'], ({ kernel, task, args }) => processOf(kernel, task, toInt(args[0])).session),
   syscall(158, 'arch_prctl', ['hex', 'pointer'], arch_prctl),
-  syscall(186, 'gettid',  [], sharedIdentity((task) => task.pid)),
-  syscall(202, 'futex',   ['pointer', 'int', 'unsigned', 'pointer', 'pointer', 'hex'], futex, 'wait, wake and requeue, without priorities and bit sets'),
+  syscall(
+    186,
+    'gettid',
+    [],
+    sharedIdentity((task) => task.pid),
+  ),
+  syscall(
+    202,
+    'futex',
+    ['pointer', 'int', 'unsigned', 'pointer', 'pointer', 'hex'],
+    futex,
+    'wait, wake and requeue, without priorities and bit sets',
+  ),
   syscall(218, 'set_tid_address', ['pointer'], ({ task, args }) => {
     task.clearChildTid = args[0];
     return task.pid;

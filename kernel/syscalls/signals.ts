@@ -27,11 +27,18 @@ const rt_sigaction: SyscallHandler = ({ kernel, task, args: [signal, action, old
   if (old !== 0n) {
     const current = actions.get(number);
     const image = new DataView(new ArrayBuffer(32));
-    [current?.handler, current?.flags, current?.restorer, current?.mask].forEach((value, n) => image.setBigUint64(n * 8, value ?? 0n, true));
+    [current?.handler, current?.flags, current?.restorer, current?.mask].forEach((value, n) =>
+      image.setBigUint64(n * 8, value ?? 0n, true),
+    );
     copyToUser(kernel, task, old, new Uint8Array(image.buffer));
   }
   if (wanted !== undefined) {
-    const [handler, flags, restorer, mask] = [0, 8, 16, 24].map((offset) => wanted.getBigUint64(offset, true)) as [bigint, bigint, bigint, bigint];
+    const [handler, flags, restorer, mask] = [0, 8, 16, 24].map((offset) => wanted.getBigUint64(offset, true)) as [
+      bigint,
+      bigint,
+      bigint,
+      bigint,
+    ];
     if (handler === 0n) actions.delete(number);
     else actions.set(number, { handler, flags, restorer, mask });
   }
@@ -64,16 +71,22 @@ function deliverTo(kernel: Kernel, sender: Task, target: Task, number: number, c
 /** The thread of a process that takes a signal sent to it: one that does not block it. */
 function receiver(kernel: Kernel, tgid: number, number: number): Task | undefined {
   const threads = [...kernel.tasks.values()].filter((task) => task.tgid === tgid && task.state !== 'zombie');
-  return threads.find((task) => (task.signals.blocked & (1n << BigInt(Math.max(0, number - 1)))) === 0n) ?? threads[0] ?? kernel.tasks.get(tgid);
+  return (
+    threads.find((task) => (task.signals.blocked & (1n << BigInt(Math.max(0, number - 1)))) === 0n) ??
+    threads[0] ??
+    kernel.tasks.get(tgid)
+  );
 }
 
 const kill: SyscallHandler = ({ kernel, task, args }) => {
   const [pid, number] = [toInt(args[0]), toInt(args[1])];
   const leaders = [...kernel.tasks.values()].filter((other) => other.pid === other.tgid);
   const targets =
-    pid > 0 ? leaders.filter((other) => other.pid === pid)
-    : pid === -1 ? leaders.filter((other) => other.pid !== 1 && other !== task)
-    : leaders.filter((other) => other.processGroup === (pid === 0 ? task.processGroup : -pid));
+    pid > 0
+      ? leaders.filter((other) => other.pid === pid)
+      : pid === -1
+        ? leaders.filter((other) => other.pid !== 1 && other !== task)
+        : leaders.filter((other) => other.processGroup === (pid === 0 ? task.processGroup : -pid));
   if (targets.length === 0) fail('ESRCH');
   for (const target of targets) {
     const thread = target.tgid === task.tgid ? task : receiver(kernel, target.tgid, number);
@@ -116,7 +129,10 @@ const sigaltstack: SyscallHandler = ({ kernel, task, args: [wanted, old] }) => {
     const size = next.getBigUint64(16, true);
     if ((flags & ~SS_DISABLE) !== 0) fail('EINVAL');
     if ((flags & SS_DISABLE) === 0 && size < MINSIGSTKSZ) fail('ENOMEM');
-    signals.alternateStack = (flags & SS_DISABLE) !== 0 ? { pointer: 0n, size: 0n, flags } : { pointer: next.getBigUint64(0, true), size, flags };
+    signals.alternateStack =
+      (flags & SS_DISABLE) !== 0
+        ? { pointer: 0n, size: 0n, flags }
+        : { pointer: next.getBigUint64(0, true), size, flags };
   }
   return 0;
 };
@@ -133,8 +149,7 @@ const rt_sigsuspend: SyscallHandler = ({ kernel, task, args: [set, size] }) => {
   return { wait: [signalChannel(task)] };
 };
 
-const pause: SyscallHandler = ({ task }) =>
-  hasDeliverable(task) ? fail('EINTR') : { wait: [signalChannel(task)] };
+const pause: SyscallHandler = ({ task }) => (hasDeliverable(task) ? fail('EINTR') : { wait: [signalChannel(task)] });
 
 /** Takes one of the signals of a set off the pending ones. */
 const rt_sigtimedwait: SyscallHandler = ({ kernel, cpu, task, args: [set, info, timeout] }) => {
@@ -160,24 +175,29 @@ const rt_sigtimedwait: SyscallHandler = ({ kernel, cpu, task, args: [set, info, 
   }
   if (hasDeliverable(task)) fail('EINTR');
   if (timeout === 0n) return { wait: [signalChannel(task)] };
-  const nanoseconds = Number(readUserU64(kernel, task, timeout)) * 1e9 + Number(readUserU64(kernel, task, timeout + 8n));
+  const nanoseconds =
+    Number(readUserU64(kernel, task, timeout)) * 1e9 + Number(readUserU64(kernel, task, timeout + 8n));
   return { wait: [signalChannel(task)], deadline: now(kernel, cpu) + nanoseconds };
 };
 
 export const signalSyscalls: readonly SyscallRow[] = [
-  syscall(13,  'rt_sigaction',    ['signal', 'pointer', 'pointer', 'unsigned'], rt_sigaction),
-  syscall(14,  'rt_sigprocmask',  ['int', 'pointer', 'pointer', 'unsigned'], rt_sigprocmask),
-  syscall(15,  'rt_sigreturn',    [], rt_sigreturn),
-  syscall(34,  'pause',           [], pause),
-  syscall(62,  'kill',            ['int', 'signal'], kill),
-  syscall(127, 'rt_sigpending',   ['pointer', 'unsigned'], ({ kernel, task, args }) => {
+  syscall(13, 'rt_sigaction', ['signal', 'pointer', 'pointer', 'unsigned'], rt_sigaction),
+  syscall(14, 'rt_sigprocmask', ['int', 'pointer', 'pointer', 'unsigned'], rt_sigprocmask),
+  syscall(15, 'rt_sigreturn', [], rt_sigreturn),
+  syscall(34, 'pause', [], pause),
+  syscall(62, 'kill', ['int', 'signal'], kill),
+  syscall(127, 'rt_sigpending', ['pointer', 'unsigned'], ({ kernel, task, args }) => {
     const set = task.signals.pending.reduce((sum, signal) => sum | (1n << BigInt(signal.number - 1)), 0n);
     writeUserU64(kernel, task, args[0], set & task.signals.blocked);
     return 0;
   }),
   syscall(128, 'rt_sigtimedwait', ['pointer', 'pointer', 'pointer', 'unsigned'], rt_sigtimedwait),
-  syscall(130, 'rt_sigsuspend',   ['pointer', 'unsigned'], rt_sigsuspend),
-  syscall(131, 'sigaltstack',     ['pointer', 'pointer'], sigaltstack),
-  syscall(200, 'tkill',           ['int', 'signal'], ({ kernel, task, args }) => threadKill(kernel, task, undefined, toInt(args[0]), toInt(args[1]))),
-  syscall(234, 'tgkill',          ['int', 'int', 'signal'], ({ kernel, task, args }) => threadKill(kernel, task, toInt(args[0]), toInt(args[1]), toInt(args[2]))),
+  syscall(130, 'rt_sigsuspend', ['pointer', 'unsigned'], rt_sigsuspend),
+  syscall(131, 'sigaltstack', ['pointer', 'pointer'], sigaltstack),
+  syscall(200, 'tkill', ['int', 'signal'], ({ kernel, task, args }) =>
+    threadKill(kernel, task, undefined, toInt(args[0]), toInt(args[1])),
+  ),
+  syscall(234, 'tgkill', ['int', 'int', 'signal'], ({ kernel, task, args }) =>
+    threadKill(kernel, task, toInt(args[0]), toInt(args[1]), toInt(args[2])),
+  ),
 ];

@@ -15,7 +15,8 @@ const CLOCK_TAI = 11;
 function clockNanoseconds({ kernel, cpu, task }: SyscallCall, clock: number): number {
   const elapsed = now(kernel, cpu);
   if (clock < 0 || clock > CLOCK_TAI) fail('EINVAL');
-  if (clock === CLOCK_REALTIME || clock === CLOCK_REALTIME_COARSE || clock === CLOCK_TAI) return BOOT_TIME * 1e9 + elapsed;
+  if (clock === CLOCK_REALTIME || clock === CLOCK_REALTIME_COARSE || clock === CLOCK_TAI)
+    return BOOT_TIME * 1e9 + elapsed;
   if (clock === 2 || clock === 3) return task.cpuTime + elapsed - task.switchedInAt;
   return elapsed;
 }
@@ -46,26 +47,38 @@ function sleep(call: SyscallCall, clock: number, absolute: boolean, request: big
 }
 
 export const timeSyscalls: readonly SyscallRow[] = [
-  syscall(35,  'nanosleep',       ['pointer', 'pointer'], (call) => sleep(call, 1, false, call.args[0]), 'the remaining time is not written'),
-  syscall(96,  'gettimeofday',    ['pointer', 'pointer'], (call) => {
-    if (call.args[0] !== 0n) copyToUser(call.kernel, call.task, call.args[0], pair(clockNanoseconds(call, CLOCK_REALTIME), 1000));
+  syscall(
+    35,
+    'nanosleep',
+    ['pointer', 'pointer'],
+    (call) => sleep(call, 1, false, call.args[0]),
+    'the remaining time is not written',
+  ),
+  syscall(96, 'gettimeofday', ['pointer', 'pointer'], (call) => {
+    if (call.args[0] !== 0n)
+      copyToUser(call.kernel, call.task, call.args[0], pair(clockNanoseconds(call, CLOCK_REALTIME), 1000));
     if (call.args[1] !== 0n) copyToUser(call.kernel, call.task, call.args[1], new Uint8Array(8));
     return 0;
   }),
-  syscall(201, 'time',            ['pointer'], (call) => {
+  syscall(201, 'time', ['pointer'], (call) => {
     const seconds = Math.floor(clockNanoseconds(call, CLOCK_REALTIME) / 1e9);
     if (call.args[0] !== 0n) copyToUser(call.kernel, call.task, call.args[0], pair(seconds * 1e9, 1).subarray(0, 8));
     return seconds;
   }),
-  syscall(228, 'clock_gettime',   ['int', 'pointer'], (call) => {
+  syscall(228, 'clock_gettime', ['int', 'pointer'], (call) => {
     copyToUser(call.kernel, call.task, call.args[1], pair(clockNanoseconds(call, toInt(call.args[0])), 1));
     return 0;
   }),
-  syscall(229, 'clock_getres',    ['int', 'pointer'], (call) => {
+  syscall(229, 'clock_getres', ['int', 'pointer'], (call) => {
     clockNanoseconds(call, toInt(call.args[0]));
     if (call.args[1] !== 0n) copyToUser(call.kernel, call.task, call.args[1], pair(1, 1));
     return 0;
   }),
-  syscall(230, 'clock_nanosleep', ['int', 'int', 'pointer', 'pointer'], (call) =>
-    sleep(call, toInt(call.args[0]), (toInt(call.args[1]) & TIMER_ABSTIME) !== 0, call.args[2]), 'the remaining time is not written'),
+  syscall(
+    230,
+    'clock_nanosleep',
+    ['int', 'int', 'pointer', 'pointer'],
+    (call) => sleep(call, toInt(call.args[0]), (toInt(call.args[1]) & TIMER_ABSTIME) !== 0, call.args[2]),
+    'the remaining time is not written',
+  ),
 ];

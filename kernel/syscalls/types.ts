@@ -16,12 +16,26 @@ export type SyscallHandler = (call: SyscallCall) => number | bigint | Wait;
 
 /** How an observer prints an argument. */
 export type ParameterKind =
-  | 'int' | 'unsigned' | 'hex' | 'octal' | 'pointer' | 'fd' | 'path' | 'string'
+  | 'int'
+  | 'unsigned'
+  | 'hex'
+  | 'octal'
+  | 'pointer'
+  | 'fd'
+  | 'path'
+  | 'string'
   /** bytes; their count is the next argument */
   | 'buffer-in'
   /** bytes; their count is the result */
   | 'buffer-out'
-  | 'open-flags' | 'protection' | 'map-flags' | 'signal' | 'whence' | 'bpf-command' | 'ioctl' | 'clone-flags';
+  | 'open-flags'
+  | 'protection'
+  | 'map-flags'
+  | 'signal'
+  | 'whence'
+  | 'bpf-command'
+  | 'ioctl'
+  | 'clone-flags';
 
 export interface SyscallRow {
   readonly number: number;
@@ -34,7 +48,11 @@ export interface SyscallRow {
 }
 
 export function syscall(
-  number: number, name: string, parameters: readonly ParameterKind[], handler: SyscallHandler, note = '',
+  number: number,
+  name: string,
+  parameters: readonly ParameterKind[],
+  handler: SyscallHandler,
+  note = '',
 ): SyscallRow {
   return { number, name, parameters, support: note === '' ? 'full' : 'partial', note, handler };
 }
