@@ -129,7 +129,7 @@ function setUpPerCpu(kernel: Kernel, index: number): void {
     needResched: false,
     area,
     retiredAtRoundStart: 0,
-    nextTick: TICK,
+    nextTick: constants.TICK_NSEC,
     savedFpu: undefined,
   };
   kernel.perCpu.push(state);
@@ -137,10 +137,7 @@ function setUpPerCpu(kernel: Kernel, index: number): void {
   writePerCpu(kernel, index, 'cpu_number', BigInt(index));
 }
 
-/** Guest time between timer interrupts, ns: CONFIG_HZ=1000. */
-export const TICK = 1_000_000;
-
-const KERNEL_CS = 0x10n;
+const KERNEL_CS = BigInt(constants.KERNEL_CS);
 const TSS_SELECTOR = 0x40n;
 /** null, unused, kernel code, kernel data, user 32-bit code, user data, user code; the TSS is at 0x40 */
 const descriptors = [
@@ -216,7 +213,7 @@ function startCpu(kernel: Kernel, index: number, idt: bigint): void {
     [Slot.trBase, tss],
     [Slot.gsBase, kernel.perCpu[index]!.area],
     [Slot.selectors + 1, KERNEL_CS],
-    [Slot.selectors + 2, 0x18n],
+    [Slot.selectors + 2, BigInt(constants.KERNEL_DS)],
     [Slot.tscAux, BigInt(index)],
   ];
   for (const [slot, value] of registers) cpu.slots[slot] = value;

@@ -40,6 +40,7 @@ export const errno = {
   ENOSYS: 38,
   ENOTEMPTY: 39,
   ELOOP: 40,
+  EBADFD: 77,
   EILSEQ: 84,
   EOPNOTSUPP: 95,
   EADDRNOTAVAIL: 99,

@@ -25,6 +25,7 @@ import { closeOnExec } from './fs/files.ts';
 import type { Kernel } from './kernel.ts';
 import { random64 } from './kernel.ts';
 import { TASK_SIZE_MAX } from './layout/address-map.ts';
+import { constants } from './layout/constants.ts';
 import { pt_regs } from './layout/structures.ts';
 import {
   createAddressSpace,
@@ -245,8 +246,8 @@ function startThread(kernel: Kernel, cpu: Cpu | undefined, task: Task, entry: bi
     regs.setBigUint64(pt_regs.fields[name].offset, value, true);
   set('ip', entry);
   set('sp', stackPointer);
-  set('cs', 0x33n);
-  set('ss', 0x2bn);
+  set('cs', BigInt(constants.USER_CS));
+  set('ss', BigInt(constants.USER_DS));
   set('flags', 0x202n);
   writeKernel(kernel, userRegisters(task), new Uint8Array(regs.buffer));
   const slots: readonly (readonly [number, bigint])[] = [

@@ -1,5 +1,6 @@
 /** do_exit, and waiting for children. */
 import type { Cpu } from '../cpu/cpu.ts';
+import { freeDyingPrograms } from './bpf/programs.ts';
 import { releaseFileTable } from './fs/files.ts';
 import type { Kernel } from './kernel.ts';
 import { releaseAddressSpace } from './mm/address-space.ts';
@@ -27,6 +28,7 @@ export function exitTask(kernel: Kernel, task: Task, status: number): void {
     wake(kernel, futexChannel(task, task.clearChildTid));
   }
   releaseFileTable(kernel, task.fileTable);
+  freeDyingPrograms(kernel);
   const space = task.addressSpace;
   task.addressSpace = undefined;
   for (const cpu of kernel.cpus) {

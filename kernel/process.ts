@@ -84,6 +84,8 @@ function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
   task.context[contextIndex(Slot.rip)] = lookupName(kernel.symbols, 'ret_from_fork_asm');
   task.context[contextIndex(Slot.gpr + 4)] = userRegisters(task);
   task.context[contextIndex(Slot.rflags)] = 2n;
+  task.context[contextIndex(Slot.selectors + 1)] = BigInt(constants.KERNEL_CS);
+  task.context[contextIndex(Slot.selectors + 2)] = BigInt(constants.KERNEL_DS);
   task.context[contextIndex(Slot.mxcsr)] = 0x1f80n;
   return task;
 }

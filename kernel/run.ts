@@ -5,15 +5,16 @@
 import type { Cpu, Host } from '../cpu/cpu.ts';
 import { run } from '../cpu/interpreter.ts';
 import { Slot } from '../cpu/state.ts';
-import { TICK } from './boot.ts';
 import { LOCAL_TIMER_VECTOR } from './entry/vectors.ts';
 import { reapLeftThread } from './exit.ts';
 import { now, type Kernel } from './kernel.ts';
+import { constants } from './layout/constants.ts';
 import { writeKernelU64 } from './mm/kernel-memory.ts';
 import { oops } from './oops.ts';
 import { nextDeadline, schedule, wakeExpired } from './scheduler.ts';
 import { lookupName } from './symbols.ts';
 
+const { TICK_NSEC } = constants;
 export const SLICE = 10_000;
 /** jiffies at boot: five minutes before the counter's low half wraps, as Linux starts it */
 const INITIAL_JIFFIES = 0xffff_ffffn - 300_000n + 1n;
@@ -36,7 +37,7 @@ function tick(kernel: Kernel, cpu: Cpu): void {
   const state = kernel.perCpu[cpu.index]!;
   const time = now(kernel, cpu);
   if (time < state.nextTick) return;
-  state.nextTick = time - (time % TICK) + TICK;
+  state.nextTick = time - (time % TICK_NSEC) + TICK_NSEC;
   if (!cpu.pendingInterrupts.includes(LOCAL_TIMER_VECTOR)) cpu.pendingInterrupts.push(LOCAL_TIMER_VECTOR);
 }
 
@@ -61,7 +62,7 @@ function runCpu(kernel: Kernel, cpu: Cpu, host: Host, limit: number, stop: () =>
 function advanceTime(kernel: Kernel, time: number): void {
   kernel.roundStart = time;
   for (const cpu of kernel.cpus) kernel.perCpu[cpu.index]!.retiredAtRoundStart = cpu.retired;
-  writeKernelU64(kernel, lookupName(kernel.symbols, 'jiffies'), INITIAL_JIFFIES + BigInt(Math.floor(time / TICK)));
+  writeKernelU64(kernel, lookupName(kernel.symbols, 'jiffies'), INITIAL_JIFFIES + BigInt(Math.floor(time / TICK_NSEC)));
   wakeExpired(kernel, time);
 }
 

@@ -4,6 +4,7 @@ import { Slot } from '../cpu/state.ts';
 import { errno } from './errno.ts';
 import { exitProcess, signaledStatus } from './exit.ts';
 import type { Kernel } from './kernel.ts';
+import { constants } from './layout/constants.ts';
 import { pt_regs } from './layout/structures.ts';
 import { readKernel, readKernelU64, writeKernel, writeKernelU64 } from './mm/kernel-memory.ts';
 import { copyFromUser, copyToUser } from './mm/user-memory.ts';
@@ -251,8 +252,6 @@ function setUpFrame(kernel: Kernel, cpu: Cpu, task: Task, signal: PendingSignal,
 
 /** Flags that a program may set through a frame: CF PF AF ZF SF TF DF OF AC. */
 const USER_FLAGS = 0x40dd5n;
-const USER_CS = 0x33n;
-const USER_SS = 0x2bn;
 
 /** rt_sigreturn: restores what `setUpFrame` saved; false where the frame cannot be read. */
 export function returnFromSignal(kernel: Kernel, cpu: Cpu, task: Task): boolean {
@@ -265,8 +264,8 @@ export function returnFromSignal(kernel: Kernel, cpu: Cpu, task: Task): boolean 
     });
     const flags = regs.getBigUint64(pt_regs.fields.flags.offset, true);
     regs.setBigUint64(pt_regs.fields.flags.offset, (flags & USER_FLAGS) | 0x202n, true);
-    regs.setBigUint64(pt_regs.fields.cs.offset, USER_CS, true);
-    regs.setBigUint64(pt_regs.fields.ss.offset, USER_SS, true);
+    regs.setBigUint64(pt_regs.fields.cs.offset, BigInt(constants.USER_CS), true);
+    regs.setBigUint64(pt_regs.fields.ss.offset, BigInt(constants.USER_DS), true);
     const fpstate = image.getBigUint64(fpstatePointer, true);
     if (fpstate !== 0n) restoreFloating(cpu, new DataView(copyFromUser(kernel, task, fpstate, FXSAVE_SIZE).buffer));
     task.signals.blocked = image.getBigUint64(frame.mask, true) & ~UNBLOCKABLE;

@@ -78,16 +78,24 @@ function report(kernel: Kernel, cpu: Cpu, task: Task, text: string, ip: bigint, 
   printk(kernel, cpu, `traps: ${task.comm}[${task.pid}] trap ${text} ip:${hex(ip)} sp:${hex(sp)} error:${hex(error)}`);
 }
 
-function reportUnknownInstruction(kernel: Kernel, cpu: Cpu, pid: number, ip: bigint): void {
+function reportUnknownInstruction(kernel: Kernel, cpu: Cpu, ip: bigint): void {
   const unknown = cpu.unknownInstruction;
   cpu.unknownInstruction = undefined;
   if (unknown?.address !== ip) return;
   const symbol = describeAddress(kernel.symbols, ip) ?? '';
-  kernel.events.push({ type: 'unknown-instruction', pid, address: ip, symbol, bytes: unknown.bytes });
+  kernel.events.push({
+    type: 'unknown-instruction',
+    pid: kernel.perCpu[cpu.index]!.current,
+    address: ip,
+    symbol,
+    bytes: unknown.bytes,
+  });
 }
 
-/** The kernel's own fault: die(). */
-function die(kernel: Kernel, cpu: Cpu, text: string, ip: bigint): void {
+/** The kernel's own fault: die(). A probe's step that faulted is undone first, so that the report names the probed code. */
+function die(kernel: Kernel, cpu: Cpu, text: string): void {
+  kprobeFaultHandler(kernel, cpu, cpu.registers.rdi);
+  const ip = readKernelU64(kernel, cpu.registers.rdi + BigInt(pt_regs.fields.ip.offset)) ?? 0n;
   const where = describeAddress(kernel.symbols, ip) ?? `0x${hex(ip)}`;
   oops(kernel, cpu, [`Oops: ${text}: 0000 [#1]`, `RIP: 0010:${where}`, ...formatStackTrace(kernel, cpu)].join('\n'));
 }
@@ -97,12 +105,12 @@ function trapHandler(trap: Trap): NativeFunction {
     const regs = registersAt(kernel, cpu);
     if (regs === undefined) return undefined;
     const ip = regs.get('ip');
-    const task = currentTask(kernel, cpu);
-    if (trap.signal === Signal.SIGILL) reportUnknownInstruction(kernel, cpu, task.pid, ip);
+    if (trap.signal === Signal.SIGILL) reportUnknownInstruction(kernel, cpu, ip);
     if ((regs.get('cs') & 3n) !== 3n) {
-      if (!kprobeFaultHandler(kernel, cpu, regs.address)) die(kernel, cpu, trap.text, ip);
+      die(kernel, cpu, trap.text);
       return undefined;
     }
+    const task = currentTask(kernel, cpu);
     if ((task.signals.actions.get(trap.signal)?.handler ?? 0n) === 0n) {
       report(kernel, cpu, task, trap.text, ip, regs.get('sp'), cpu.registers.rsi);
     }
@@ -121,14 +129,12 @@ const exc_page_fault: NativeFunction = (kernel, cpu) => {
   if (regs === undefined) return undefined;
   const address = cpu.slots[Slot.cr2]!;
   const error = Number(cpu.registers.rsi & 0xffn);
-  const task = currentTask(kernel, cpu);
-  const fromUser = (regs.get('cs') & 3n) === 3n;
-  if (!fromUser) {
-    if (kprobeFaultHandler(kernel, cpu, regs.address)) return undefined;
+  if ((regs.get('cs') & 3n) !== 3n) {
     const what = address < 4096n ? 'kernel NULL pointer dereference' : 'unable to handle page fault';
-    die(kernel, cpu, `BUG: ${what}, address: ${address.toString(16).padStart(16, '0')}`, regs.get('ip'));
+    die(kernel, cpu, `BUG: ${what}, address: ${address.toString(16).padStart(16, '0')}`);
     return undefined;
   }
+  const task = currentTask(kernel, cpu);
   const space = task.addressSpace === undefined ? undefined : kernel.addressSpaces.get(task.addressSpace);
   const access = (error & PageFault.fetch) !== 0 ? 'execute' : (error & PageFault.write) !== 0 ? 'write' : 'read';
   const outcome =
@@ -157,8 +163,7 @@ const exc_page_fault: NativeFunction = (kernel, cpu) => {
 };
 
 const exc_double_fault: NativeFunction = (kernel, cpu) => {
-  const ip = readKernelU64(kernel, cpu.registers.rdi + BigInt(pt_regs.fields.ip.offset)) ?? 0n;
-  die(kernel, cpu, 'double fault', ip);
+  die(kernel, cpu, 'double fault');
   return undefined;
 };
 

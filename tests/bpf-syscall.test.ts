@@ -1,10 +1,11 @@
+import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Flag } from '../cpu/state.ts';
 import { bpfCommands } from '../kernel/bpf/commands.ts';
 import { helperNatives, helpers, helperStubs } from '../kernel/bpf/helpers.ts';
 import { createProgram, freeDyingPrograms, putProgram, type NewProgram } from '../kernel/bpf/programs.ts';
-import { errno } from '../kernel/errno.ts';
+import { errno, errnoName } from '../kernel/errno.ts';
 import { closeDescriptor, fileOf, installDescriptor, openFile } from '../kernel/fs/files.ts';
 import { ioctlFile } from '../kernel/fs/file-kinds.ts';
 import {
@@ -26,6 +27,7 @@ import { createBareKernel, USER, USER_SIZE, type BareKernel } from './support/ba
 import { ATTRIBUTE, bpf } from './support/rex-load.ts';
 
 const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
+const RUNS = process.env['TEST_TIER'] === 'slow' ? 20_000 : 500;
 const KEY = USER + 0x2000n;
 const VALUE = USER + 0x3000n;
 const UNMAPPED = USER + USER_SIZE;
@@ -189,7 +191,7 @@ test('OBJ_GET_INFO_BY_FD fills what there is room for', () => {
   box.poke(VALUE + 150n, Uint8Array.of(1));
   assert.is(info(map, 200), -errno.E2BIG);
   assert.is(info(map, 104, 0n), -errno.EFAULT);
-  assert.is(info(60, 104), -errno.EBADF);
+  assert.is(info(60, 104), -errno.EBADFD);
   assert.is(info(box.openBytes(new Uint8Array(1)), 104), -errno.EINVAL);
   box.poke(VALUE, new Uint8Array(232));
   assert.is(info(addProgram(box).descriptor, 232), 0);
@@ -427,6 +429,42 @@ test('clocks, random numbers, and stubs that assemble', () => {
   const numbers = Object.fromEntries(helpers.map(({ name }, n) => [name, BigInt(n)]));
   const { symbols } = assemble(helperStubs(), { symbols: {} });
   for (const name of Object.keys(numbers)) assert.ok((symbols.get(name)?.size ?? 0n) > 0n, name);
+});
+
+test('whatever bpf(2) and perf_event_open(2) are given, the answer is a descriptor, 0 or an errno', () => {
+  const box = createBareKernel();
+  mapCreate(box);
+  mapCreate(box, { map_type: 2 });
+  addProgram(box);
+  openEvent(box);
+  box.openBytes(new Uint8Array(100).fill(0x7f));
+  const anyWord = fc.oneof(
+    fc.nat(12),
+    fc.nat(0xffffffff),
+    fc.constantFrom(Number(KEY), Number(VALUE), Number(UNMAPPED) - 4),
+  );
+  const anyCall = fc.record({
+    command: fc.oneof(fc.constantFrom(...bpfCommands.map(({ number }) => number)), fc.nat(40)),
+    words: fc.array(anyWord, { maxLength: 58 }),
+    sparse: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(anyCall, ({ command, words, sparse }) => {
+      const attribute = new Uint32Array(58);
+      words.forEach((word, n) => {
+        if (n < 20) attribute[sparse ? n * 2 : n] = word;
+      });
+      const bytes = new Uint8Array(attribute.buffer);
+      for (const call of ['bpf', 'perf_event_open'] as const) {
+        box.poke(ATTRIBUTE, bytes);
+        const args = call === 'bpf' ? [command, ATTRIBUTE, 24 + 16 * (command % 14)] : [ATTRIBUTE, -1, 0, -1, 0];
+        const result = box.call(call, ...args);
+        if (result < 0) assert.ok(errnoName(-result) !== undefined, String(result));
+        else if (result > 4) closeDescriptor(box.kernel, box.task, result);
+      }
+    }),
+    { numRuns: RUNS },
+  );
 });
 
 test.run();

@@ -16,7 +16,11 @@ const deviations: readonly { readonly why: string; readonly ours: RegExp; readon
   { why: 'without LZCNT in CPUID, lzcnt is bsr', ours: /^bsr /, iced: /^lzcnt / },
   { why: 'without WBNOINVD in CPUID, it is wbinvd', ours: /^wbinvd /, iced: /^wbnoinvd / },
   { why: 'with REX.B, processors do exchange', ours: /^xchg r8/, iced: /^pause / },
-  { why: 'hints that ask for nothing here', ours: /^(nop|prefetchw) /, iced: /^(prefetch|cldemote|reservednop|rdssp|endbr|nop)/ },
+  {
+    why: 'hints that ask for nothing here',
+    ours: /^(nop|prefetchw) /,
+    iced: /^(prefetch|cldemote|reservednop|rdssp|endbr|nop)/,
+  },
 ];
 
 /** The same text where it means the same: see each line. */
@@ -26,7 +30,8 @@ function unified(ours: string, iced: string): { readonly ours: string; readonly 
   if (ours.includes(' m0 ')) right = right.replace(/ m\d+ /, ' m0 ');
   // 16 bits are read, whatever size the register is shown with
   if (/^(mov [c-gs]s, |ltr )/.test(ours)) {
-    const narrow = (text: string): string => text.replace(/([, ])[re]?([a-ds][xpi]|[sd]i|r\d+)[wd]? \(/, '$1$2 (').replace(/r(\d+)[wd]? \(/, 'r$1 (');
+    const narrow = (text: string): string =>
+      text.replace(/([, ])[re]?([a-ds][xpi]|[sd]i|r\d+)[wd]? \(/, '$1$2 (').replace(/r(\d+)[wd]? \(/, 'r$1 (');
     return { ours: narrow(ours), iced: narrow(right) };
   }
   return { ours, iced: right };
@@ -68,7 +73,10 @@ test(`${ENCODINGS} encodings mean what iced-x86 says`, () => {
     const both = unified(text, iced);
     if (both.ours === both.iced) continue;
     if (deviations.some((deviation) => deviation.ours.test(text) && deviation.iced.test(iced))) continue;
-    differences.set(`${ours.mnemonic} ${iced.split(' ')[0]}`, `${hexOf(bytes.subarray(0, ours.length))}\n  ours ${text}\n  iced ${iced}`);
+    differences.set(
+      `${ours.mnemonic} ${iced.split(' ')[0]}`,
+      `${hexOf(bytes.subarray(0, ours.length))}\n  ours ${text}\n  iced ${iced}`,
+    );
   }
   if (differences.size > 0) {
     throw new Error(`SEED=${SEED}: ${differences.size} kinds of difference\n${[...differences.values()].join('\n')}`);
@@ -100,7 +108,8 @@ test('fifteen bytes are the most', () => {
 test('random bytes never throw', () => {
   const random = createRandom(SEED + 2);
   const bytes = new Uint8Array(1 << 16).map(() => random.below(256));
-  for (let start = 0; start < bytes.length; start++) decode(bytes, start, Math.min(bytes.length, start + random.below(20)));
+  for (let start = 0; start < bytes.length; start++)
+    decode(bytes, start, Math.min(bytes.length, start + random.below(20)));
 });
 
 test.run();

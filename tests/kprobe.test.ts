@@ -7,7 +7,15 @@ import { Errno } from '../kernel/errno.ts';
 import { registerKprobe, unregisterKprobe } from '../kernel/kprobe/index.ts';
 import { readKernel, readKernelU64, writeKernel } from '../kernel/mm/kernel-memory.ts';
 import { readPerCpu } from '../kernel/per-cpu.ts';
-import { attach, call, createKernelMachine, createTestProgram, enter, finish, type KernelMachine } from './support/kernel-machine.ts';
+import {
+  attach,
+  call,
+  createKernelMachine,
+  createTestProgram,
+  enter,
+  finish,
+  type KernelMachine,
+} from './support/kernel-machine.ts';
 
 /** Functions whose every instruction is probed; what they compute ends in registers and in test_data. */
 const functions: Readonly<Record<string, string>> = {
@@ -26,12 +34,15 @@ const functions: Readonly<Record<string, string>> = {
     push $0x246; popf; std; pushf; pop %rsi; cld; ret`,
   strings: `lea test_data(%rip), %rdi; mov $10000, %ecx; mov $0x5a, %al; rep stosb; lea test_data(%rip), %rdi
     mov $20000, %ecx; repne scasb; lea test_data(%rip), %rdi; mov $20000, %ecx; repe scasb; ret`,
-  percpu: 'mov %gs:this_cpu_off, %rax; mov %gs:cpu_number, %ebx; incl %gs:numa_node; ret',
+  percpu: 'mov %gs:this_cpu_off, %rax; mov %gs:cpu_number, %ebx; incl %gs:numa_node; decl %gs:numa_node; ret',
   return_and_pop: 'push $7; call 1f; ret; 1: mov 8(%rsp), %rax; ret $8',
 };
 
 const testText = Object.entries(functions)
-  .map(([name, body]) => `.globl test_${name}\n.type test_${name}, @function\ntest_${name}: ${body}\n.size test_${name}, . - test_${name}\n`)
+  .map(
+    ([name, body]) =>
+      `.globl test_${name}\n.type test_${name}, @function\ntest_${name}: ${body}\n.size test_${name}, . - test_${name}\n`,
+  )
   .join('');
 
 /** Programs and probed functions of the other tests. */
@@ -164,7 +175,7 @@ function boundaries(machine: KernelMachine, symbol: string): number[] {
   const { address, size } = machine.kernel.symbols.byName.get(symbol)!;
   const bytes = readKernel(machine.kernel, address, size)!;
   const found: number[] = [];
-  for (let at = 0; at < size; ) {
+  for (let at = 0; at < size;) {
     const instruction = decode(bytes, at, size);
     assert.type(instruction, 'object');
     found.push(at);
@@ -219,14 +230,35 @@ test('what cannot be probed says why', () => {
   assert.is(at('test_data'), 'EINVAL');
   assert.is(at('rex_curr_prog'), 'EINVAL');
   assert.is(at('target', 1n << 63n), 'EINVAL');
-  for (const blacklisted of ['exc_int3', 'asm_exc_debug', 'entry_SYSCALL_64', 'rex_dispatcher_func', 'rex_exit', 'just_return_func', 'trace_call_bpf']) {
+  for (const blacklisted of [
+    'exc_int3',
+    'asm_exc_debug',
+    'entry_SYSCALL_64',
+    'rex_dispatcher_func',
+    'rex_exit',
+    'just_return_func',
+    'trace_call_bpf',
+  ]) {
     assert.is(at(blacklisted), 'EINVAL', blacklisted);
   }
-  for (const offset of boundaries(machine, 'halting').slice(0, -1)) assert.is(at('halting', BigInt(offset)), 'EINVAL', `halting+${offset}`);
-  assert.is(errorOf(() => registerKprobe(kernel, { symbol: '', offset: 0n, address: 0n }, 1)), 'EINVAL');
-  assert.is(errorOf(() => registerKprobe(kernel, { symbol: '', offset: 0n, address: 0x1000n }, 1)), 'EINVAL');
-  assert.is(errorOf(() => registerKprobe(kernel, { symbol: 'target', offset: 0n, address: 1n }, 1)), 'EINVAL');
-  assert.is(errorOf(() => registerKprobe(kernel, { symbol: '', offset: 1n, address: machine.address('target') }, 1)), 'none');
+  for (const offset of boundaries(machine, 'halting').slice(0, -1))
+    assert.is(at('halting', BigInt(offset)), 'EINVAL', `halting+${offset}`);
+  assert.is(
+    errorOf(() => registerKprobe(kernel, { symbol: '', offset: 0n, address: 0n }, 1)),
+    'EINVAL',
+  );
+  assert.is(
+    errorOf(() => registerKprobe(kernel, { symbol: '', offset: 0n, address: 0x1000n }, 1)),
+    'EINVAL',
+  );
+  assert.is(
+    errorOf(() => registerKprobe(kernel, { symbol: 'target', offset: 0n, address: 1n }, 1)),
+    'EINVAL',
+  );
+  assert.is(
+    errorOf(() => registerKprobe(kernel, { symbol: '', offset: 1n, address: machine.address('target') }, 1)),
+    'none',
+  );
   assert.is(kernel.kprobes.probes.size, 1);
   assert.is(kernel.kprobes.probes.get(machine.address('target') + 1n)!.name, 'target+0x1');
 });
@@ -328,9 +360,25 @@ test('a panic in a program: the trace leads from the Rex stack through the probe
     `CPU: 0 UID: 0 PID: ${loader.pid} Comm: test Not tainted 7.1.0-rex #1`,
     'Hardware name: kernel-in-a-box',
     'Call Trace:',
-    '<REX>', 'dump_stack_lvl', 'rex_landingpad', 'panics', 'rex_dispatcher_func', '</REX>',
-    '<TASK>', 'trace_call_bpf', 'kprobe_perf_func', 'kprobe_int3_handler', 'exc_int3', 'asm_exc_int3',
-    'target', 'caller', kernel.log.at(-2)!.text.trim().replace(/\+0x.*/, ''), '</TASK>',
+    '<REX>',
+    'dump_stack_lvl',
+    'rex_landingpad',
+    'panics',
+    'rex_dispatcher_func',
+    '</REX>',
+    '<TASK>',
+    'trace_call_bpf',
+    'kprobe_perf_func',
+    'kprobe_int3_handler',
+    'exc_int3',
+    'asm_exc_int3',
+    'target',
+    'caller',
+    kernel.log
+      .at(-2)!
+      .text.trim()
+      .replace(/\+0x.*/, ''),
+    '</TASK>',
   ]);
   const [pending] = loader.signals.pending;
   assert.equal(pending, { number: 31, code: 1, pid: 0, address: 0n });
@@ -342,14 +390,14 @@ test('a landing pad without a program is an oops', () => {
   assert.throws(() => call(machine, 'panics'), /rex_curr_prog is 0x0, which is no program/);
 });
 
-test('a fault of the stepped instruction is the original instruction\'s', () => {
+test("a fault of the stepped instruction is the original instruction's", () => {
   const machine = createKernelMachine(text);
   registerKprobe(machine.kernel, target('bad_load'), 1);
   assert.throws(() => call(machine, 'bad_load'), /NULL pointer dereference/);
   assert.equal(machine.kernel.kprobes.hits.get(0), []);
 });
 
-test('an int3 of nobody\'s is an oops in the kernel and SIGTRAP for a program', () => {
+test("an int3 of nobody's is an oops in the kernel and SIGTRAP for a program", () => {
   const machine = createKernelMachine(text);
   const { kernel } = machine;
   const regs = machine.address('test_data');
@@ -357,6 +405,11 @@ test('an int3 of nobody\'s is an oops in the kernel and SIGTRAP for a program', 
   enter(machine, 'exc_int3', { rdi: regs });
   finish(machine);
   assert.equal(machine.tasks[0]!.signals.pending, [{ number: 5, code: 0x80, pid: 0, address: 0n }]);
+  machine.tasks[0]!.signals.pending.length = 0;
+  enter(machine, 'exc_debug', { rdi: regs });
+  finish(machine);
+  const address = 0x3333_3333_3333_3333n;
+  assert.equal(machine.tasks[0]!.signals.pending, [{ number: 5, code: 2, pid: 0, address }], 'a single step');
   writeKernel(kernel, machine.address('target'), Uint8Array.of(0xcc));
   assert.throws(() => call(machine, 'target'), /int3: 0000/);
 });
@@ -368,7 +421,8 @@ test('a slot outlives its probe while a CPU is about to step in it', () => {
   const { slot } = kernel.kprobes.probes.get(address)!;
   enter(machine, 'target');
   const cpu = kernel.cpus[0]!;
-  for (let n = 0; cpu.registers.rip !== slot && n < 1000; n++) assert.throws(() => finish(machine, 0, 1), /not finished/);
+  for (let n = 0; cpu.registers.rip !== slot && n < 1000; n++)
+    assert.throws(() => finish(machine, 0, 1), /not finished/);
   unregisterKprobe(kernel, address, 1);
   assert.not(kernel.kprobes.freeSlots.includes(slot));
   assert.is(call(machine, 'target', {}, 1), 1n);

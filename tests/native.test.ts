@@ -1,10 +1,10 @@
 /** CASES: how many; SEED: which; ROWS: of the mnemonics that match; CASE: one line of an earlier failure. */
 import { test } from 'uvu';
-import { compare, explain, generateCases, type Difference } from './native/differential.ts';
+import { compare, explain, generateCases, generateSequences, type Difference } from './native/differential.ts';
 import { missingPart } from './native/real-cpu.ts';
-import { parseCase } from './native/state.ts';
+import { parseCase, type Case } from './native/state.ts';
 
-const CASES = Number(process.env['CASES'] ?? 6000);
+const CASES = Number(process.env['CASES'] ?? 4000);
 const SEED = Number(process.env['SEED'] ?? 1);
 const SHOWN = Number(process.env['SHOWN'] ?? 10);
 const ROWS = new RegExp(process.env['ROWS'] ?? '.');
@@ -14,12 +14,18 @@ const missing = missingPart();
 if (missing !== undefined) {
   test.skip(`skipped: ${missing}`, () => {});
 } else {
-  test(single ?? `${CASES} cases end as on this processor`, () => {
-    const cases = single === undefined ? generateCases(CASES, SEED, ROWS) : [parseCase(single)];
+  const same = (cases: readonly Case[]): void => {
     const differences = compare(cases);
     if (differences.length === 0) return;
-    throw new Error(`SEED=${SEED}: ${differences.length} of ${cases.length} differ\n${shown(differences).map(explain).join('\n\n')}`);
-  });
+    throw new Error(
+      `SEED=${SEED}: ${differences.length} of ${cases.length} differ\n${shown(differences).map(explain).join('\n\n')}`,
+    );
+  };
+  if (single !== undefined) test(single, () => same([parseCase(single)]));
+  else {
+    test(`${CASES} instructions end as on this processor`, () => same(generateCases(CASES, SEED, ROWS)));
+    test(`${CASES / 4} sequences end as on this processor`, () => same(generateSequences(CASES / 4, SEED)));
+  }
 }
 
 /** One of each first byte of difference: a fault that shows in a hundred cases is printed once. */

@@ -270,38 +270,41 @@ sampleTest('PROG_LOAD_REX: every errno', () => {
   }
 });
 
-sampleTest('damaged images give an errno, never a host exception, and leave nothing behind', () => {
-  const prepared = prepare(sample);
-  const { box, fields, file } = prepared;
-  const headers = readProgramHeaders(sample).length * 56;
-  const anyFlip = fc.record({
-    at: fc.oneof(
-      fc.nat(63),
-      fc.nat(headers - 1).map((at) => headersAt + at),
-      fc.nat(file.length - 1),
-    ),
-    bit: fc.nat(7),
+for (const { path, file: original } of samples) {
+  test(`damaged copies of ${path.split('/').pop()} give an errno, never a host exception, and leave nothing behind`, () => {
+    const prepared = prepare(original);
+    const { box, fields, file } = prepared;
+    const headersAt = readHeader(original).programHeaderOffset;
+    const headers = readProgramHeaders(original).length * 56;
+    const anyFlip = fc.record({
+      at: fc.oneof(
+        fc.nat(63),
+        fc.nat(headers - 1).map((at) => headersAt + at),
+        fc.nat(file.length - 1),
+      ),
+      bit: fc.nat(7),
+    });
+    const mutants = fc.record({
+      flips: fc.array(anyFlip, { maxLength: 6 }),
+      length: fc.oneof(fc.constant(file.length), fc.nat(file.length)),
+    });
+    const descriptor = box.openBytes(file.slice());
+    const before = residue(box);
+    const inode = [...box.kernel.fileSystem.inodes.values()].at(-1)!;
+    fc.assert(
+      fc.property(mutants, ({ flips, length }) => {
+        inode.data.set(file);
+        inode.size = length;
+        for (const { at, bit } of flips) inode.data[at]! ^= 1 << bit;
+        const result = loadBase(box, { ...fields, rustfd: descriptor });
+        if (result >= 0) closeDescriptor(box.kernel, box.task, result);
+        else assert.ok(errnoName(-result) !== undefined, `errno ${-result}`);
+        assert.equal(residue(box), before);
+      }),
+      { numRuns: RUNS },
+    );
   });
-  const mutants = fc.record({
-    flips: fc.array(anyFlip, { maxLength: 6 }),
-    length: fc.oneof(fc.constant(file.length), fc.nat(file.length)),
-  });
-  const descriptor = box.openBytes(file.slice());
-  const before = residue(box);
-  const inode = [...box.kernel.fileSystem.inodes.values()].at(-1)!;
-  fc.assert(
-    fc.property(mutants, ({ flips, length }) => {
-      inode.data.set(file);
-      inode.size = length;
-      for (const { at, bit } of flips) inode.data[at]! ^= 1 << bit;
-      const result = loadBase(box, { ...fields, rustfd: descriptor });
-      if (result >= 0) closeDescriptor(box.kernel, box.task, result);
-      else assert.ok(errnoName(-result) !== undefined, `errno ${-result}`);
-      assert.equal(residue(box), before);
-    }),
-    { numRuns: RUNS },
-  );
-});
+}
 
 sampleTest('damaged attributes give an errno, never a host exception, and leave nothing behind', () => {
   const prepared = prepare(sample);

@@ -26,7 +26,12 @@ const dropped: readonly Mutation[] = lines.flatMap((line, at) =>
 /** Neighbours that may not change places: pairs whose first line is a push, a pop, or takes what the second gives. */
 const swapped: readonly Mutation[] = lines.flatMap((line, at) =>
   /^\t(push|pop)\t/.test(line) && /^\t(push|pop)\t/.test(lines[at + 1]!)
-    ? [{ what: `lines ${at + 1} and ${at + 2} swapped: ${line.trim()}`, source: lines.toSpliced(at, 2, lines[at + 1]!, line).join('\n') }]
+    ? [
+        {
+          what: `lines ${at + 1} and ${at + 2} swapped: ${line.trim()}`,
+          source: lines.toSpliced(at, 2, lines[at + 1]!, line).join('\n'),
+        },
+      ]
     : [],
 );
 

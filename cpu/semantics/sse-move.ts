@@ -158,8 +158,7 @@ function imageAddress<V, C, X>(a: Algebra<V, C, X>, i: Instruction): V {
 export const fxsave: Semantics = (a, i) => {
   const start = imageAddress(a, i);
   const at = (offset: number): typeof start => a.add(start, a.constant(BigInt(offset)), 64);
-  a.probeStore(start, 64);
-  a.probeStore(at(image.size - 8), 64);
+  for (let offset = 0; offset < image.size; offset += 16) a.probeStore(at(offset), 64);
   for (let offset = 0; offset < image.xmm; offset += 8) a.store(at(offset), 64, a.constant(0n));
   a.store(at(image.controlWord), 16, a.constant(INITIAL_CONTROL_WORD));
   a.store(at(image.mxcsr), 32, a.truncate(a.readSystem('mxcsr'), 32));

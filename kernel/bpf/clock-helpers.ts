@@ -1,13 +1,13 @@
 /** Clocks and random numbers for programs. */
+import { constants } from '../layout/constants.ts';
 import { now, random64 } from '../kernel.ts';
 import type { NativeFunction } from '../native.ts';
 import type { HelperRow } from './helper.ts';
 
-/** TICK_NSEC with CONFIG_HZ=1000, as boot.ts sets the timer */
-const TICK = 1_000_000;
+const { TICK_NSEC } = constants;
 
 const nanoseconds: NativeFunction = (kernel, cpu) => BigInt(Math.floor(now(kernel, cpu)));
-const coarse: NativeFunction = (kernel, cpu) => BigInt(Math.floor(now(kernel, cpu) / TICK) * TICK);
+const coarse: NativeFunction = (kernel, cpu) => BigInt(Math.floor(now(kernel, cpu) / TICK_NSEC) * TICK_NSEC);
 const random: NativeFunction = (kernel) => BigInt.asUintN(32, random64(kernel));
 
 export const clockHelpers: readonly HelperRow[] = [

@@ -1,6 +1,6 @@
 /** BPF_OBJ_GET_INFO_BY_FD. */
 import { fail } from '../errno.ts';
-import { fileOf } from '../fs/files.ts';
+import { openFileAt } from '../fs/files.ts';
 import type { FileKind } from '../fs/types.ts';
 import { readStructure } from '../layout/read-structure.ts';
 import { bpf_attr_obj_info } from '../layout/structures.ts';
@@ -118,7 +118,7 @@ const INFO_LEN_OFFSET = BigInt(bpf_attr_obj_info.fields.info_len.offset);
 export const objectInfo: CommandHandler = (call) => {
   const { kernel, task, attribute, address } = call;
   const request = readStructure(attribute, bpf_attr_obj_info);
-  const file = fileOf(kernel, task, request.number('bpf_fd') | 0);
+  const file = openFileAt(kernel, task, request.number('bpf_fd') | 0) ?? fail('EBADFD');
   const kind = kinds[file.kind] ?? fail('EINVAL');
   const user = request.wide('info');
   const given = readUserStructure(kernel, task, user, request.number('info_len'), kind.size);

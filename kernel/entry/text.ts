@@ -24,8 +24,6 @@ export interface KernelImage {
   readonly lines: ReadonlyMap<bigint, { readonly file: string; readonly line: number }>;
 }
 
-export const USER_CS = 0x33;
-export const USER_DS = 0x2b;
 /** one more than the highest number of the system call table */
 export const NR_syscalls = 470;
 
@@ -49,11 +47,7 @@ ${table.join('\n')}
 
 /** What the `.S` files may name beside each other's labels. */
 function predefined(nativeIds: ReadonlyMap<string, number>): Map<string, bigint> {
-  const symbols = new Map<string, bigint>([
-    ['USER_CS', BigInt(USER_CS)],
-    ['USER_DS', BigInt(USER_DS)],
-    ['NR_syscalls', BigInt(NR_syscalls)],
-  ]);
+  const symbols = new Map<string, bigint>([['NR_syscalls', BigInt(NR_syscalls)]]);
   for (const [name, value] of Object.entries({ ...constants, ...errno })) symbols.set(name, BigInt(value));
   for (const { name, offset } of perCpuVariables.values()) symbols.set(name, BigInt(offset));
   for (const [structure, { size, fields }] of Object.entries(structures)) {

@@ -1,6 +1,6 @@
 /** What can be done with an open file, by its kind: the one table. */
 import { bpfFileKinds } from '../bpf/file-kinds.ts';
-import { errno, fail } from '../errno.ts';
+import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { perfFileKinds } from '../perf/file-kinds.ts';
 import { latin1Text } from './bytes.ts';
@@ -105,7 +105,7 @@ export function readiness(kernel: Kernel, file: OpenFile): ReturnType<NonNullabl
 /** ioctl(2) of what the kind does not know is ENOTTY. */
 export function ioctlFile(kernel: Kernel, ...call: IoctlArguments): number | bigint {
   const [task, file, request, argument] = call;
-  return operationsOf(file.kind).ioctl?.(kernel, task, file, request, argument) ?? -errno.ENOTTY;
+  return operationsOf(file.kind).ioctl?.(kernel, task, file, request, argument) ?? fail('ENOTTY');
 }
 
 type IoctlArguments = Parameters<NonNullable<FileOperations['ioctl']>> extends [Kernel, ...infer Rest] ? Rest : never;

@@ -110,9 +110,15 @@ export function descriptorOf(kernel: Kernel, task: Task, fd: bigint | number): D
   return tableOf(kernel, task).descriptors[descriptorNumber(fd)] ?? fail('EBADF');
 }
 
-/** The open file behind `fd`, a register or a number; EBADF. */
+/** The open file behind `fd`, a register or a number; undefined where it is closed. */
+export function openFileAt(kernel: Kernel, task: Task, fd: bigint | number): OpenFile | undefined {
+  const descriptor = tableOf(kernel, task).descriptors[descriptorNumber(fd)];
+  return descriptor && kernel.openFiles.get(descriptor.file);
+}
+
+/** The open file behind `fd`; EBADF. */
 export function fileOf(kernel: Kernel, task: Task, fd: bigint | number): OpenFile {
-  return kernel.openFiles.get(descriptorOf(kernel, task, fd).file) ?? fail('EBADF');
+  return openFileAt(kernel, task, fd) ?? fail('EBADF');
 }
 
 /** close(2); EBADF. */

@@ -1,5 +1,10 @@
 /** Numbers that several languages share; generated into Rust, C and the `.S` files like the structures. */
 export const constants = {
+  /** selectors of the GDT that boot.ts builds: arch/x86/include/asm/segment.h */
+  KERNEL_CS: 0x10,
+  KERNEL_DS: 0x18,
+  USER_DS: 0x2b,
+  USER_CS: 0x33,
   PAGE_SIZE: 4096,
   /** 4 pages, arch/x86/include/asm/page_64_types.h */
   THREAD_SIZE: 16384,
@@ -16,6 +21,8 @@ export const constants = {
   /** more maps than this less one are refused */
   MAX_USED_MAPS: 64,
   KSYM_NAME_LEN: 512,
+  /** guest time between timer interrupts, ns: CONFIG_HZ=1000 */
+  TICK_NSEC: 1_000_000,
 
   BPF_MAP_CREATE: 0,
   BPF_MAP_LOOKUP_ELEM: 1,

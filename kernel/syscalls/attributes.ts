@@ -163,7 +163,9 @@ const truncate: SyscallHandler = ({ kernel, task, args }) => {
 const ftruncate: SyscallHandler = ({ kernel, task, args }) => {
   const size = newSize(args[1]);
   const file = fileOf(kernel, task, args[0]);
-  if (file.kind !== 'regular' || (file.flags & OpenFlag.accessMode) === OpenFlag.readOnly) fail('EINVAL');
+  const mode = file.flags & OpenFlag.accessMode;
+  const writable = mode === OpenFlag.writeOnly || mode === OpenFlag.readWrite;
+  if (file.kind !== 'regular' || !writable) fail('EINVAL');
   resizeContent(kernel, inodeOf(kernel, file.object) ?? fail('EBADF'), size);
   return 0;
 };

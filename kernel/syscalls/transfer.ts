@@ -59,9 +59,12 @@ function attempt(body: () => number | Wait, partial: boolean): number | Wait | u
   }
 }
 
+type Access = typeof OpenFlag.readOnly | typeof OpenFlag.writeOnly;
+
 /** EBADF unless `file` has been opened so. */
-function checkAccess(file: OpenFile, refused: number): void {
-  if ((file.flags & OpenFlag.path) !== 0 || (file.flags & OpenFlag.accessMode) === refused) fail('EBADF');
+function checkAccess(file: OpenFile, wanted: Access): void {
+  const mode = file.flags & OpenFlag.accessMode;
+  if ((file.flags & OpenFlag.path) !== 0 || (mode !== wanted && mode !== OpenFlag.readWrite)) fail('EBADF');
 }
 
 /** Runs `body` with the file's position elsewhere; `undefined` leaves it where it is. ESPIPE, EINVAL. */
@@ -88,7 +91,7 @@ function readParts(
   offset?: bigint,
 ): number | Wait {
   const file = fileOf(kernel, task, descriptor);
-  checkAccess(file, OpenFlag.writeOnly);
+  checkAccess(file, OpenFlag.readOnly);
   const { read } = operationsOf(file.kind);
   if (read === undefined) return fail('EINVAL');
   return atPosition(kernel, file, offset, () =>
@@ -109,7 +112,7 @@ function writeParts(
   offset?: bigint,
 ): number | Wait {
   const file = fileOf(kernel, task, descriptor);
-  checkAccess(file, OpenFlag.readOnly);
+  checkAccess(file, OpenFlag.writeOnly);
   const { write } = operationsOf(file.kind);
   if (write === undefined) return fail('EINVAL');
   return atPosition(kernel, file, offset, () =>
@@ -152,8 +155,8 @@ const writev: SyscallHandler = (call) => writeParts(call, call.args[0], vectorOf
 const sendfile: SyscallHandler = ({ kernel, task, args: [to, from, offset, count] }) => {
   const source = fileOf(kernel, task, from);
   const target = fileOf(kernel, task, to);
-  checkAccess(source, OpenFlag.writeOnly);
-  checkAccess(target, OpenFlag.readOnly);
+  checkAccess(source, OpenFlag.readOnly);
+  checkAccess(target, OpenFlag.writeOnly);
   const { read: take, size } = operationsOf(source.kind);
   const { write: give } = operationsOf(target.kind);
   if (take === undefined || size === undefined || give === undefined) return fail('EINVAL');

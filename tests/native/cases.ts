@@ -8,8 +8,22 @@ import { fillMemory, Layout, stateOf, type Case } from './state.ts';
 
 /** Their results are the environment's: the kernel's, this processor model's, the x87 unit's. */
 const excluded = new Set([
-  'syscall', 'int', 'iretq', 'native', 'cpuid', 'rdtsc', 'rdtscp', 'xgetbv', 'rdfsbase', 'rdgsbase', 'wrfsbase', 'wrgsbase',
-  'fxsave', 'fxsave64', 'fxrstor', 'fxrstor64',
+  'syscall',
+  'int',
+  'iretq',
+  'native',
+  'cpuid',
+  'rdtsc',
+  'rdtscp',
+  'xgetbv',
+  'rdfsbase',
+  'rdgsbase',
+  'wrfsbase',
+  'wrgsbase',
+  'fxsave',
+  'fxsave64',
+  'fxrstor',
+  'fxrstor64',
 ]);
 const movesSegment = (row: CompiledRow): boolean => row.operands.includes('s');
 
@@ -37,7 +51,13 @@ function dataOffset(random: Random): number {
 const asUnsigned = (value: bigint): bigint => BigInt.asUintN(64, value);
 
 /** Values for base (or index) that make the operand's linear address `target`, where they exist. */
-function aim(operand: MemoryOperand, target: bigint, gpr: readonly bigint[], set: Map<string, bigint>, random: Random): void {
+function aim(
+  operand: MemoryOperand,
+  target: bigint,
+  gpr: readonly bigint[],
+  set: Map<string, bigint>,
+  random: Random,
+): void {
   const { base, index, scale, displacement } = operand;
   const segment = operand.segment === 5 ? BigInt(Layout.gsBase) : 0n;
   const at = target - displacement - segment;
@@ -69,7 +89,10 @@ function straighten(code: number[], row: CompiledRow): void {
   if (code[sign]! >= 0xe8) code[sign] = code[sign]! & 0x7f;
 }
 
-function encode(row: CompiledRow, seed: number): { readonly code: number[]; readonly instruction: Instruction } | undefined {
+function encode(
+  row: CompiledRow,
+  seed: number,
+): { readonly code: number[]; readonly instruction: Instruction } | undefined {
   const once = (length: number): number[] =>
     encodeRow(row, createRandom(seed ^ 0x5bd1e995), { redundant: false, displacement: displacements(length) });
   const code = once(once(0).length);
@@ -83,24 +106,21 @@ function encode(row: CompiledRow, seed: number): { readonly code: number[]; read
   const padded = Uint8Array.from([...code, ...Array.from({ length: 16 }, () => 0xcc)]);
   const instruction = decode(padded, 0, padded.length);
   if (typeof instruction !== 'object' || instruction.length !== code.length) return undefined;
-  if (!comparable(instruction)) return undefined;
-  return { code, instruction };
-}
-
-function comparable(i: Instruction): boolean {
   // FS holds the harness's own thread data
-  if (i.segment === 4) return false;
-  return true;
+  if (instruction.segment === 4) return undefined;
+  return { code, instruction };
 }
 
 type Settings = Map<string, bigint>;
 type Preparation = (random: Random, set: Settings, gpr: bigint[], i: Instruction) => void;
 
-const pointTo = (...registers: number[]): Preparation => (random, set) => {
-  for (const register of registers) {
-    if (random.chance(0.9)) set.set(nameOf(register), BigInt(Layout.dataBase + dataOffset(random)));
-  }
-};
+const pointTo =
+  (...registers: number[]): Preparation =>
+  (random, set) => {
+    for (const register of registers) {
+      if (random.chance(0.9)) set.set(nameOf(register), BigInt(Layout.dataBase + dataOffset(random)));
+    }
+  };
 // at most one bad pointer: which of two faults comes first is the processor's own choice
 const strings: Preparation = (random, set, _gpr, i) => {
   const segment = i.segment === 5 ? Layout.gsBase : 0;
@@ -119,7 +139,8 @@ const division: Preparation = (random, set) => {
 };
 const bitOffset: Preparation = (random, set, _gpr, i) => {
   const offset = i.operands[1]!;
-  if (offset.kind === 0 && random.chance(0.8)) set.set(nameOf(offset.index), asUnsigned(BigInt(random.below(4000) - 2000)));
+  if (offset.kind === 0 && random.chance(0.8))
+    set.set(nameOf(offset.index), asUnsigned(BigInt(random.below(4000) - 2000)));
 };
 const exchange: Preparation = (random, set, gpr, i) => {
   const destination = i.operands[0]!;
@@ -127,12 +148,31 @@ const exchange: Preparation = (random, set, gpr, i) => {
 };
 const target: Preparation = (random, set, _gpr, i) => {
   const operand = i.operands[0];
-  if (operand?.kind === 0 && random.chance(0.6)) set.set(nameOf(operand.index), BigInt(Layout.codeBase + random.below(0x700)));
+  if (operand?.kind === 0 && random.chance(0.6))
+    set.set(nameOf(operand.index), BigInt(Layout.codeBase + random.below(0x700)));
 };
 const preparations: Readonly<Record<string, Preparation>> = {
-  movs: strings, movsb: strings, cmps: strings, cmpsb: strings, stos: strings, stosb: strings, lods: strings, lodsb: strings,
-  scas: strings, scasb: strings, maskmovdqu: pointTo(RDI), leave: pointTo(RBP), div: division, idiv: division, jmp: target,
-  call: target, bt: bitOffset, bts: bitOffset, btr: bitOffset, btc: bitOffset, cmpxchg: exchange,
+  movs: strings,
+  movsb: strings,
+  cmps: strings,
+  cmpsb: strings,
+  stos: strings,
+  stosb: strings,
+  lods: strings,
+  lodsb: strings,
+  scas: strings,
+  scasb: strings,
+  maskmovdqu: pointTo(RDI),
+  leave: pointTo(RBP),
+  div: division,
+  idiv: division,
+  jmp: target,
+  call: target,
+  bt: bitOffset,
+  bts: bitOffset,
+  btr: bitOffset,
+  btc: bitOffset,
+  cmpxchg: exchange,
 };
 
 /** After the address is known: an accumulator that compares equal to memory now and then. */

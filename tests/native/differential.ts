@@ -2,9 +2,13 @@
 import { Layout, caseText, outcomeText, startOf, type Case, type Outcome } from './state.ts';
 import { caseOf, comparableRows } from './cases.ts';
 import { disassembly, undefinedFlags } from './disassemble.ts';
+import { createRandom } from './random.ts';
 import { runOnOurCpu } from './our-cpu.ts';
 import { runOnRealCpu } from './real-cpu.ts';
 import { decode } from '../../cpu/decoder.ts';
+
+/** The int3 behind the code. */
+const BREAKPOINT = 3;
 
 export interface Difference {
   readonly test: Case;
@@ -12,7 +16,8 @@ export interface Difference {
   readonly real: string;
 }
 
-export const padded = (code: readonly number[]): Uint8Array => Uint8Array.from([...code, ...Array.from({ length: 16 }, () => 0xcc)]);
+export const padded = (code: readonly number[]): Uint8Array =>
+  Uint8Array.from([...code, ...Array.from({ length: 16 }, () => 0xcc)]);
 
 /** Results that the manuals leave open, beyond flags. */
 function isUndefinedResult(test: Case): boolean {
@@ -39,6 +44,49 @@ export function generateCases(count: number, seed: number, mnemonics = /./): Cas
     if (test !== undefined && !isUndefinedResult(test)) cases.push(test);
   }
   return cases;
+}
+
+const SEQUENCE_LENGTH = 6;
+/** No branches, no traps, and not cmps, of whose two faults the processor reports either. */
+const straightLine = /^(?!j|call|ret|loop|hlt|popf|ud|cmpsb?$)/;
+
+/**
+ * `count` sequences of instructions that leave no flag undefined and have no explicit memory operand: what one leaves
+ * pending, another reads.
+ */
+export function generateSequences(count: number, seed: number): Case[] {
+  const random = createRandom(seed);
+  const rows = comparableRows.filter(({ row }) => straightLine.test(row.mnemonic));
+  const part = (): readonly number[] => {
+    for (;;) {
+      const { code } = caseOf(random.pick(rows), random.next()) ?? { code: [] };
+      const i = decode(padded(code), 0, 15);
+      if (code.length === 0 || typeof i !== 'object' || i.operands.some(({ kind }) => kind === 1)) continue;
+      if (undefinedFlags(padded(code)) === 0n && !isUndefinedResult({ code, seed: 0, set: new Map() })) return code;
+    }
+  };
+  return Array.from({ length: count }, (_, n) => ({
+    code: Array.from({ length: SEQUENCE_LENGTH }, part).flat(),
+    seed: (seed * 1_000_003 + n) >>> 0,
+    set: new Map([['rsp', BigInt(Layout.dataBase + 2048)]]),
+  }));
+}
+
+/** Up to `count` cases of every row, no more than one of which ends in a fault where the row allows that. */
+export function generateCasesByRow(count: number, seed: number): Case[] {
+  return comparableRows.flatMap((row, index) => {
+    const cases: Case[] = [];
+    let faults = 0;
+    for (let n = 0; n < count * 40 && cases.length < count; n++) {
+      const test = caseOf(row, (seed * 1_000_003 + index * 1009 + n) >>> 0);
+      if (test === undefined || isUndefinedResult(test)) continue;
+      const faulted = runOnOurCpu(test).trap !== BREAKPOINT;
+      if (faulted && faults > 0 && n < count * 20) continue;
+      if (faulted) faults++;
+      cases.push(test);
+    }
+    return cases;
+  });
 }
 
 /** An access that begins at the end of the lower half of the address space: #GP before #PF there, which we do not model. */
@@ -74,5 +122,3 @@ export function explain({ test, ours, real }: Difference): string {
     `  CASE='${text}' npx tsx tests/native.test.ts`,
   ].join('\n');
 }
-
-export type { Outcome };

@@ -1,18 +1,25 @@
 /** Instructions in one neutral form, as our decoder and as iced-x86 see them. */
 import {
-  Decoder, DecoderOptions, Formatter, FormatterSyntax, Instruction as Iced, MemorySizeExt, Mnemonic, OpKind, Register,
+  Decoder,
+  DecoderOptions,
+  Formatter,
+  FormatterSyntax,
+  Instruction as Iced,
+  MemorySizeExt,
+  Mnemonic,
+  OpKind,
+  Register,
 } from 'iced-x86';
 import type { Instruction, Operand } from '../../cpu/instruction.ts';
 import { registerNames } from '../../cpu/state.ts';
 
-const wideNames = [...registerNames];
 const byteNames = ['al', 'cl', 'dl', 'bl', 'spl', 'bpl', 'sil', 'dil'];
 const wordNames = ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di'];
 const segmentNames = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'];
 
 export function registerName(index: number, width: number, high: boolean): string {
   if (high) return `${'acdb'[index]}h`;
-  if (width === 64) return wideNames[index]!;
+  if (width === 64) return registerNames[index]!;
   if (index >= 8) return `r${index}${width === 32 ? 'd' : width === 16 ? 'w' : 'l'}`;
   return width === 32 ? `e${wordNames[index]}` : width === 16 ? wordNames[index]! : byteNames[index]!;
 }
@@ -20,7 +27,13 @@ export function registerName(index: number, width: number, high: boolean): strin
 const hex = (value: bigint): string => BigInt.asUintN(64, value).toString(16);
 
 function memoryText(
-  base: string, index: string, scale: number, displacement: bigint, segment: string, width: number, addressWidth: number,
+  base: string,
+  index: string,
+  scale: number,
+  displacement: bigint,
+  segment: string,
+  width: number,
+  addressWidth: number,
 ): string {
   const offset = BigInt.asUintN(addressWidth, displacement).toString(16);
   return `m${width} a${addressWidth} ${segment}[${base}+${index === '' ? '' : `${index}*${scale}`}+${offset}]`;
@@ -28,18 +41,31 @@ function memoryText(
 
 function ourOperand(operand: Operand, i: Instruction): string {
   switch (operand.kind) {
-    case 0: return registerName(operand.index, operand.width, operand.high);
+    case 0:
+      return registerName(operand.index, operand.width, operand.high);
     case 1: {
       const { addressWidth } = operand;
       const name = (index: number): string => (index < 0 ? '' : registerName(index, addressWidth, false));
       const base = operand.ripRelative ? (addressWidth === 64 ? 'rip' : 'eip') : name(operand.base);
       const segment = operand.segment < 0 ? '' : `${segmentNames[operand.segment]}:`;
-      return memoryText(base, name(operand.index), operand.scale, operand.displacement, segment, operand.width, addressWidth);
+      return memoryText(
+        base,
+        name(operand.index),
+        operand.scale,
+        operand.displacement,
+        segment,
+        operand.width,
+        addressWidth,
+      );
     }
-    case 2: return `${i.mnemonic.startsWith('j') || i.mnemonic === 'call' || i.mnemonic.startsWith('loop') ? 'to ' : ''}${hex(BigInt.asUintN(operand.width, operand.value))}`;
-    case 3: return `xmm${operand.index}`;
-    case 4: return segmentNames[operand.index] ?? 'none';
-    default: return `${operand.kind === 5 ? 'cr' : 'dr'}${operand.index}`;
+    case 2:
+      return `${i.mnemonic.startsWith('j') || i.mnemonic === 'call' || i.mnemonic.startsWith('loop') ? 'to ' : ''}${hex(BigInt.asUintN(operand.width, operand.value))}`;
+    case 3:
+      return `xmm${operand.index}`;
+    case 4:
+      return segmentNames[operand.index] ?? 'none';
+    default:
+      return `${operand.kind === 5 ? 'cr' : 'dr'}${operand.index}`;
   }
 }
 
@@ -74,26 +100,40 @@ const icedMnemonics = lowerNames(Mnemonic);
 function icedOperand(i: Iced, n: number): string | undefined {
   const kind = i.opKind(n);
   switch (kind) {
-    case OpKind.Register: return icedRegisters[i.opRegister(n)]!;
-    case OpKind.NearBranch16: case OpKind.NearBranch32: case OpKind.NearBranch64:
+    case OpKind.Register:
+      return icedRegisters[i.opRegister(n)]!;
+    case OpKind.NearBranch16:
+    case OpKind.NearBranch32:
+    case OpKind.NearBranch64:
       return `to ${hex(i.nearBranchTarget - i.nextIP)}`;
     case OpKind.Memory: {
       const name = (register: Register): string => (register === Register.None ? '' : icedRegisters[register]!);
       const base = name(i.memoryBase);
       const index = name(i.memoryIndex);
       const relative = base === 'rip' || base === 'eip';
-      const narrow = /^(e..|r\d+d)$/.test(base) || /^(e..|r\d+d)$/.test(index) || (base === '' && index === '' && i.memoryDisplSize !== 8);
+      const narrow =
+        /^(e..|r\d+d)$/.test(base) ||
+        /^(e..|r\d+d)$/.test(index) ||
+        (base === '' && index === '' && i.memoryDisplSize !== 8);
       const displacement = relative ? i.memoryDisplacement - i.nextIP : i.memoryDisplacement;
       const segment = i.memorySegment === Register.FS ? 'fs:' : i.memorySegment === Register.GS ? 'gs:' : '';
       const width = MemorySizeExt.size(i.memorySize) * 8;
       return memoryText(base, index, i.memoryIndexScale, displacement, segment, width, narrow ? 32 : 64);
     }
-    case OpKind.Immediate8to16: return hex(i.immediate(n) & 0xffffn);
-    case OpKind.Immediate8to32: return hex(i.immediate(n) & 0xffff_ffffn);
-    case OpKind.Immediate8: case OpKind.Immediate16: case OpKind.Immediate32: case OpKind.Immediate64:
-    case OpKind.Immediate8to64: case OpKind.Immediate32to64: case OpKind.Immediate8_2nd:
+    case OpKind.Immediate8to16:
+      return hex(i.immediate(n) & 0xffffn);
+    case OpKind.Immediate8to32:
+      return hex(i.immediate(n) & 0xffff_ffffn);
+    case OpKind.Immediate8:
+    case OpKind.Immediate16:
+    case OpKind.Immediate32:
+    case OpKind.Immediate64:
+    case OpKind.Immediate8to64:
+    case OpKind.Immediate32to64:
+    case OpKind.Immediate8_2nd:
       return hex(i.immediate(n));
-    default: return undefined;
+    default:
+      return undefined;
   }
 }
 
@@ -104,7 +144,9 @@ export function icedText(bytes: Uint8Array): string | undefined {
   return withIced(bytes, (i) => {
     const mnemonic = icedMnemonics[i.mnemonic]!;
     const string = i.isStringInstruction;
-    const operands = string ? [] : Array.from({ length: i.opCount }, (_, n) => icedOperand(i, n)).filter((text) => text !== undefined);
+    const operands = string
+      ? []
+      : Array.from({ length: i.opCount }, (_, n) => icedOperand(i, n)).filter((text) => text !== undefined);
     const repeat = i.hasRepnePrefix ? 'repne ' : i.hasRepPrefix ? 'rep ' : '';
     return `${i.hasLockPrefix ? 'lock ' : ''}${string ? repeat : ''}${mnemonic} ${operands.join(', ')} (${i.length})`;
   });
@@ -126,7 +168,7 @@ export function undefinedFlags(bytes: Uint8Array): bigint {
   // RflagsBits: OF SF ZF AF CF PF from bit 0
   const positions = [11n, 7n, 6n, 4n, 0n, 2n];
   const undefinedBits = withIced(bytes, (i) => i.rflagsUndefined) ?? 0;
-  return positions.reduce((sum, position, n) => ((undefinedBits >> n) & 1) === 1 ? sum | (1n << position) : sum, 0n);
+  return positions.reduce((sum, position, n) => (((undefinedBits >> n) & 1) === 1 ? sum | (1n << position) : sum), 0n);
 }
 
 let formatter: Formatter | undefined;

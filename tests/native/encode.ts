@@ -25,7 +25,7 @@ function operandBytes(row: CompiledRow, random: Random, choices: EncodingChoices
   const sib = rm === 4 ? [random.below(256)] : [];
   const noBase = mod === 0 && (rm === 4 ? (sib[0]! & 7) === 5 : rm === 5);
   if (noBase) {
-    const kind = rm === 5 ? 'rip' : (sib[0]! >> 3 & 7) === 4 ? 'absolute' : 'base';
+    const kind = rm === 5 ? 'rip' : ((sib[0]! >> 3) & 7) === 4 ? 'absolute' : 'base';
     return [modrm, ...sib, ...dword(choices.displacement(kind, random))];
   }
   if (mod === 0) return [modrm, ...sib];

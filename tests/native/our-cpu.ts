@@ -9,7 +9,16 @@ import { fillMemory, Layout, startOf, type Case, type Outcome } from './state.ts
 /** Where the kernel sees physical address 0. */
 const KERNEL = 0xffff_ffff_8000_0000n;
 /** Physical addresses. */
-const Physical = { tables: 0x1000, gdt: 0x8000, idt: 0x9000, tss: 0xa000, handlers: 0xb000, stack: 0xf000, code: 0x10000, data: 0x11000 } as const;
+const Physical = {
+  tables: 0x1000,
+  gdt: 0x8000,
+  idt: 0x9000,
+  tss: 0xa000,
+  handlers: 0xb000,
+  stack: 0xf000,
+  code: 0x10000,
+  data: 0x11000,
+} as const;
 const LIMIT = 200;
 const HLT = 0xf4;
 const HANDLER_SIZE = 16;
@@ -37,7 +46,8 @@ function gate(memory: Memory, vector: number, handler: number): void {
   const at = Physical.idt + vector * 16;
   const dpl = vector === 3 ? 3n : 0n;
   const offset = KERNEL + BigInt(handler);
-  const low = (offset & 0xffffn) | (0x08n << 16n) | (0x8en << 40n) | (dpl << 45n) | (((offset >> 16n) & 0xffffn) << 48n);
+  const low =
+    (offset & 0xffffn) | (0x08n << 16n) | (0x8en << 40n) | (dpl << 45n) | (((offset >> 16n) & 0xffffn) << 48n);
   memory.view.setBigUint64(at, low, true);
   memory.view.setBigUint64(at + 8, offset >> 32n, true);
 }
@@ -105,7 +115,11 @@ export function runOnOurCpu(test: Case): Outcome {
   refreshMode(cpu);
   const end = run(cpu, host, LIMIT);
   const stopped = cpu.words[Slot.halted * 2] !== 0;
-  const vector = stopped ? Math.floor((Number(registers.rip - KERNEL) - 1 - Physical.handlers) / HANDLER_SIZE) : end === 'limit' ? 255 : 254;
+  const vector = stopped
+    ? Math.floor((Number(registers.rip - KERNEL) - 1 - Physical.handlers) / HANDLER_SIZE)
+    : end === 'limit'
+      ? 255
+      : 254;
   const frame = stopped ? Number(slots[RSP]! - KERNEL) : 0;
   const hasError = [8, 10, 11, 12, 13, 14, 17].includes(vector);
   const at = (n: number): bigint => memory.view.getBigUint64(frame + (n + (hasError ? 1 : 0)) * 8, true);

@@ -7,7 +7,8 @@ import { edges, startOf, type Case, type Outcome } from './state.ts';
 
 /** Why there is no real processor to compare with, or undefined. */
 export function missingPart(): string | undefined {
-  if (process.platform !== 'linux' || process.arch !== 'x64') return `needs x86-64 Linux, this is ${process.arch} ${process.platform}`;
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    return `needs x86-64 Linux, this is ${process.arch} ${process.platform}`;
   return spawnSync('gcc', ['--version']).status === 0 ? undefined : 'no gcc';
 }
 
@@ -18,8 +19,14 @@ function parseOutcome(line: string): Outcome {
   const changes = words.slice(54).map((word) => word.split(':'));
   const numbers = words.slice(0, 54).map((word) => BigInt(`0x${word}`));
   return {
-    trap: Number(numbers[0]), error: Number(numbers[1]), cr2: numbers[2]!, rip: numbers[3]!,
-    gpr: numbers.slice(4, 20), rflags: numbers[20]!, mxcsr: numbers[21]!, xmm: numbers.slice(22, 54),
+    trap: Number(numbers[0]),
+    error: Number(numbers[1]),
+    cr2: numbers[2]!,
+    rip: numbers[3]!,
+    gpr: numbers.slice(4, 20),
+    rflags: numbers[20]!,
+    mxcsr: numbers[21]!,
+    xmm: numbers.slice(22, 54),
     memory: new Map(changes.map(([offset, after]) => [Number.parseInt(offset!, 16), BigInt(`0x${after}`)])),
   };
 }
@@ -30,7 +37,9 @@ export function runOnRealCpu(cases: readonly Case[]): Outcome[] {
   try {
     const program = join(directory, 'harness');
     const source = new URL('harness.c', import.meta.url).pathname;
-    const built = spawnSync('gcc', ['-O2', '-fno-stack-protector', '-mno-red-zone', '-o', program, source], { encoding: 'utf8' });
+    const built = spawnSync('gcc', ['-O2', '-fno-stack-protector', '-mno-red-zone', '-o', program, source], {
+      encoding: 'utf8',
+    });
     if (built.status !== 0) throw new Error(`harness.c: ${built.stderr}`);
     const lines = cases.map((test) => {
       const start = startOf(test);
@@ -40,7 +49,9 @@ export function runOnRealCpu(cases: readonly Case[]): Outcome[] {
     const run = spawnSync(program, { input, encoding: 'utf8', maxBuffer: 2 ** 30 });
     const outputs = run.stdout.split('\n').slice(0, -1);
     if (run.status !== 0 || outputs.length !== cases.length) {
-      throw new Error(`the harness ended with ${run.status ?? run.signal} in case ${outputs.length} of ${cases.length}`);
+      throw new Error(
+        `the harness ended with ${run.status ?? run.signal} in case ${outputs.length} of ${cases.length}`,
+      );
     }
     return outputs.map(parseOutcome);
   } finally {

@@ -3,7 +3,13 @@ import { registerNames, type RegisterName } from '../../cpu/state.ts';
 import { createRandom, type Random } from './random.ts';
 
 /** As in harness.c. Nothing is mapped next to the two pages. */
-export const Layout = { codeBase: 0x1000_0000, codeStart: 0x1000_0800, dataBase: 0x2000_0000, page: 4096, gsBase: 0x1000 } as const;
+export const Layout = {
+  codeBase: 0x1000_0000,
+  codeStart: 0x1000_0800,
+  dataBase: 0x2000_0000,
+  page: 4096,
+  gsBase: 0x1000,
+} as const;
 
 export interface CpuState {
   readonly gpr: bigint[];
@@ -32,12 +38,38 @@ export interface Case {
 
 /** Values at which things change: integers, floats of both widths, pairs of singles, NaNs, denormals. */
 export const edges: readonly bigint[] = [
-  0x0n, 0x1n, 0xffff_ffff_ffff_ffffn, 0x7fff_ffff_ffff_ffffn, 0x8000_0000_0000_0000n, 0x8000_0000n, 0x7fff_ffffn, 0xffff_ffffn,
-  0x8000n, 0x7fffn, 0xffn, 0x80n, 0x7fn, 0x10n, 0x3fn, 0x2n,
-  0x3ff0_0000_0000_0000n, 0xc000_0000_0000_0000n, 0x7ff0_0000_0000_0000n, 0xfff0_0000_0000_0000n, 0x7ff8_0000_0000_0123n,
-  0xfff0_0000_0000_0001n, 0x000f_ffff_ffff_ffffn, 0x7fef_ffff_ffff_ffffn,
-  0x3f80_0000_bf80_0000n, 0x7f80_0000_ff80_0000n, 0x7fc0_0123_ff80_0001n, 0x0000_0001_8000_0001n, 0x7f7f_ffff_0080_0000n,
-  0x4f00_0000_cf00_0001n, 0x43e0_0000_0000_0000n, 0x41df_ffff_ffe0_0000n,
+  0x0n,
+  0x1n,
+  0xffff_ffff_ffff_ffffn,
+  0x7fff_ffff_ffff_ffffn,
+  0x8000_0000_0000_0000n,
+  0x8000_0000n,
+  0x7fff_ffffn,
+  0xffff_ffffn,
+  0x8000n,
+  0x7fffn,
+  0xffn,
+  0x80n,
+  0x7fn,
+  0x10n,
+  0x3fn,
+  0x2n,
+  0x3ff0_0000_0000_0000n,
+  0xc000_0000_0000_0000n,
+  0x7ff0_0000_0000_0000n,
+  0xfff0_0000_0000_0000n,
+  0x7ff8_0000_0000_0123n,
+  0xfff0_0000_0000_0001n,
+  0x000f_ffff_ffff_ffffn,
+  0x7fef_ffff_ffff_ffffn,
+  0x3f80_0000_bf80_0000n,
+  0x7f80_0000_ff80_0000n,
+  0x7fc0_0123_ff80_0001n,
+  0x0000_0001_8000_0001n,
+  0x7f7f_ffff_0080_0000n,
+  0x4f00_0000_cf00_0001n,
+  0x43e0_0000_0000_0000n,
+  0x41df_ffff_ffe0_0000n,
 ];
 
 export function fillMemory(seed: number): BigUint64Array {
@@ -58,11 +90,16 @@ export function fillMemory(seed: number): BigUint64Array {
 
 function value(random: Random): bigint {
   switch (random.below(6)) {
-    case 0: return random.wide();
-    case 1: return BigInt(random.below(256));
-    case 2: return BigInt.asUintN(64, BigInt(random.below(256) - 128));
-    case 3: return BigInt.asUintN(64, (1n << BigInt(random.below(64))) + BigInt(random.below(3) - 1));
-    default: return random.pick(edges);
+    case 0:
+      return random.wide();
+    case 1:
+      return BigInt(random.below(256));
+    case 2:
+      return BigInt.asUintN(64, BigInt(random.below(256) - 128));
+    case 3:
+      return BigInt.asUintN(64, (1n << BigInt(random.below(64))) + BigInt(random.below(3) - 1));
+    default:
+      return random.pick(edges);
   }
 }
 
@@ -85,10 +122,37 @@ function extremeFloat(random: Random): bigint {
   const pattern = (fractionBits: number, exponentBits: number): bigint => {
     const top = 2 ** exponentBits - 1;
     const bias = top >> 1;
-    const exponent = random.pick([0, 1, 2, bias - fractionBits, bias - 1, bias, bias + 1, bias + 31, bias + 63, top - 1, top, bias >> 1, bias + (bias >> 1)]);
+    const exponent = random.pick([
+      0,
+      1,
+      2,
+      bias - fractionBits,
+      bias - 1,
+      bias,
+      bias + 1,
+      bias + 31,
+      bias + 63,
+      top - 1,
+      top,
+      bias >> 1,
+      bias + (bias >> 1),
+    ]);
     const whole = (1n << BigInt(fractionBits)) - 1n;
-    const fraction = random.pick([0n, 1n, whole, whole - 1n, whole >> 1n, (whole >> 1n) + 1n, random.wide() & whole, 1n << BigInt(random.below(fractionBits))]);
-    return (BigInt(random.below(2)) << BigInt(fractionBits + exponentBits)) | (BigInt(exponent) << BigInt(fractionBits)) | fraction;
+    const fraction = random.pick([
+      0n,
+      1n,
+      whole,
+      whole - 1n,
+      whole >> 1n,
+      (whole >> 1n) + 1n,
+      random.wide() & whole,
+      1n << BigInt(random.below(fractionBits)),
+    ]);
+    return (
+      (BigInt(random.below(2)) << BigInt(fractionBits + exponentBits)) |
+      (BigInt(exponent) << BigInt(fractionBits)) |
+      fraction
+    );
   };
   return random.chance(0.5) ? pattern(52, 11) : (pattern(23, 8) << 32n) | pattern(23, 8);
 }
@@ -146,7 +210,8 @@ export function outcomeText(test: Case, outcome: Outcome, undefinedFlags: bigint
   const start = startOf(test);
   const parts = [`trap=${outcome.trap}`];
   const hex = (n: bigint): string => n.toString(16);
-  if (outcome.rip !== BigInt(Layout.codeStart + test.code.length + 1) || outcome.trap !== 3) parts.push(`rip=${hex(outcome.rip)}`);
+  if (outcome.rip !== BigInt(Layout.codeStart + test.code.length + 1) || outcome.trap !== 3)
+    parts.push(`rip=${hex(outcome.rip)}`);
   // Linux sets the present bit for every kernel address, so as to hide which exist
   const error = outcome.trap === 14 && outcome.cr2 >= 0x7fff_ffff_f000n ? outcome.error | 1 : outcome.error;
   if (outcome.trap === 14 || error !== 0) parts.push(`error=${error.toString(16)}`);
@@ -156,7 +221,9 @@ export function outcomeText(test: Case, outcome: Outcome, undefinedFlags: bigint
   const flags = (bits: bigint): bigint => bits & ~undefinedFlags & ~0x10000n;
   if (flags(outcome.rflags) !== flags(start.rflags)) parts.push(`rflags=${hex(flags(outcome.rflags))}`);
   if (outcome.mxcsr !== start.mxcsr) parts.push(`mxcsr=${hex(outcome.mxcsr)}`);
-  outcome.xmm.forEach((after, n) => after !== start.xmm[n] && parts.push(`xmm${n >> 1}${n % 2 === 0 ? 'l' : 'h'}=${hex(after)}`));
+  outcome.xmm.forEach(
+    (after, n) => after !== start.xmm[n] && parts.push(`xmm${n >> 1}${n % 2 === 0 ? 'l' : 'h'}=${hex(after)}`),
+  );
   for (const [offset, after] of outcome.memory) parts.push(`${offset.toString(16)}:${hex(after)}`);
   return parts.join(' ');
 }

@@ -119,7 +119,15 @@ function mapKernel(kernel: Kernel): void {
 
 function addTask(kernel: Kernel): Task {
   const space = createAddressSpace(kernel);
-  insertArea(space, { start: USER, end: USER + USER_SIZE, protection: 3, flags: 0x22, file: undefined, name: '' });
+  insertArea(space, {
+    start: USER,
+    end: USER + USER_SIZE,
+    protection: 3,
+    flags: 0x22,
+    file: undefined,
+    shared: undefined,
+    name: '',
+  });
   const task = {
     pid: kernel.nextPid++,
     tgid: 1,

@@ -46,9 +46,20 @@ export interface KernelMachine {
   readonly address: (symbol: string) => bigint;
 }
 
-/** Boots with `source` (AT&T, functions with .globl, .type and .size) as part of kernel text. */
-export function createKernelMachine(source: string, cpus = 1): KernelMachine {
-  const sources = [...kernelSources, { file: 'test.S', source }, { file: 'return.S', source: returnSource }];
+/**
+ * Boots with `source` (AT&T, functions with .globl, .type and .size) as part of kernel text; `replaced` gives other
+ * sources for files of the kernel, by their paths in kernel/.
+ */
+export function createKernelMachine(
+  source: string,
+  cpus = 1,
+  replaced: Readonly<Record<string, string>> = {},
+): KernelMachine {
+  const sources = [
+    ...kernelSources.map(({ file, source: own }) => ({ file, source: replaced[file] ?? own })),
+    { file: 'test.S', source },
+    { file: 'return.S', source: returnSource },
+  ];
   const kernel = bootKernel({ sources, cpus, memory: 16 << 20 });
   const tasks = kernel.cpus.map((cpu) => {
     const task = createProcess(kernel, 'test');
@@ -60,12 +71,16 @@ export function createKernelMachine(source: string, cpus = 1): KernelMachine {
   return { kernel, host: createHost(kernel), tasks, address: (symbol) => kernel.symbols.byName.get(symbol)!.address };
 }
 
+/** Bytes of the kernel stack above an entered function's frame. */
 export const STACK_ROOM = 512n;
 const IF = 0x202n;
 
 /** Makes CPU `index` be about to execute `symbol`, called by `test_return`. */
 export function enter(
-  machine: KernelMachine, symbol: string, registers: Partial<Record<RegisterName, bigint>> = {}, index = 0,
+  machine: KernelMachine,
+  symbol: string,
+  registers: Partial<Record<RegisterName, bigint>> = {},
+  index = 0,
 ): void {
   const { kernel } = machine;
   const cpu = kernel.cpus[index]!;
@@ -88,7 +103,10 @@ export function finish(machine: KernelMachine, index = 0, budget = 200_000): voi
 
 /** Calls a function of kernel text; rax. */
 export function call(
-  machine: KernelMachine, symbol: string, registers: Partial<Record<RegisterName, bigint>> = {}, index = 0,
+  machine: KernelMachine,
+  symbol: string,
+  registers: Partial<Record<RegisterName, bigint>> = {},
+  index = 0,
 ): bigint {
   enter(machine, symbol, registers, index);
   finish(machine, index);
@@ -100,9 +118,19 @@ export function createTestProgram(machine: KernelMachine, symbol: string, loader
   const { bpf } = machine.kernel;
   const id = bpf.next.program++;
   const program = {
-    id, type: constants.BPF_PROG_TYPE_KPROBE, name: symbol, address: kmalloc(machine.kernel, bpf_prog.size),
-    function: machine.address(symbol), base: undefined, image: undefined, maps: [], loaderPid, timeoutHandler: 0n,
-    references: 1, runs: 0, misses: 0,
+    id,
+    type: constants.BPF_PROG_TYPE_KPROBE,
+    name: symbol,
+    address: kmalloc(machine.kernel, bpf_prog.size),
+    function: machine.address(symbol),
+    base: undefined,
+    image: undefined,
+    maps: [],
+    loaderPid,
+    timeoutHandler: 0n,
+    references: 1,
+    runs: 0,
+    misses: 0,
   } as unknown as BpfProgram;
   bpf.programs.set(id, program);
   return program;

@@ -4,7 +4,7 @@ import { Slot } from '../../cpu/state.ts';
 import { readKernel, readKernelU64, writeKernel, writeKernelU64 } from '../../kernel/mm/kernel-memory.ts';
 import { perCpuAddress, readPerCpu } from '../../kernel/per-cpu.ts';
 import { addSymbols, removeSymbols, type KernelSymbol } from '../../kernel/symbols.ts';
-import { assembleProgram, CALLER_STACK_SIZE, runCpu, type RexMachine } from './rex-machine.ts';
+import { assembleProgram, CALLER_STACK_SIZE, CODE_SIZE, runCpu, type RexMachine } from './rex-machine.ts';
 import { generate, Note, PANIC_MESSAGE, programArbitrary, type Expectation, type Program } from './rex-programs.ts';
 
 /** A program on each of some CPUs, at once. */
@@ -28,7 +28,6 @@ export const scenarioArbitrary = (cpus: number): fc.Arbitrary<Scenario> =>
 
 /** No generated program needs as many. */
 const INSTRUCTION_BUDGET = 100_000;
-const CODE_BYTES_PER_CPU = 1 << 15;
 /** the return address and the dispatcher's six registers */
 const SAVED_BYTES = 56;
 const calleeSaved = ['rbx', 'rbp', 'r12', 'r13', 'r14', 'r15'] as const;
@@ -61,9 +60,10 @@ function prepare(machine: RexMachine, run: Scenario['runs'][number], random: Ret
   const { kernel } = machine;
   const { cpu: index, program, depth } = run;
   const { source, expectation } = generate(program, machine.notes[index]!);
-  const assembled = assembleProgram(machine, source, index * CODE_BYTES_PER_CPU);
+  const room = CODE_SIZE / kernel.cpus.length;
+  const assembled = assembleProgram(machine, source, index * room);
   const text = assembled.sections.get('.text')!;
-  if (text.bytes.length > CODE_BYTES_PER_CPU) throw new Error(`a program of ${text.bytes.length} bytes does not fit`);
+  if (text.bytes.length > room) throw new Error(`a program of ${text.bytes.length} bytes does not fit`);
   writeKernel(kernel, text.address, text.bytes);
   const symbols = new Set<KernelSymbol>(
     [...assembled.symbols].map(([name, { address, size }]) => ({ name, address, size: Number(size), kind: 't' })),
@@ -87,22 +87,23 @@ function prepare(machine: RexMachine, run: Scenario['runs'][number], random: Ret
     rsi: machine.program.address,
     rdx: text.address,
   });
-  machine.stopped[index] = false;
+  cpu.words[Slot.halted * 2] = 0;
   const saved = calleeSaved.map((name) => registers[name]);
   return { cpu: index, source, expectation, framePointers: program.framePointers, symbols, stack, rsp, saved, context };
 }
 
 function runAll(machine: RexMachine, prepared: readonly Prepared[], slices: readonly number[]): string[] {
+  const { cpus } = machine.kernel;
   let budget = INSTRUCTION_BUDGET;
   for (let turn = 0; budget > 0; turn++) {
-    const waiting = prepared.filter(({ cpu }) => !machine.stopped[cpu]);
+    const waiting = prepared.filter(({ cpu }) => cpus[cpu]!.words[Slot.halted * 2] === 0);
     if (waiting.length === 0) return [];
     const slice = slices[turn % slices.length]!;
     const { cpu } = waiting[turn % waiting.length]!;
     const end = runCpu(machine, cpu, slice);
     budget -= slice;
     if (machine.kernel.dead !== undefined) return [`oops: ${machine.kernel.dead}`];
-    if (end === 'triple-fault') return [`CPU ${cpu}: fault at 0x${machine.kernel.cpus[cpu]!.current.toString(16)}`];
+    if (end === 'triple-fault') return [`CPU ${cpu}: fault at 0x${cpus[cpu]!.current.toString(16)}`];
   }
   return [`more than ${INSTRUCTION_BUDGET} instructions`];
 }

@@ -5,6 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define KERNEL_CS 16
+#define KERNEL_DS 24
+#define USER_DS 43
+#define USER_CS 51
 #define PAGE_SIZE 4096
 #define THREAD_SIZE 16384
 #define REX_STACK_SIZE 32768
@@ -14,6 +18,7 @@
 #define MAX_PROG_SZ 131072
 #define MAX_USED_MAPS 64
 #define KSYM_NAME_LEN 512
+#define TICK_NSEC 1000000
 #define BPF_MAP_CREATE 0
 #define BPF_MAP_LOOKUP_ELEM 1
 #define BPF_MAP_UPDATE_ELEM 2

@@ -3,6 +3,10 @@
 
 use core::mem::{offset_of, size_of};
 
+pub const KERNEL_CS: usize = 16;
+pub const KERNEL_DS: usize = 24;
+pub const USER_DS: usize = 43;
+pub const USER_CS: usize = 51;
 pub const PAGE_SIZE: usize = 4096;
 pub const THREAD_SIZE: usize = 16384;
 pub const REX_STACK_SIZE: usize = 32768;
@@ -12,6 +16,7 @@ pub const REX_LOG_BUF_SIZE: usize = 1024;
 pub const MAX_PROG_SZ: usize = 131072;
 pub const MAX_USED_MAPS: usize = 64;
 pub const KSYM_NAME_LEN: usize = 512;
+pub const TICK_NSEC: usize = 1000000;
 pub const BPF_MAP_CREATE: u32 = 0;
 pub const BPF_MAP_LOOKUP_ELEM: u32 = 1;
 pub const BPF_MAP_UPDATE_ELEM: u32 = 2;
