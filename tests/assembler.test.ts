@@ -11,9 +11,12 @@ import { assemble, assembleCode, AssemblerError, assembleFiles } from '../toolch
 import { randomForms, randomInstruction, seeded, type Random } from './random-instructions.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-const code = (source: string, symbols: Record<string, bigint> = {}, address = 0n): string => hex(assembleCode(source, { symbols, address }));
+const code = (source: string, symbols: Record<string, bigint> = {}, address = 0n): string =>
+  hex(assembleCode(source, { symbols, address }));
 
-for (const line of readFileSync(new URL('golden/assembler.txt', import.meta.url), 'utf8').trimEnd().split('\n')) {
+for (const line of readFileSync(new URL('golden/assembler.txt', import.meta.url), 'utf8')
+  .trimEnd()
+  .split('\n')) {
   const at = line.lastIndexOf(' | ');
   const program = line.slice(0, at);
   test(`GNU as: ${program}`, () => assert.is(code(program), line.slice(at + 3)));
@@ -34,11 +37,17 @@ const ours: readonly [program: string, expected: string][] = [
 ];
 for (const [program, expected] of ours) {
   test(`ours: ${program}`, () =>
-    assert.is(code(program, { sys_dup: 42n, pt_regs_ax: 80n, kernel: 0xffffffff81000000n, rex_stack_ptr: 0x48n }), expected));
+    assert.is(
+      code(program, { sys_dup: 42n, pt_regs_ax: 80n, kernel: 0xffffffff81000000n, rex_stack_ptr: 0x48n }),
+      expected,
+    ));
 }
 
 test('a per-CPU symbol relative to rip is reached from any address', () => {
-  const bytes = assembleCode('mov %gs:counter(%rip), %rax', { address: 0xffffffff81000000n - 0x100n, symbols: { counter: 0xffffffff80ffff00n } });
+  const bytes = assembleCode('mov %gs:counter(%rip), %rax', {
+    address: 0xffffffff81000000n - 0x100n,
+    symbols: { counter: 0xffffffff80ffff00n },
+  });
   assert.is(hex(bytes), `65488b05${'f8ffffff'}`);
 });
 
@@ -63,8 +72,20 @@ test('sections, symbols and lines', () => {
   assert.is(hex(sections.get('.text')!.bytes), '488d3df9000000c3');
   assert.is(sections.get('.bss')!.address, 0xffffffff81000140n);
   assert.is(sections.get('.bss')!.bytes.length, 128);
-  assert.equal(symbols.get('f'), { section: '.text', address: 0xffffffff81000000n, size: 8n, type: 'func', global: true });
-  assert.equal(symbols.get('message'), { section: '.rodata', address: 0xffffffff81000100n, size: 3n, type: 'object', global: false });
+  assert.equal(symbols.get('f'), {
+    section: '.text',
+    address: 0xffffffff81000000n,
+    size: 8n,
+    type: 'func',
+    global: true,
+  });
+  assert.equal(symbols.get('message'), {
+    section: '.rodata',
+    address: 0xffffffff81000100n,
+    size: 3n,
+    type: 'object',
+    global: false,
+  });
   assert.equal(symbols.get('limit'), { section: undefined, address: 40n, size: 0n, type: 'notype', global: false });
   assert.not(symbols.has('.Lhidden'));
   assert.equal(lines.get(0xffffffff81000000n), { file: 'f.S', line: 3 });
@@ -78,9 +99,23 @@ test('files share .globl symbols and keep the others', () => {
   ]);
   assert.is(hex(sections.get('.text')!.bytes), 'e802000000ebfeeb00c3');
   assert.is(symbols.get('local')!.address, 5n);
-  assert.throws(() => assembleFiles([{ file: 'a.S', source: 'call g' }, { file: 'b.S', source: 'g: ret' }]), /a\.S:1:6: undefined symbol g/);
+  assert.throws(
+    () =>
+      assembleFiles([
+        { file: 'a.S', source: 'call g' },
+        { file: 'b.S', source: 'g: ret' },
+      ]),
+    /a\.S:1:6: undefined symbol g/,
+  );
   const twice = { source: '.globl f\nf: ret' };
-  assert.throws(() => assembleFiles([{ file: 'a.S', ...twice }, { file: 'b.S', ...twice }]), /b\.S:2:1: duplicate label f: defined at a\.S:2/);
+  assert.throws(
+    () =>
+      assembleFiles([
+        { file: 'a.S', ...twice },
+        { file: 'b.S', ...twice },
+      ]),
+    /b\.S:2:1: duplicate label f: defined at a\.S:2/,
+  );
 });
 
 test("a source's definition wins over the caller's symbol", () => {
@@ -189,20 +224,32 @@ const forms = randomForms(new Set(compiledRows.map(({ row }) => row.mnemonic)));
 /** Operands as the decoder reports them, without what the choice of the row decides. */
 function comparable(operand: Operand, bits: number): unknown {
   switch (operand.kind) {
-    case 2: return BigInt.asUintN(bits, operand.value);
-    case 3: return `xmm${operand.index}`;
-    default: return operand;
+    case 2:
+      return BigInt.asUintN(bits, operand.value);
+    case 3:
+      return `xmm${operand.index}`;
+    default:
+      return operand;
   }
 }
 
-function drawn(random: Random, count: number): { text: string; expected: readonly Operand[]; mnemonic: string; width: number; bits: number }[] {
+function drawn(
+  random: Random,
+  count: number,
+): { text: string; expected: readonly Operand[]; mnemonic: string; width: number; bits: number }[] {
   const result = [];
   while (result.length < count) {
     const made = randomInstruction(random, forms[random(forms.length)]!);
     if (made === undefined) continue;
     const immediate = made.form.specs.find(({ slot }) => slot === 'I');
     const bits = immediate?.size === 'b' ? 8 : immediate?.size === 'w' ? 16 : immediate?.size === 'd' ? 32 : made.width;
-    result.push({ text: made.text, expected: made.operands, mnemonic: made.form.row.row.mnemonic, width: made.width, bits });
+    result.push({
+      text: made.text,
+      expected: made.operands,
+      mnemonic: made.form.row.row.mnemonic,
+      width: made.width,
+      bits,
+    });
   }
   return result;
 }
@@ -225,7 +272,8 @@ test('text to bytes to instruction gives the operands back', () => {
   }
 });
 
-const text = (value: unknown): string => JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? item.toString() : item));
+const text = (value: unknown): string =>
+  JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? item.toString() : item));
 const same = (a: unknown, b: unknown): boolean => text(a) === text(b);
 
 /** What GNU as has none of, or refuses, or encodes otherwise than shortest. */
@@ -250,7 +298,7 @@ test(`random programs as GNU as assembles them${hasGnu ? '' : ' (skipped: no as)
   const folder = mkdtempSync(join(tmpdir(), 'assembler-'));
   const [source, object, bytes] = ['a.s', 'a.o', 'a.bin'].map((name) => join(folder, name)) as [string, string, string];
   try {
-    for (let seed = 1; seed <= (Number(process.env.SEEDS) || 10); seed++) {
+    for (let seed = 1; seed <= 10; seed++) {
       const program = randomProgram(seeded(seed), 400);
       writeFileSync(source, `${program}\n`);
       execFileSync('as', ['--64', '-o', object, source], { stdio: 'pipe' });
@@ -264,7 +312,9 @@ test(`random programs as GNU as assembles them${hasGnu ? '' : ' (skipped: no as)
       const address = BigInt(at >> 1);
       const near = [...got.lines].findLast(([start]) => start <= address);
       const line = near === undefined ? '' : program.split('\n')[near[1].line - 1];
-      assert.unreachable(`seed ${seed}, ${line}: as ${wanted.slice(at & ~1, at + 24)}, ours ${ourBytes.slice(at & ~1, at + 24)}`);
+      assert.unreachable(
+        `seed ${seed}, ${line}: as ${wanted.slice(at & ~1, at + 24)}, ours ${ourBytes.slice(at & ~1, at + 24)}`,
+      );
     }
   } finally {
     rmSync(folder, { recursive: true });
@@ -274,13 +324,89 @@ test(`random programs as GNU as assembles them${hasGnu ? '' : ' (skipped: no as)
 test('any text gives a program or an AssemblerError', () => {
   const random = seeded(7);
   const pieces = [
-    'mov', 'movq', 'add', 'jmp', 'lea', 'rep', 'lock', 'native', '%rax', '%eax', '%xmm1', '%cr0', '%gs:', '%rip', '(', ')', ',', '$', '*', '-', '+', '/', '%',
-    '<<', '>>', '~', '!', '@', '=', ':', ';', '\n', ' ', '"', "'", '\\', '#', '//', '/*', '*/', '1', '1f', '1b', '0x', '0x7fffffffffffffff', '99999999999999999999',
-    'a', 'b', '.', '.L1', '__proto__', 'constructor', '.set', '.equ', '.zero', '.fill', '.align', '.p2align', '.byte', '.quad', '.ascii', '.section', '.text', '.bss',
-    '.size', '.type', '.globl', '.org', '.pushsection', '.popsection', '.previous', '\u00e9', '\ud800', '\u0000', '1:', 'a:', 'b:',
+    'mov',
+    'movq',
+    'add',
+    'jmp',
+    'lea',
+    'rep',
+    'lock',
+    'native',
+    '%rax',
+    '%eax',
+    '%xmm1',
+    '%cr0',
+    '%gs:',
+    '%rip',
+    '(',
+    ')',
+    ',',
+    '$',
+    '*',
+    '-',
+    '+',
+    '/',
+    '%',
+    '<<',
+    '>>',
+    '~',
+    '!',
+    '@',
+    '=',
+    ':',
+    ';',
+    '\n',
+    ' ',
+    '"',
+    "'",
+    '\\',
+    '#',
+    '//',
+    '/*',
+    '*/',
+    '1',
+    '1f',
+    '1b',
+    '0x',
+    '0x7fffffffffffffff',
+    '99999999999999999999',
+    'a',
+    'b',
+    '.',
+    '.L1',
+    '__proto__',
+    'constructor',
+    '.set',
+    '.equ',
+    '.zero',
+    '.fill',
+    '.align',
+    '.p2align',
+    '.byte',
+    '.quad',
+    '.ascii',
+    '.section',
+    '.text',
+    '.bss',
+    '.size',
+    '.type',
+    '.globl',
+    '.org',
+    '.pushsection',
+    '.popsection',
+    '.previous',
+    '\u00e9',
+    '\ud800',
+    '\u0000',
+    '1:',
+    'a:',
+    'b:',
   ];
   for (let n = 0; n < 20_000; n++) {
-    const source = Array.from({ length: 1 + random(30) }, () => pieces[random(pieces.length)]! + (random(3) === 0 ? '' : ' ')).join('');
+    const source = Array.from(
+      { length: 1 + random(30) },
+      () => pieces[random(pieces.length)]! + (random(3) === 0 ? '' : ' '),
+    ).join('');
     try {
       assemble(source);
     } catch (error) {

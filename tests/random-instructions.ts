@@ -38,9 +38,24 @@ const suffixes: Readonly<Record<number, string>> = { 8: 'b', 16: 'w', 32: 'l', 6
 const pick = <T>(random: Random, items: readonly T[]): T => items[random(items.length)]!;
 
 function randomValue(random: Random, bits: number): bigint {
-  const edges = [0n, 1n, -1n, 127n, 128n, -128n, -129n, 0x7fffn, 0x12345n, -0x12345n, 0x7fffffffn, -0x80000000n, 0x7eadbeefn];
+  const edges = [
+    0n,
+    1n,
+    -1n,
+    127n,
+    128n,
+    -128n,
+    -129n,
+    0x7fffn,
+    0x12345n,
+    -0x12345n,
+    0x7fffffffn,
+    -0x80000000n,
+    0x7eadbeefn,
+  ];
   const value = random(2) === 0 ? pick(random, edges) : BigInt(random(0x10000)) - 0x8000n;
-  if (bits === 64 && random(4) === 0) return BigInt.asIntN(64, (BigInt(random(0x1_0000_0000)) << 32n) | BigInt(random(0x1_0000_0000)));
+  if (bits === 64 && random(4) === 0)
+    return BigInt.asIntN(64, (BigInt(random(0x1_0000_0000)) << 32n) | BigInt(random(0x1_0000_0000)));
   return BigInt.asIntN(bits, value);
 }
 
@@ -67,7 +82,14 @@ function randomMemory(random: Random, width: number): Written {
   if (kind === 0) {
     return {
       text: `${prefix}${displacement}(%rip)`,
-      operand: { ...plain, base: -1, index: -1, ripRelative: true, addressWidth: 64, displacement: BigInt.asUintN(64, displacement) },
+      operand: {
+        ...plain,
+        base: -1,
+        index: -1,
+        ripRelative: true,
+        addressWidth: 64,
+        displacement: BigInt.asUintN(64, displacement),
+      },
     };
   }
   if (kind === 1) {
@@ -90,12 +112,21 @@ function randomOperand(random: Random, spec: Spec, form: Form, width: Width): Wr
   };
   switch (spec.slot) {
     case 'E':
-      return form.row.form === 'mem' || (form.row.form !== 'reg' && random(2) === 0) ? randomMemory(random, bits) : general(random(16));
-    case 'M': return randomMemory(random, bits);
-    case 'G': case 'R': case 'Z': return general(random(16));
-    case 'A': return { text: `%${registerName(0, bits)}`, operand: { kind: 0, index: 0, width: bits as Width, high: false } };
-    case 'fixed': return { text: `%${spec.text}`, operand: { kind: 0, index: 1, width: 8, high: false } };
-    case 'one': return { text: '$1', operand: { kind: 2, value: 1n, width: 8 } };
+      return form.row.form === 'mem' || (form.row.form !== 'reg' && random(2) === 0)
+        ? randomMemory(random, bits)
+        : general(random(16));
+    case 'M':
+      return randomMemory(random, bits);
+    case 'G':
+    case 'R':
+    case 'Z':
+      return general(random(16));
+    case 'A':
+      return { text: `%${registerName(0, bits)}`, operand: { kind: 0, index: 0, width: bits as Width, high: false } };
+    case 'fixed':
+      return { text: `%${spec.text}`, operand: { kind: 0, index: 1, width: 8, high: false } };
+    case 'one':
+      return { text: '$1', operand: { kind: 2, value: 1n, width: 8 } };
     case 'I': {
       const value = randomValue(random, bits);
       return { text: `$${value}`, operand: { kind: 2, value, width } };
@@ -104,7 +135,8 @@ function randomOperand(random: Random, spec: Spec, form: Form, width: Width): Wr
       const value = BigInt(random(256)) - 128n;
       return { text: `$${value}`, operand: { kind: 2, value, width } };
     }
-    case 'V': case 'U': {
+    case 'V':
+    case 'U': {
       const index = random(16);
       return { text: `%xmm${index}`, operand: { kind: 3, index, width: 128 } };
     }
@@ -113,7 +145,8 @@ function randomOperand(random: Random, spec: Spec, form: Form, width: Width): Wr
       const index = random(16);
       return { text: `%xmm${index}`, operand: { kind: 3, index, width: 128 } };
     }
-    default: return undefined;
+    default:
+      return undefined;
   }
 }
 
@@ -158,8 +191,13 @@ export function randomInstruction(random: Random, form: Form): RandomInstruction
   const operands = written.map(({ operand }) => operand);
   const high = operands.some((operand) => operand.kind === 0 && operand.high);
   const rex =
-    (form.sized && width === 64) || form.row.w === 1 ||
-    operands.some((o) => (o.kind === 0 && (o.index >= 8 || (o.width === 8 && !o.high && o.index >= 4))) || (o.kind === 1 && (o.base >= 8 || o.index >= 8)));
+    (form.sized && width === 64) ||
+    form.row.w === 1 ||
+    operands.some(
+      (o) =>
+        (o.kind === 0 && (o.index >= 8 || (o.width === 8 && !o.high && o.index >= 4))) ||
+        (o.kind === 1 && (o.base >= 8 || o.index >= 8)),
+    );
   if (high && rex) return undefined;
   const indirect = form.row.row.mnemonic === 'call' || form.row.row.mnemonic === 'jmp' ? '*' : '';
   const texts = written.map(({ text }) => indirect + text).toReversed();

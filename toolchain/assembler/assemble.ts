@@ -1,6 +1,13 @@
 /** Sources to sections, symbols and lines. */
 import {
-  defineLabel, defineLocalLabel, assignSymbol, factsOf, namesOf, type Assembly, type Scope, type SymbolType,
+  defineLabel,
+  defineLocalLabel,
+  assignSymbol,
+  factsOf,
+  namesOf,
+  type Assembly,
+  type Scope,
+  type SymbolType,
 } from './assembly.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { directives } from './directives.ts';
@@ -55,10 +62,11 @@ export interface AssembledProgram {
   readonly lines: ReadonlyMap<bigint, SourceLine>;
 }
 
-/** 4 Mi UTF-16 units in all: a bound on the time that hostile sources take. */
-const MAX_SOURCE = 4 * 1024 * 1024;
+/** 1 Mi UTF-16 units in all: bounds the time and memory that hostile sources take (under 1 s, 400 MiB). */
+const MAX_SOURCE = 1024 * 1024;
 
-const isPunctuation = ({ tokens }: Statement, n: number, text: string): boolean => tokens[n]?.kind === 'punctuation' && tokens[n]!.text === text;
+const isPunctuation = ({ tokens }: Statement, n: number, text: string): boolean =>
+  tokens[n]?.kind === 'punctuation' && tokens[n]!.text === text;
 
 /** The first pass: statements, and the names that the file defines and exports. */
 function scan(file: SourceFile): Scope {
@@ -84,7 +92,14 @@ function scan(file: SourceFile): Scope {
   defined.delete('.');
   const global = new Set([...declared].filter((name) => defined.has(name)));
   return {
-    file, statements, defined, global, symbols: new Map(), facts: new Map(), lastLocal: new Map(), nextLocal: new Map(),
+    file,
+    statements,
+    defined,
+    global,
+    symbols: new Map(),
+    facts: new Map(),
+    lastLocal: new Map(),
+    nextLocal: new Map(),
   };
 }
 
@@ -100,7 +115,8 @@ function assembleStatement(assembly: Assembly, statement: Statement): void {
   }
   const first = tokens[reader.next];
   if (first === undefined) return;
-  if (first.kind !== 'name') throw fail(reader, `expected a label, a directive or an instruction, got ${first.text}`, first);
+  if (first.kind !== 'name')
+    throw fail(reader, `expected a label, a directive or an instruction, got ${first.text}`, first);
   if (isPunctuation(statement, reader.next + 1, '=') && first.text !== '.') {
     reader.next += 2;
     assignSymbol(assembly, reader, first, parseExpression(reader, namesOf(assembly)));
@@ -111,7 +127,8 @@ function assembleStatement(assembly: Assembly, statement: Statement): void {
   const line = { fragment: section.current, at: section.length, file: assembly.scope.file.file, line: statement.line };
   if (first.text.startsWith('.')) {
     const directive = directives.get(first.text);
-    if (directive === undefined) throw fail(reader, `unknown directive ${first.text}${didYouMean(first.text, directives.keys())}`, first);
+    if (directive === undefined)
+      throw fail(reader, `unknown directive ${first.text}${didYouMean(first.text, directives.keys())}`, first);
     reader.next++;
     directive(assembly, reader, first);
     expectEnd(reader);
@@ -133,9 +150,18 @@ function symbolsOf(assembly: Assembly, scopes: readonly Scope[], { stamp }: Layo
       const facts = factsOf(assembly, name);
       const origin = { file: scope.file, token: entry.use.token };
       const address = valueOf(entry.value, stamp, { ...origin, file: entry.use.reader.file });
-      const size = facts.size === undefined ? 0n : valueOf(facts.size.expression, stamp, { file: scope.file, token: facts.size.token });
+      const size =
+        facts.size === undefined
+          ? 0n
+          : valueOf(facts.size.expression, stamp, { file: scope.file, token: facts.size.token });
       const section = asPlace(entry.value)?.section.name;
-      symbols.set(name, { section, address: BigInt.asUintN(64, address), size: BigInt.asUintN(64, size), type: facts.type, global });
+      symbols.set(name, {
+        section,
+        address: BigInt.asUintN(64, address),
+        size: BigInt.asUintN(64, size),
+        type: facts.type,
+        global,
+      });
     };
     for (const [name, entry] of scope.symbols) add(name, entry, false);
     for (const name of scope.global) {
@@ -156,7 +182,9 @@ function linesOf(assembly: Assembly): Map<bigint, SourceLine> {
   return lines;
 }
 
-function toMap(record: ReadonlyMap<string, bigint> | Readonly<Record<string, bigint>> | undefined): ReadonlyMap<string, bigint> {
+function toMap(
+  record: ReadonlyMap<string, bigint> | Readonly<Record<string, bigint>> | undefined,
+): ReadonlyMap<string, bigint> {
   return record instanceof Map ? record : new Map(Object.entries(record ?? {}));
 }
 
@@ -167,7 +195,8 @@ function toMap(record: ReadonlyMap<string, bigint> | Readonly<Record<string, big
 export function assembleFiles(files: readonly SourceFile[], options: AssemblerOptions = {}): AssembledProgram {
   const nowhere: SourceFile = files[0] ?? { file: options.file ?? '<none>', source: '' };
   const length = files.reduce((sum, { source }) => sum + source.length, 0);
-  if (length > MAX_SOURCE) throw errorAt(nowhere, 0, '', `sources of ${length} characters: expected at most ${MAX_SOURCE}`);
+  if (length > MAX_SOURCE)
+    throw errorAt(nowhere, 0, '', `sources of ${length} characters: expected at most ${MAX_SOURCE}`);
   const scopes = files.map((file) => scan(file));
   const text = newSection('.text', true);
   const assembly: Assembly = {
@@ -190,7 +219,12 @@ export function assembleFiles(files: readonly SourceFile[], options: AssemblerOp
     for (const statement of scope.statements) assembleStatement(assembly, statement);
     finishScope(scope);
   }
-  const bases = new Map([['.text', 0n], ...Object.entries(options.sections ?? {})].map(([name, base]) => [name as string, BigInt.asUintN(64, base as bigint)]));
+  const bases = new Map(
+    [['.text', 0n], ...Object.entries(options.sections ?? {})].map(([name, base]) => [
+      name as string,
+      BigInt.asUintN(64, base as bigint),
+    ]),
+  );
   const layout = layOut(nowhere, [...assembly.sections.values()], bases, options.codePadding ?? 'nop');
   const sections = new Map<string, AssembledSection>();
   for (const [section, bytes] of layout.contents) {
@@ -206,9 +240,9 @@ export function assemble(source: string, options: AssemblerOptions = {}): Assemb
 
 /** For tests: the bytes of .text alone, at `address` (0 by default). Throws AssemblerError. */
 export function assembleCode(
-  source: string, options: { readonly address?: bigint; readonly symbols?: AssemblerOptions['symbols'] } = {},
+  source: string,
+  options: { readonly address?: bigint; readonly symbols?: AssemblerOptions['symbols'] } = {},
 ): Uint8Array {
   const { address = 0n, symbols = {} } = options;
   return assemble(source, { sections: { '.text': address }, symbols }).sections.get('.text')!.bytes;
 }
-

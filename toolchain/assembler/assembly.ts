@@ -47,7 +47,12 @@ export interface Assembly {
 /** Fragments, fixups and statements are bounded by the sources; sections are bounded here. */
 const MAX_SECTIONS = 1000;
 
-export function sectionNamed(assembly: Assembly, reader: StatementReader, name: string, executable = false): SectionBuilder {
+export function sectionNamed(
+  assembly: Assembly,
+  reader: StatementReader,
+  name: string,
+  executable = false,
+): SectionBuilder {
   const known = assembly.sections.get(name);
   if (known !== undefined) return known;
   if (assembly.sections.size >= MAX_SECTIONS) throw fail(reader, `more than ${MAX_SECTIONS} sections`);
@@ -63,19 +68,28 @@ export function here({ section }: Assembly): Place {
 /** Room for `count` bytes in the current section; returns where they start. */
 export function emitSpace(assembly: Assembly, reader: StatementReader, count: number): number {
   assembly.emitted += count;
-  if (assembly.emitted > MAX_OUTPUT) throw fail(reader, `the output may have at most ${MAX_OUTPUT} bytes`, reader.statement.tokens[0]);
+  if (assembly.emitted > MAX_OUTPUT)
+    throw fail(reader, `the output may have at most ${MAX_OUTPUT} bytes`, reader.statement.tokens[0]);
   return reserve(assembly.section, count);
 }
 
 /** Fixed bytes up to this keep their fragment whole, so that distances across them are known at once. */
 const MAX_INLINE_FILL = 4096;
 
-export function emitFill(assembly: Assembly, reader: StatementReader, count: Expression, unit: number, value: bigint, token: Token): void {
+export function emitFill(
+  assembly: Assembly,
+  reader: StatementReader,
+  count: Expression,
+  unit: number,
+  value: bigint,
+  token: Token,
+): void {
   const { section } = assembly;
   if (count.kind === 'constant') {
     if (count.value < 0n) throw fail(reader, `a fill of ${count.value} units: expected 0 or more`, token);
     const size = count.value * BigInt(unit);
-    if (size > BigInt(MAX_OUTPUT)) throw fail(reader, `a fill of ${size} bytes: the output may have at most ${MAX_OUTPUT}`, token);
+    if (size > BigInt(MAX_OUTPUT))
+      throw fail(reader, `a fill of ${size} bytes: the output may have at most ${MAX_OUTPUT}`, token);
     if (size <= BigInt(MAX_INLINE_FILL) && value === 0n) {
       const at = emitSpace(assembly, reader, Number(size));
       section.bytes.fill(0, at, at + Number(size));
@@ -86,7 +100,11 @@ export function emitFill(assembly: Assembly, reader: StatementReader, count: Exp
 }
 
 const newEntry = (name: string, reader: StatementReader, token: Token): SymbolEntry => ({
-  name, value: undefined, use: { reader: { ...reader }, token }, stamp: -1, cached: 0n,
+  name,
+  value: undefined,
+  use: { reader: { ...reader }, token },
+  stamp: -1,
+  cached: 0n,
 });
 
 /** The entry of a name that this file or another defines; made when it is not there yet. */
@@ -177,7 +195,8 @@ export function assignSymbol(assembly: Assembly, reader: StatementReader, token:
   const { scope } = assembly;
   const map = scope.global.has(token.text) ? assembly.globals : scope.symbols;
   let entry = entryOf(assembly, reader, token)!;
-  if (entry.definition !== undefined) throw fail(reader, `${token.text} is a label already, defined at ${entry.definition}`, token);
+  if (entry.definition !== undefined)
+    throw fail(reader, `${token.text} is a label already, defined at ${entry.definition}`, token);
   if (entry.value !== undefined) {
     entry = newEntry(token.text, reader, token);
     map.set(token.text, entry);

@@ -1,9 +1,28 @@
 /** Directives by name. Each handler reads the rest of its statement. */
-import { assignSymbol, emitFill, emitSpace, factsOf, here, namesOf, sectionNamed, type Assembly, type SymbolType } from './assembly.ts';
+import {
+  assignSymbol,
+  emitFill,
+  emitSpace,
+  factsOf,
+  here,
+  namesOf,
+  sectionNamed,
+  type Assembly,
+  type SymbolType,
+} from './assembly.ts';
 import { constant, parseConstant, parseExpression, parseList, type Expression, type Names } from './expressions.ts';
 import { stringBytes, type Token } from './lexer.ts';
 import { endFragment, fits, writeInteger, type SectionBuilder } from './sections.ts';
-import { accept, expected, expectPunctuation, fail, isNext, peek, takeName, type StatementReader } from './statement-reader.ts';
+import {
+  accept,
+  expected,
+  expectPunctuation,
+  fail,
+  isNext,
+  peek,
+  takeName,
+  type StatementReader,
+} from './statement-reader.ts';
 
 /** `token` is the directive itself. */
 export type Directive = (assembly: Assembly, reader: StatementReader, token: Token) => void;
@@ -13,7 +32,10 @@ function switchTo(assembly: Assembly, section: SectionBuilder): void {
   assembly.section = section;
 }
 
-const fixedSection = (name: string): Directive => (assembly, reader) => switchTo(assembly, sectionNamed(assembly, reader, name));
+const fixedSection =
+  (name: string): Directive =>
+  (assembly, reader) =>
+    switchTo(assembly, sectionNamed(assembly, reader, name));
 
 function takeString(reader: StatementReader, what: string): Token {
   const token = peek(reader);
@@ -64,7 +86,13 @@ function emitValue(assembly: Assembly, reader: StatementReader, size: 1 | 2 | 4 
   const { section } = assembly;
   if (expression.kind !== 'constant') {
     section.fixups.push({
-      fragment: section.current, at, size, kind: 'either', end: at + size, expression, origin: { file: reader.file, token: token! },
+      fragment: section.current,
+      at,
+      size,
+      kind: 'either',
+      end: at + size,
+      expression,
+      origin: { file: reader.file, token: token! },
     });
     return;
   }
@@ -74,21 +102,25 @@ function emitValue(assembly: Assembly, reader: StatementReader, size: 1 | 2 | 4 
   writeInteger(section.bytes, at, size, expression.value);
 }
 
-const integers = (size: 1 | 2 | 4 | 8): Directive => (assembly, reader) => {
-  const names = namesOf(assembly);
-  parseList(reader, () => emitValue(assembly, reader, size, names));
-};
+const integers =
+  (size: 1 | 2 | 4 | 8): Directive =>
+  (assembly, reader) => {
+    const names = namesOf(assembly);
+    parseList(reader, () => emitValue(assembly, reader, size, names));
+  };
 
-const strings = (terminated: boolean): Directive => (assembly, reader) => {
-  parseList(reader, () => {
-    do {
-      const bytes = stringBytes(takeString(reader, 'a string in quotes').text);
-      const at = emitSpace(assembly, reader, bytes.length);
-      assembly.section.bytes.set(bytes, at);
-    } while (peek(reader)?.kind === 'string');
-    if (terminated) assembly.section.bytes[emitSpace(assembly, reader, 1)] = 0;
-  });
-};
+const strings =
+  (terminated: boolean): Directive =>
+  (assembly, reader) => {
+    parseList(reader, () => {
+      do {
+        const bytes = stringBytes(takeString(reader, 'a string in quotes').text);
+        const at = emitSpace(assembly, reader, bytes.length);
+        assembly.section.bytes.set(bytes, at);
+      } while (peek(reader)?.kind === 'string');
+      if (terminated) assembly.section.bytes[emitSpace(assembly, reader, 1)] = 0;
+    });
+  };
 
 function takeByte(reader: StatementReader, names: Names, what: string): number {
   const token = peek(reader);
@@ -99,28 +131,36 @@ function takeByte(reader: StatementReader, names: Names, what: string): number {
 
 const MAX_ALIGNMENT_SHIFT = 20;
 
-const align = (power: boolean): Directive => (assembly, reader) => {
-  const names = namesOf(assembly);
-  const token = peek(reader);
-  const stated = parseConstant(reader, names, 'an alignment');
-  const known = power ? stated >= 0n && stated <= BigInt(MAX_ALIGNMENT_SHIFT) : stated >= 0n && stated <= 1n << BigInt(MAX_ALIGNMENT_SHIFT);
-  const alignment = known ? (power ? 2 ** Number(stated) : Math.max(1, Number(stated))) : 0;
-  if (alignment === 0 || !Number.isInteger(Math.log2(alignment))) {
-    throw fail(reader, `alignment ${stated}: expected ${power ? `0 to ${MAX_ALIGNMENT_SHIFT}` : `a power of two up to ${2 ** MAX_ALIGNMENT_SHIFT}`}`, token);
-  }
-  let fill: number | undefined;
-  let maximum = alignment;
-  if (accept(reader, ',')) {
-    if (!isNext(reader, ',')) fill = takeByte(reader, names, 'a fill value');
-    if (accept(reader, ',')) {
-      const most = parseConstant(reader, names, 'the most bytes to skip');
-      if (most > 0n && most < BigInt(alignment)) maximum = Number(most);
+const align =
+  (power: boolean): Directive =>
+  (assembly, reader) => {
+    const names = namesOf(assembly);
+    const token = peek(reader);
+    const stated = parseConstant(reader, names, 'an alignment');
+    const known = power
+      ? stated >= 0n && stated <= BigInt(MAX_ALIGNMENT_SHIFT)
+      : stated >= 0n && stated <= 1n << BigInt(MAX_ALIGNMENT_SHIFT);
+    const alignment = known ? (power ? 2 ** Number(stated) : Math.max(1, Number(stated))) : 0;
+    if (alignment === 0 || !Number.isInteger(Math.log2(alignment))) {
+      throw fail(
+        reader,
+        `alignment ${stated}: expected ${power ? `0 to ${MAX_ALIGNMENT_SHIFT}` : `a power of two up to ${2 ** MAX_ALIGNMENT_SHIFT}`}`,
+        token,
+      );
     }
-  }
-  if (alignment === 1) return;
-  assembly.section.alignment = Math.max(assembly.section.alignment, alignment);
-  endFragment(assembly.section, { kind: 'align', alignment, fill, maximum });
-};
+    let fill: number | undefined;
+    let maximum = alignment;
+    if (accept(reader, ',')) {
+      if (!isNext(reader, ',')) fill = takeByte(reader, names, 'a fill value');
+      if (accept(reader, ',')) {
+        const most = parseConstant(reader, names, 'the most bytes to skip');
+        if (most > 0n && most < BigInt(alignment)) maximum = Number(most);
+      }
+    }
+    if (alignment === 1) return;
+    assembly.section.alignment = Math.max(assembly.section.alignment, alignment);
+    endFragment(assembly.section, { kind: 'align', alignment, fill, maximum });
+  };
 
 const skip: Directive = (assembly, reader, token) => {
   const names = namesOf(assembly);
@@ -152,14 +192,21 @@ const set: Directive = (assembly, reader) => {
   assignSymbol(assembly, reader, token, parseExpression(reader, namesOf(assembly)));
 };
 
-const bindNames = (global: boolean): Directive => (assembly, reader) => {
-  for (const token of parseList(reader, () => takeName(reader, 'a symbol name'))) {
-    if (global) factsOf(assembly, token.text).global = true;
-  }
-};
+const bindNames =
+  (global: boolean): Directive =>
+  (assembly, reader) => {
+    for (const token of parseList(reader, () => takeName(reader, 'a symbol name'))) {
+      if (global) factsOf(assembly, token.text).global = true;
+    }
+  };
 
 const symbolTypes: Readonly<Record<string, SymbolType>> = {
-  function: 'func', object: 'object', notype: 'notype', STT_FUNC: 'func', STT_OBJECT: 'object', STT_NOTYPE: 'notype',
+  function: 'func',
+  object: 'object',
+  notype: 'notype',
+  STT_FUNC: 'func',
+  STT_OBJECT: 'object',
+  STT_NOTYPE: 'notype',
 };
 
 const type: Directive = (assembly, reader) => {
@@ -175,7 +222,8 @@ const type: Directive = (assembly, reader) => {
     what = takeName(reader, '@function, @object or @notype').text;
   }
   const known = Object.hasOwn(symbolTypes, what) ? symbolTypes[what] : undefined;
-  if (known === undefined) throw fail(reader, `unknown symbol type ${what}: expected @function, @object or @notype`, token);
+  if (known === undefined)
+    throw fail(reader, `unknown symbol type ${what}: expected @function, @object or @notype`, token);
   factsOf(assembly, name.text).type = known;
 };
 
@@ -196,10 +244,18 @@ const org: Directive = (assembly, reader, token) => {
   const start: Expression = { kind: 'place', section, fragment: section.fragments[0]!, offset: 0n };
   const now = here(assembly);
   const minus = { ...at, text: '-' };
-  const used: Expression = now.fragment === start.fragment ? constant(now.offset) : { kind: 'binary', operator: '-', left: now, right: start, depth: 1, token: minus };
-  const wanted: Expression = target.kind === 'constant' ? target : { kind: 'binary', operator: '-', left: target, right: start, depth: 2, token: minus };
+  const used: Expression =
+    now.fragment === start.fragment
+      ? constant(now.offset)
+      : { kind: 'binary', operator: '-', left: now, right: start, depth: 1, token: minus };
+  const wanted: Expression =
+    target.kind === 'constant'
+      ? target
+      : { kind: 'binary', operator: '-', left: target, right: start, depth: 2, token: minus };
   const count: Expression =
-    wanted.kind === 'constant' && used.kind === 'constant' ? constant(wanted.value - used.value) : { kind: 'binary', operator: '-', left: wanted, right: used, depth: 3, token: minus };
+    wanted.kind === 'constant' && used.kind === 'constant'
+      ? constant(wanted.value - used.value)
+      : { kind: 'binary', operator: '-', left: wanted, right: used, depth: 3, token: minus };
   emitFill(assembly, reader, count, 1, 0n, at);
 };
 
@@ -211,6 +267,8 @@ const previous: Directive = (assembly) => switchTo(assembly, assembly.previous);
 
 const section: Directive = (assembly, reader) => switchTo(assembly, takeSection(assembly, reader));
 
+/** By name, with the dot. */
+// prettier-ignore
 export const directives: ReadonlyMap<string, Directive> = new Map<string, Directive>([
   ['.text', fixedSection('.text')], ['.data', fixedSection('.data')], ['.bss', fixedSection('.bss')], ['.rodata', fixedSection('.rodata')],
   ['.section', section], ['.pushsection', push], ['.popsection', pop], ['.previous', previous],

@@ -4,7 +4,15 @@ import type { Expression } from './expressions.ts';
 import type { Form } from './forms.ts';
 import { bitsOf, immediateField } from './match.ts';
 import type { MemorySyntax, OperandSyntax } from './operands.ts';
-import { fits, reserve, writeInteger, type Fixup, type FixupKind, type Origin, type SectionBuilder } from './sections.ts';
+import {
+  fits,
+  reserve,
+  writeInteger,
+  type Fixup,
+  type FixupKind,
+  type Origin,
+  type SectionBuilder,
+} from './sections.ts';
 import { fail, type StatementReader } from './statement-reader.ts';
 
 /** Prefixes that the statement states, by their place in GAS's order. */
@@ -54,7 +62,14 @@ function wantsRexW({ row, segment, sized }: Form, width: Width): boolean {
   return width === 64 && sized && !row.f64 && !row.d64 && !segment;
 }
 
-function emitField(out: number[], fixups: PendingFixup[], size: 1 | 2 | 4 | 8, kind: FixupKind, expression: Expression, origin: Origin): void {
+function emitField(
+  out: number[],
+  fixups: PendingFixup[],
+  size: 1 | 2 | 4 | 8,
+  kind: FixupKind,
+  expression: Expression,
+  origin: Origin,
+): void {
   fixups.push({ at: out.length, size, kind, expression, origin });
   for (let i = 0; i < size; i++) out.push(0);
 }
@@ -88,7 +103,12 @@ function emitMemory(out: number[], reg: number, memory: MemorySyntax, fixups: Pe
 
 /** Appends the instruction to the section. The operands have been matched; they are in Intel's order. */
 export function emit(
-  reader: StatementReader, section: SectionBuilder, form: Form, operands: readonly OperandSyntax[], width: Width, prefixes: StatedPrefixes,
+  reader: StatementReader,
+  section: SectionBuilder,
+  form: Form,
+  operands: readonly OperandSyntax[],
+  width: Width,
+  prefixes: StatedPrefixes,
 ): void {
   const { row, specs } = form;
   let reg = row.extension ?? 0;
@@ -130,7 +150,11 @@ export function emit(
     }
   }
   if (high && rex !== 0) {
-    throw fail(reader, 'ah, bh, ch and dh cannot stand in an instruction with a REX prefix (64-bit size, r8-r15, spl, bpl, sil, dil)', reader.statement.tokens[0]);
+    throw fail(
+      reader,
+      'ah, bh, ch and dh cannot stand in an instruction with a REX prefix (64-bit size, r8-r15, spl, bpl, sil, dil)',
+      reader.statement.tokens[0],
+    );
   }
   const out: number[] = [];
   const fixups: PendingFixup[] = [];
@@ -149,7 +173,8 @@ export function emit(
     if (rm?.kind === 'memory') emitMemory(out, reg, rm, fixups, { file: reader.file, token: rm.token });
     else {
       const register = rm?.kind === 'register' ? rm.register : undefined;
-      const number = register === undefined ? 0 : register.kind === 0 && register.high ? register.index + 4 : register.index & 7;
+      const number =
+        register === undefined ? 0 : register.kind === 0 && register.high ? register.index + 4 : register.index & 7;
       out.push(0xc0 | ((reg & 7) << 3) | number);
     }
   }
@@ -157,19 +182,30 @@ export function emit(
     const spec = specs[n]!;
     const operand = operands[n]!;
     const origin = { file: reader.file, token: operand.token };
-    if (spec.slot === 'S') out.push(operand.kind === 'immediate' && operand.value.kind === 'constant' ? Number(BigInt.asUintN(8, operand.value.value)) : 0);
+    if (spec.slot === 'S')
+      out.push(
+        operand.kind === 'immediate' && operand.value.kind === 'constant'
+          ? Number(BigInt.asUintN(8, operand.value.value))
+          : 0,
+      );
     else if (spec.slot === 'I' && operand.kind === 'immediate') {
       const { bits, kind } = immediateField(spec, width);
       emitField(out, fixups, (bits / 8) as 1, kind, operand.value, origin);
-    } else if (spec.slot === 'O' && operand.kind === 'memory') emitField(out, fixups, 8, 'either', operand.displacement, origin);
-    else if (spec.slot === 'J' && operand.kind === 'memory') emitField(out, fixups, spec.text === 'Jb' ? 1 : 4, 'relative', operand.displacement, origin);
+    } else if (spec.slot === 'O' && operand.kind === 'memory')
+      emitField(out, fixups, 8, 'either', operand.displacement, origin);
+    else if (spec.slot === 'J' && operand.kind === 'memory')
+      emitField(out, fixups, spec.text === 'Jb' ? 1 : 4, 'relative', operand.displacement, origin);
   }
   const start = reserve(section, out.length);
   section.bytes.set(out, start);
   const end = start + out.length;
   for (const fixup of fixups) {
     const { expression } = fixup;
-    if (expression.kind === 'constant' && fixup.kind !== 'relative' && fits(expression.value, fixup.size * 8, fixup.kind)) {
+    if (
+      expression.kind === 'constant' &&
+      fixup.kind !== 'relative' &&
+      fits(expression.value, fixup.size * 8, fixup.kind)
+    ) {
       writeInteger(section.bytes, start + fixup.at, fixup.size, expression.value);
       continue;
     }

@@ -24,6 +24,9 @@ export interface SourceFile {
   readonly source: string;
 }
 
+const MAX_MESSAGE = 600;
+const clipped = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most)}…` : text);
+
 /** `offset` is in UTF-16 units from the start of the source. */
 export function errorAt({ file, source }: SourceFile, offset: number, token: string, message: string): AssemblerError {
   let line = 1;
@@ -32,5 +35,5 @@ export function errorAt({ file, source }: SourceFile, offset: number, token: str
     line++;
     start = at + 1;
   }
-  return new AssemblerError(file, line, offset - start + 1, token, message);
+  return new AssemblerError(file, line, offset - start + 1, clipped(token, 80), clipped(message, MAX_MESSAGE));
 }

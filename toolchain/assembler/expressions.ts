@@ -24,8 +24,12 @@ export type Expression =
   | { readonly kind: 'symbol'; readonly symbol: SymbolEntry; readonly depth: 1 }
   | { readonly kind: 'unary'; readonly operator: string; readonly operand: Expression; readonly depth: number }
   | {
-      readonly kind: 'binary'; readonly operator: string; readonly left: Expression; readonly right: Expression;
-      readonly depth: number; readonly token: Token;
+      readonly kind: 'binary';
+      readonly operator: string;
+      readonly left: Expression;
+      readonly right: Expression;
+      readonly depth: number;
+      readonly token: Token;
     };
 
 /** A symbol of the sources; `value` is unknown until its definition has been read. */
@@ -59,12 +63,16 @@ const unsigned = (value: bigint): bigint => BigInt.asUintN(64, value);
 export const constant = (value: bigint, named = false): Constant => ({ kind: 'constant', value, named });
 
 type Operation = (left: bigint, right: bigint) => bigint;
-const divided = (operation: Operation): Operation => (a, b) => (b === 0n ? 0n : operation(a, b));
+const divided =
+  (operation: Operation): Operation =>
+  (a, b) =>
+    b === 0n ? 0n : operation(a, b);
 
 interface Operator {
   readonly precedence: number;
   readonly apply: Operation;
 }
+// prettier-ignore
 const operators: Readonly<Record<string, Operator>> = {
   '*':  { precedence: 3, apply: (a, b) => a * b },
   '/':  { precedence: 3, apply: divided((a, b) => a / b) },
@@ -230,7 +238,8 @@ export function asPlace(e: Expression, depth = 0): Place | undefined {
   if (depth > MAX_EVALUATION_DEPTH) return undefined;
   if (e.kind === 'place') return e;
   if (e.kind === 'symbol') return e.symbol.value === undefined ? undefined : asPlace(e.symbol.value, depth + 1);
-  if (e.kind !== 'binary' || (e.operator !== '+' && e.operator !== '-') || e.right.kind !== 'constant') return undefined;
+  if (e.kind !== 'binary' || (e.operator !== '+' && e.operator !== '-') || e.right.kind !== 'constant')
+    return undefined;
   const left = asPlace(e.left, depth + 1);
   if (left === undefined) return undefined;
   return { ...left, offset: wrap(operators[e.operator]!.apply(left.offset, e.right.value)) };

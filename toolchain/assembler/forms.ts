@@ -1,11 +1,35 @@
 /** The processor's opcode rows, read backwards: from a mnemonic as written to the rows that may encode it. */
 import { compiledRows, type CompiledRow } from '../../cpu/decoder.ts';
 import type { Width } from '../../cpu/instruction.ts';
-import { additions, aliases, impliedOne, impliedPredicates, replacements, sizedWithoutOperands, sizeSuffixes, type Spelling } from './spellings.ts';
+import {
+  additions,
+  aliases,
+  impliedOne,
+  impliedPredicates,
+  replacements,
+  sizedWithoutOperands,
+  sizeSuffixes,
+  type Spelling,
+} from './spellings.ts';
 
 /** What one operand letter of the rows asks for. */
 export type Slot =
-  | 'E' | 'M' | 'R' | 'G' | 'Z' | 'A' | 'I' | 'S' | 'J' | 'O' | 'C' | 'D' | 's' | 'V' | 'W' | 'U'
+  | 'E'
+  | 'M'
+  | 'R'
+  | 'G'
+  | 'Z'
+  | 'A'
+  | 'I'
+  | 'S'
+  | 'J'
+  | 'O'
+  | 'C'
+  | 'D'
+  | 's'
+  | 'V'
+  | 'W'
+  | 'U'
   /** one register, named by the spec */
   | 'fixed'
   /** the immediate 1 */
@@ -54,14 +78,19 @@ function widthsOf(row: CompiledRow, specs: readonly Spec[]): readonly Width[] {
 function formOf(row: CompiledRow): Form | undefined {
   const specs = row.operands.map(specOf);
   if (!specs.every((spec) => spec !== undefined)) return undefined;
-  const sized = specs.length === 0 ? sizedWithoutOperands.has(row.row.mnemonic) : specs.some(({ slot, size }) => /[vyz]/.test(size) || slot === 'S');
+  const sized =
+    specs.length === 0
+      ? sizedWithoutOperands.has(row.row.mnemonic)
+      : specs.some(({ slot, size }) => /[vyz]/.test(size) || slot === 'S');
   const widths = widthsOf(row, specs);
   return {
     row,
     specs,
     sized,
     widths: sized ? widths : widths.slice(0, 1),
-    general: new Set(specs.filter(({ slot, size }) => 'ERGZAO'.includes(slot) && size !== '').map(({ size }) => size)).size === 1,
+    general:
+      new Set(specs.filter(({ slot, size }) => 'ERGZAO'.includes(slot) && size !== '').map(({ size }) => size)).size ===
+      1,
     segment: specs.some(({ slot }) => slot === 's'),
     branch: specs.some(({ slot }) => slot === 'J'),
   };
@@ -114,4 +143,5 @@ const spellings = readings();
 export const mnemonics: Iterable<string> = { [Symbol.iterator]: () => spellings.keys() };
 
 /** The readings of a mnemonic as written; undefined when it is none. */
-export const spellingsOf = (name: string): readonly Spelling[] | undefined => spellings.get(name) ?? spellings.get(name.toLowerCase());
+export const spellingsOf = (name: string): readonly Spelling[] | undefined =>
+  spellings.get(name) ?? spellings.get(name.toLowerCase());

@@ -29,16 +29,26 @@ interface Search {
   memoryBits: number;
 }
 
-const implied = (value: bigint, token: Token): OperandSyntax => ({ kind: 'immediate', value: constant(value), token, star: false });
+const implied = (value: bigint, token: Token): OperandSyntax => ({
+  kind: 'immediate',
+  value: constant(value),
+  token,
+  star: false,
+});
 
 /** The operand lists, in Intel's order, that the statement may mean under this spelling. */
-function arrangements(spelling: Spelling, written: readonly OperandSyntax[], token: Token): readonly (readonly OperandSyntax[])[] {
+function arrangements(
+  spelling: Spelling,
+  written: readonly OperandSyntax[],
+  token: Token,
+): readonly (readonly OperandSyntax[])[] {
   if (spelling.operandCount !== undefined && written.length !== spelling.operandCount) return [];
   const operands = written.toReversed();
   if (spelling.implied !== undefined) operands.push(implied(spelling.implied, token));
   const [first, second] = operands;
   // imul $5, %eax: the destination is the source too
-  if (spelling.mnemonic === 'imul' && operands.length === 2 && second!.kind === 'immediate') return [[first!, first!, second!]];
+  if (spelling.mnemonic === 'imul' && operands.length === 2 && second!.kind === 'immediate')
+    return [[first!, first!, second!]];
   if (symmetric.has(spelling.mnemonic) && operands.length === 2) return [operands, written];
   return [operands];
 }
@@ -49,9 +59,16 @@ function statedSizeFits({ width: stated }: Spelling, form: Form, width: Width): 
   return form.sized ? width === stated : form.general;
 }
 
-const has = (operands: readonly OperandSyntax[], wanted: OperandSyntax['kind']): boolean => operands.some(({ kind }) => kind === wanted);
+const has = (operands: readonly OperandSyntax[], wanted: OperandSyntax['kind']): boolean =>
+  operands.some(({ kind }) => kind === wanted);
 
-function tryForm(search: Search, form: Form, operands: readonly OperandSyntax[], spelling: Spelling, branches: boolean): void {
+function tryForm(
+  search: Search,
+  form: Form,
+  operands: readonly OperandSyntax[],
+  spelling: Spelling,
+  branches: boolean,
+): void {
   const { row, specs } = form;
   if (specs.length !== operands.length) return;
   for (const width of form.widths) {
@@ -71,7 +88,8 @@ function tryForm(search: Search, form: Form, operands: readonly OperandSyntax[],
     }
     // 90 is nop, and does not clear the upper half of rax
     if (mismatch === Mismatch.none && row.map === 0 && row.opcode === 0x90 && row.plusRegister && width === 32) {
-      if (operands.every((operand) => operand.kind === 'register' && operand.register.index === 0)) mismatch = Mismatch.kind;
+      if (operands.every((operand) => operand.kind === 'register' && operand.register.index === 0))
+        mismatch = Mismatch.kind;
     }
     if (mismatch !== Mismatch.none) {
       if (mismatch > search.mismatch) [search.mismatch, search.at] = [mismatch, at];
@@ -87,11 +105,34 @@ function tryForm(search: Search, form: Form, operands: readonly OperandSyntax[],
 }
 
 const sizeLetterNames: Readonly<Record<string, string>> = {
-  b: '8', w: '16', d: '32', q: '64', v: '16/32/64', y: '32/64', z: '16/32', x: '128', '': '',
+  b: '8',
+  w: '16',
+  d: '32',
+  q: '64',
+  v: '16/32/64',
+  y: '32/64',
+  z: '16/32',
+  x: '128',
+  '': '',
 };
 const slotNames: Readonly<Record<string, string>> = {
-  E: 'r/m', M: 'm', R: 'r', G: 'r', Z: 'r', A: 'a', I: '$imm', S: '$imm8', J: 'label', O: 'address', C: '%cr', D: '%dr', s: '%segment',
-  V: '%xmm', W: '%xmm/m', U: '%xmm', one: '$1',
+  E: 'r/m',
+  M: 'm',
+  R: 'r',
+  G: 'r',
+  Z: 'r',
+  A: 'a',
+  I: '$imm',
+  S: '$imm8',
+  J: 'label',
+  O: 'address',
+  C: '%cr',
+  D: '%dr',
+  s: '%segment',
+  V: '%xmm',
+  W: '%xmm/m',
+  U: '%xmm',
+  one: '$1',
 };
 
 function described({ specs }: Form): string {
@@ -117,11 +158,20 @@ function registerSizes(reader: StatementReader, written: readonly OperandSyntax[
   return sizes.length === 0 ? '' : ` (${sizes.join(', ')})`;
 }
 
-function noEncoding(reader: StatementReader, search: Search, token: Token, spellings: readonly Spelling[], written: readonly OperandSyntax[]): Error {
+function noEncoding(
+  reader: StatementReader,
+  search: Search,
+  token: Token,
+  spellings: readonly Spelling[],
+  written: readonly OperandSyntax[],
+): Error {
   const count = written.length;
   const forms = [...new Set(spellings.flatMap(({ mnemonic }) => formsOf(mnemonic)))];
   const list = [...new Set(forms.map((form) => described(form)))];
-  const takes = `${token.text} takes: ${list.slice(0, MAX_FORMS_LISTED).map((form) => (form === '' ? 'no operands' : form)).join(' | ')}${list.length > MAX_FORMS_LISTED ? ' | …' : ''}`;
+  const takes = `${token.text} takes: ${list
+    .slice(0, MAX_FORMS_LISTED)
+    .map((form) => (form === '' ? 'no operands' : form))
+    .join(' | ')}${list.length > MAX_FORMS_LISTED ? ' | …' : ''}`;
   const reasons: Readonly<Record<Mismatch, string>> = {
     [Mismatch.none]: `${count} operand${count === 1 ? '' : 's'} given; ${takes}`,
     [Mismatch.kind]: `no form with these operands; ${takes}`,
@@ -167,7 +217,11 @@ function emitBranch(reader: StatementReader, section: SectionBuilder, choice: Ch
   }
   if (prefixes.segment !== 0) section.bytes[reserve(section, 1)] = prefixes.segment;
   endFragment(section, {
-    kind: 'branch', target: target.displacement, wide: false, short: opcodeBytes(short), long: opcodeBytes(long),
+    kind: 'branch',
+    target: target.displacement,
+    wide: false,
+    short: opcodeBytes(short),
+    long: opcodeBytes(long),
     origin: { file: reader.file, token: target.token },
   });
 }
@@ -194,7 +248,11 @@ export function assembleInstruction(reader: StatementReader, section: SectionBui
     const forms = formsOf(spelling.mnemonic);
     const branches = forms.some(({ branch }) => branch);
     if (bareImmediates.has(spelling.mnemonic)) {
-      written = written.map((o) => (o.kind === 'memory' && o.bare && !o.star ? { kind: 'immediate', value: o.displacement, token: o.token, star: false } : o));
+      written = written.map((o) =>
+        o.kind === 'memory' && o.bare && !o.star
+          ? { kind: 'immediate', value: o.displacement, token: o.token, star: false }
+          : o,
+      );
     }
     for (const operands of arrangements(spelling, written, token)) {
       for (const form of forms) tryForm(search, form, operands, spelling, branches);
@@ -204,7 +262,11 @@ export function assembleInstruction(reader: StatementReader, section: SectionBui
   if (choice === undefined) throw noEncoding(reader, search, token, spellings, written);
   if ((search.memoryBits & (search.memoryBits - 1)) !== 0) {
     const sizes = [8, 16, 32, 64, 128].filter((bits) => (search.memoryBits & bits) !== 0).join(', ');
-    throw fail(reader, `the size of the memory operand is not known (${sizes} bits): add a suffix b, w, l or q to ${token.text}`, token);
+    throw fail(
+      reader,
+      `the size of the memory operand is not known (${sizes} bits): add a suffix b, w, l or q to ${token.text}`,
+      token,
+    );
   }
   const { row } = choice.form;
   if (prefixes.lock && !(row.lock && choice.operands[0]?.kind === 'memory')) {

@@ -1,19 +1,30 @@
 /** Fragments to addresses: branches grow until all reach, then alignments, fills and fixups get their bytes. */
 import { errorAt, type AssemblerError, type SourceFile } from './error.ts';
 import { asPlace, evaluate, type Expression, type Place } from './expressions.ts';
-import { fits, MAX_OUTPUT, writeInteger, type Fixup, type Fragment, type Origin, type SectionBuilder, type Tail } from './sections.ts';
+import {
+  fits,
+  MAX_OUTPUT,
+  writeInteger,
+  type Fixup,
+  type Fragment,
+  type Origin,
+  type SectionBuilder,
+  type Tail,
+} from './sections.ts';
 
 /** After this many passes every branch that is still short becomes long. */
 const RELAXATION_PASSES = 64;
 /** Fills whose size depends on what they move have no solution; they stop here. */
 const MAX_PASSES = 96;
 
-const originError = ({ file, token }: Origin, message: string): AssemblerError => errorAt(file, token.at, token.text, message);
+const originError = ({ file, token }: Origin, message: string): AssemblerError =>
+  errorAt(file, token.at, token.text, message);
 
 /** The value of an expression in this pass, or an error at its origin. */
 export function valueOf(e: Expression, stamp: number, origin: Origin): bigint {
   const value = evaluate(e, stamp);
-  if (value === 'cycle') throw originError(origin, 'symbols are defined by each other in a cycle');
+  if (value === 'cycle')
+    throw originError(origin, 'symbols are defined by each other in a cycle, or in a chain of more than 1000');
   if (value === 'division by zero') throw originError(origin, 'division by zero');
   return value;
 }
@@ -66,7 +77,8 @@ function tailSize(tail: Tail, address: number, stamp: number): number {
       const size = count * BigInt(tail.unit);
       // the distance may be negative only while branches still grow
       if (count < 0n) return 0;
-      if (size > BigInt(MAX_OUTPUT)) throw originError(tail.origin, `fill of ${size} bytes: the output may have ${MAX_OUTPUT}`);
+      if (size > BigInt(MAX_OUTPUT))
+        throw originError(tail.origin, `fill of ${size} bytes: the output may have ${MAX_OUTPUT}`);
       return Number(size);
     }
   }
@@ -104,7 +116,8 @@ function relax(section: SectionBuilder, { targets, stamp }: LayoutState): boolea
     fragment.offset += stretch;
     if (tail === undefined) continue;
     const at = fragment.offset + fixedSize(fragment);
-    if (tail.kind === 'branch' && !tail.wide) tail.wide = all || !reaches(fragment, at + tail.short.length + 1, targets.get(tail), stretch);
+    if (tail.kind === 'branch' && !tail.wide)
+      tail.wide = all || !reaches(fragment, at + tail.short.length + 1, targets.get(tail), stretch);
     const size = tailSize(tail, low + at, stamp);
     if (size !== fragment.tailSize) {
       moved = true;
@@ -170,15 +183,32 @@ function checkOverlaps({ file, sections }: LayoutState): void {
     const end = section.address + BigInt(section.size);
     const next = filled[n + 1];
     if (next !== undefined && end > next.address) {
-      throw errorAt(file, 0, '', `section ${section.name} ends at ${hex(end)}, after the start of ${next.name} at ${hex(next.address)}`);
+      throw errorAt(
+        file,
+        0,
+        '',
+        `section ${section.name} ends at ${hex(end)}, after the start of ${next.name} at ${hex(next.address)}`,
+      );
     }
-    if (end > 1n << 64n) throw errorAt(file, 0, '', `section ${section.name} at ${hex(section.address)} passes the end of the address space`);
+    if (end > 1n << 64n)
+      throw errorAt(
+        file,
+        0,
+        '',
+        `section ${section.name} at ${hex(section.address)} passes the end of the address space`,
+      );
   });
 }
 
 const hex = (value: bigint): string => `0x${BigInt.asUintN(64, value).toString(16)}`;
 
-function writeTail(section: SectionBuilder, bytes: Uint8Array, fragment: Fragment, state: LayoutState, padding: 'nop' | 'int3'): void {
+function writeTail(
+  section: SectionBuilder,
+  bytes: Uint8Array,
+  fragment: Fragment,
+  state: LayoutState,
+  padding: 'nop' | 'int3',
+): void {
   const { tail, tailSize: size } = fragment;
   if (tail === undefined) return;
   const at = fragment.offset + fixedSize(fragment);
@@ -229,7 +259,10 @@ export interface Layout {
  * sections, values and distances that do not fit, more than 16 MiB.
  */
 export function layOut(
-  file: SourceFile, sections: readonly SectionBuilder[], bases: ReadonlyMap<string, bigint>, padding: 'nop' | 'int3',
+  file: SourceFile,
+  sections: readonly SectionBuilder[],
+  bases: ReadonlyMap<string, bigint>,
+  padding: 'nop' | 'int3',
 ): Layout {
   const targets = new Map<Tail, Place | undefined>();
   for (const section of sections) {

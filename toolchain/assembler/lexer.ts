@@ -90,7 +90,7 @@ export function splitStatements(file: SourceFile): Statement[] {
     if (character === '/' && source[at + 1] === '*') {
       const end = source.indexOf('*/', at + 2);
       if (end === -1) throw errorAt(file, at, '/*', 'unterminated comment: expected */');
-      for (let n = source.indexOf('\n', at); n !== -1 && n < end; n = source.indexOf('\n', n + 1)) line++;
+      for (let n = at; n < end; n++) if (source[n] === '\n') line++;
       at = end + 2;
       continue;
     }
@@ -98,7 +98,8 @@ export function splitStatements(file: SourceFile): Statement[] {
     const match = token.exec(source);
     if (match === null) {
       const rest = source.slice(at, Math.min(endOfLine(), at + 40));
-      if (character === '"') throw errorAt(file, at, rest, 'unterminated string: expected " before the end of the line');
+      if (character === '"')
+        throw errorAt(file, at, rest, 'unterminated string: expected " before the end of the line');
       if (character === "'") throw errorAt(file, at, rest, "expected a character after '");
       const word = /^[\w.$]+/.exec(rest)?.[0];
       if (word !== undefined && /^\d/.test(word)) throw errorAt(file, at, word, `${word} is no number`);

@@ -3,7 +3,16 @@ import type { RegisterOperand, SystemOperand, XmmOperand } from '../../cpu/instr
 import { constant, parseExpression, type Expression, type Names } from './expressions.ts';
 import type { Token } from './lexer.ts';
 import { registerNamed, type Register } from './registers.ts';
-import { accept, expected, expectPunctuation, fail, isNext, peek, takeName, type StatementReader } from './statement-reader.ts';
+import {
+  accept,
+  expected,
+  expectPunctuation,
+  fail,
+  isNext,
+  peek,
+  takeName,
+  type StatementReader,
+} from './statement-reader.ts';
 
 interface Written {
   readonly token: Token;
@@ -57,7 +66,6 @@ function takeAddressRegister(reader: StatementReader): RegisterOperand | (Regist
 const zero = constant(0n);
 const scales: ReadonlySet<bigint> = new Set([1n, 2n, 4n, 8n]);
 
-
 /** `(%` or `(,`: no displacement in front of the base */
 function startsWithBase({ statement: { tokens }, next }: StatementReader): boolean {
   if (tokens[next]?.text !== '(') return false;
@@ -67,7 +75,20 @@ function startsWithBase({ statement: { tokens }, next }: StatementReader): boole
 
 function memory(reader: StatementReader, names: Names, segment: number, token: Token, star: boolean): MemorySyntax {
   const displacement = startsWithBase(reader) ? zero : parseExpression(reader, names);
-  if (!accept(reader, '(')) return { kind: 'memory', token, star, segment, displacement, base: -1, index: -1, scale: 1, ripRelative: false, addressWidth: 64, bare: segment === 0 };
+  if (!accept(reader, '('))
+    return {
+      kind: 'memory',
+      token,
+      star,
+      segment,
+      displacement,
+      base: -1,
+      index: -1,
+      scale: 1,
+      ripRelative: false,
+      addressWidth: 64,
+      bare: segment === 0,
+    };
   let base: RegisterOperand | undefined;
   let index: RegisterOperand | undefined;
   let scale: 1 | 2 | 4 | 8 = 1;
@@ -75,7 +96,19 @@ function memory(reader: StatementReader, names: Names, segment: number, token: T
     const first = takeAddressRegister(reader);
     if (first.kind === 'ip') {
       expectPunctuation(reader, ')');
-      return { kind: 'memory', token, star, segment, displacement, base: -1, index: -1, scale: 1, ripRelative: true, addressWidth: first.width, bare: false };
+      return {
+        kind: 'memory',
+        token,
+        star,
+        segment,
+        displacement,
+        base: -1,
+        index: -1,
+        scale: 1,
+        ripRelative: true,
+        addressWidth: first.width,
+        bare: false,
+      };
     }
     base = first;
   }
@@ -101,7 +134,11 @@ function memory(reader: StatementReader, names: Names, segment: number, token: T
     throw fail(reader, 'base and index registers must have one size', token);
   }
   return {
-    kind: 'memory', token, star, segment, displacement,
+    kind: 'memory',
+    token,
+    star,
+    segment,
+    displacement,
     base: base?.index ?? -1,
     index: index?.index ?? -1,
     scale: index === undefined ? 1 : scale,

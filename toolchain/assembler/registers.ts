@@ -33,7 +33,10 @@ const sixteen = [...Array(16).keys()];
 const registers: ReadonlyMap<string, Register> = new Map<string, Register>([
   ...general(),
   ...sixteen.map((index): [string, Register] => [`xmm${index}`, { kind: 3, index, width: 128 }]),
-  ...['es', 'cs', 'ss', 'ds', 'fs', 'gs'].map((name, index): [string, Register] => [name, { kind: 4, index, width: 16 }]),
+  ...['es', 'cs', 'ss', 'ds', 'fs', 'gs'].map((name, index): [string, Register] => [
+    name,
+    { kind: 4, index, width: 16 },
+  ]),
   ...sixteen.map((index): [string, Register] => [`cr${index}`, { kind: 5, index, width: 64 }]),
   ...sixteen.map((index): [string, Register] => [`db${index}`, { kind: 6, index, width: 64 }]),
   ...sixteen.map((index): [string, Register] => [`dr${index}`, { kind: 6, index, width: 64 }]),
@@ -42,4 +45,5 @@ const registers: ReadonlyMap<string, Register> = new Map<string, Register>([
 ]);
 
 /** The register of this name, written without `%`. */
-export const registerNamed = (name: string): Register | undefined => registers.get(name) ?? registers.get(name.toLowerCase());
+export const registerNamed = (name: string): Register | undefined =>
+  registers.get(name) ?? registers.get(name.toLowerCase());

@@ -11,7 +11,14 @@ export interface Origin {
 
 /** What follows a fragment's fixed bytes, with a size that layout decides. */
 export type Tail =
-  | { kind: 'branch'; target: Expression; short: readonly number[]; long: readonly number[]; wide: boolean; origin: Origin }
+  | {
+      kind: 'branch';
+      target: Expression;
+      short: readonly number[];
+      long: readonly number[];
+      wide: boolean;
+      origin: Origin;
+    }
   | { kind: 'align'; alignment: number; fill: number | undefined; maximum: number }
   | { kind: 'fill'; count: Expression; unit: number; value: bigint; origin: Origin };
 
@@ -75,13 +82,30 @@ export interface SectionBuilder {
 /** 16 MiB: the most that one assembly may put out, all sections together. */
 export const MAX_OUTPUT = 16 * 1024 * 1024;
 
-const newFragment = (start: number): Fragment => ({ start, end: start, tail: undefined, offset: 0, tailSize: 0, index: 0, region: 0 });
+const newFragment = (start: number): Fragment => ({
+  start,
+  end: start,
+  tail: undefined,
+  offset: 0,
+  tailSize: 0,
+  index: 0,
+  region: 0,
+});
 
 export function newSection(name: string, code: boolean): SectionBuilder {
   const first = newFragment(0);
   return {
-    name, code, bytes: new Uint8Array(256), length: 0, fragments: [first], current: first,
-    fixups: [], lines: [], alignment: 1, address: 0n, size: 0,
+    name,
+    code,
+    bytes: new Uint8Array(256),
+    length: 0,
+    fragments: [first],
+    current: first,
+    fixups: [],
+    lines: [],
+    alignment: 1,
+    address: 0n,
+    size: 0,
   };
 }
 
@@ -123,7 +147,7 @@ export function writeInteger(bytes: Uint8Array, at: number, size: number, value:
   }
 }
 
-/** Does `value` (signed 64 bits) fit `bits`, and as what? */
+/** Does `value`, signed 64 bits, fit a field of so many bits? */
 export function fits(value: bigint, bits: number, kind: FixupKind): boolean {
   if (bits >= 64) return true;
   const half = 1n << BigInt(bits - 1);

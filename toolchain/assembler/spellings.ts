@@ -23,10 +23,16 @@ export interface Spelling {
 const named = (mnemonic: string, width?: Width): Spelling => (width === undefined ? { mnemonic } : { mnemonic, width });
 const extended = (mnemonic: string, from: Width, to?: Width): Spelling => ({ mnemonic, operandWidths: [to, from] });
 
-const suffixed: readonly (readonly [string, Width])[] = [['b', 8], ['w', 16], ['l', 32], ['q', 64]];
+const suffixed: readonly (readonly [string, Width])[] = [
+  ['b', 8],
+  ['w', 16],
+  ['l', 32],
+  ['q', 64],
+];
 export const sizeSuffixes: ReadonlyMap<string, Width> = new Map(suffixed);
 
 /** Other names of conditions. */
+// prettier-ignore
 const conditionAliases: readonly (readonly [alias: string, name: string])[] = [
   ['c', 'b'], ['nae', 'b'], ['nc', 'ae'], ['nb', 'ae'], ['z', 'e'], ['nz', 'ne'], ['na', 'be'], ['nbe', 'a'],
   ['pe', 'p'], ['po', 'np'], ['nge', 'l'], ['nl', 'ge'], ['ng', 'le'], ['nle', 'g'],
@@ -34,11 +40,17 @@ const conditionAliases: readonly (readonly [alias: string, name: string])[] = [
 
 /** Aliases take size suffixes as the mnemonics they stand for. */
 export const aliases: ReadonlyMap<string, string> = new Map([
-  ...conditionAliases.flatMap(([alias, name]) => ['j', 'set', 'cmov'].map((verb): [string, string] => [verb + alias, verb + name])),
-  ['sal', 'shl'], ['loopz', 'loope'], ['loopnz', 'loopne'], ['ud2a', 'ud2'],
+  ...conditionAliases.flatMap(([alias, name]) =>
+    ['j', 'set', 'cmov'].map((verb): [string, string] => [verb + alias, verb + name]),
+  ),
+  ['sal', 'shl'],
+  ['loopz', 'loope'],
+  ['loopnz', 'loopne'],
+  ['ud2a', 'ud2'],
 ]);
 
 /** These stand instead of what row mnemonics and suffixes would give. */
+// prettier-ignore
 export const replacements: Readonly<Record<string, readonly Spelling[]>> = {
   cbw:  [named('cbw', 16)], cbtw: [named('cbw', 16)],
   cwde: [named('cbw', 32)], cwtl: [named('cbw', 32)],
@@ -51,6 +63,7 @@ export const replacements: Readonly<Record<string, readonly Spelling[]>> = {
 };
 
 /** These are read beside what row mnemonics and suffixes give. */
+// prettier-ignore
 export const additions: Readonly<Record<string, readonly Spelling[]>> = {
   movabs: [{ mnemonic: 'mov', absolute: true }],
   ...Object.fromEntries(suffixed.map(([suffix, width]) => [`movabs${suffix}`, [{ mnemonic: 'mov', absolute: true, width }]])),
@@ -71,10 +84,14 @@ export const impliedOne: readonly string[] = ['rol', 'ror', 'rcl', 'rcr', 'shl',
 /** cmpeqsd and its like: cmpsd with the predicate in the name. */
 const predicates = ['eq', 'lt', 'le', 'unord', 'neq', 'nlt', 'nle', 'ord'];
 export const impliedPredicates: readonly (readonly [string, Spelling])[] = predicates.flatMap((name, value) =>
-  ['ps', 'pd', 'ss', 'sd'].map((type): [string, Spelling] => [`cmp${name}${type}`, { mnemonic: `cmp${type}`, implied: BigInt(value) }]),
+  ['ps', 'pd', 'ss', 'sd'].map((type): [string, Spelling] => [
+    `cmp${name}${type}`,
+    { mnemonic: `cmp${type}`, implied: BigInt(value) },
+  ]),
 );
 
 /** Rows without operands whose meaning still depends on the operand size. */
+// prettier-ignore
 export const sizedWithoutOperands: ReadonlySet<string> = new Set([
   'movs', 'cmps', 'stos', 'lods', 'scas', 'pushf', 'popf', 'leave', 'ret', 'cbw', 'cwd',
 ]);
@@ -86,6 +103,7 @@ export const symmetric: ReadonlySet<string> = new Set(['test', 'xchg']);
 export const bareImmediates: ReadonlySet<string> = new Set(['native']);
 
 /** Prefixes written as instructions. `lock` and the repeats belong to the instruction that follows in the statement. */
+// prettier-ignore
 export const prefixBytes: ReadonlyMap<string, number> = new Map([
   ['lock', 0xf0], ['rep', 0xf3], ['repe', 0xf3], ['repz', 0xf3], ['repne', 0xf2], ['repnz', 0xf2],
   ['data16', 0x66], ['addr32', 0x67], ['notrack', 0x3e],

@@ -23,7 +23,11 @@ export function accept(reader: StatementReader, text: string): boolean {
 }
 
 /** An error at the next token, or at the one given. */
-export function fail(reader: StatementReader, message: string, token: Token | undefined = peek(reader)): AssemblerError {
+export function fail(
+  reader: StatementReader,
+  message: string,
+  token: Token | undefined = peek(reader),
+): AssemblerError {
   return errorAt(reader.file, token?.at ?? reader.statement.end, token?.text ?? '', message);
 }
 
