@@ -2,6 +2,7 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import { PageFault } from '../cpu/fault.ts';
 import { Slot } from '../cpu/state.ts';
+import { exitProcess, signaledStatus } from './exit.ts';
 import { currentTask, type Kernel } from './kernel.ts';
 import { pt_regs } from './layout/structures.ts';
 import { kprobeFaultHandler } from './kprobe/index.ts';
@@ -12,7 +13,7 @@ import { oops } from './oops.ts';
 import { printk } from './printk.ts';
 import { forceSignal, Signal } from './signal.ts';
 import { formatStackTrace } from './stack-trace.ts';
-import { describeAddress } from './symbols.ts';
+import { describeAddress, lookupName } from './symbols.ts';
 import type { Task } from './task.ts';
 
 interface Trap {
@@ -100,6 +101,18 @@ function die(kernel: Kernel, cpu: Cpu, text: string): void {
   oops(kernel, cpu, [`Oops: ${text}: 0000 [#1]`, `RIP: 0010:${where}`, ...formatStackTrace(kernel, cpu)].join('\n'));
 }
 
+/**
+ * fixup_bad_iret: user registers that cannot be returned to, such as a non-canonical ip, end the process. Linux gives it a
+ * SIGSEGV that it could catch.
+ */
+function fixUpBadIret(kernel: Kernel, cpu: Cpu, ip: bigint, sp: bigint): boolean {
+  if (ip !== lookupName(kernel.symbols, 'native_iret')) return false;
+  const cs = readKernelU64(kernel, sp + 8n);
+  if (cs === undefined || (cs & 3n) !== 3n) return false;
+  exitProcess(kernel, currentTask(kernel, cpu), signaledStatus(Signal.SIGSEGV));
+  return true;
+}
+
 function trapHandler(trap: Trap): NativeFunction {
   return (kernel, cpu) => {
     const regs = registersAt(kernel, cpu);
@@ -107,7 +120,7 @@ function trapHandler(trap: Trap): NativeFunction {
     const ip = regs.get('ip');
     if (trap.signal === Signal.SIGILL) reportUnknownInstruction(kernel, cpu, ip);
     if ((regs.get('cs') & 3n) !== 3n) {
-      die(kernel, cpu, trap.text);
+      if (!fixUpBadIret(kernel, cpu, ip, regs.get('sp'))) die(kernel, cpu, trap.text);
       return undefined;
     }
     const task = currentTask(kernel, cpu);

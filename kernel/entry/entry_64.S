@@ -166,6 +166,8 @@ restore_regs_and_return_to_kernel:
 	pop	%rdi
 	# over orig_ax
 	add	$8, %rsp
+	.globl	native_iret
+native_iret:
 	iretq
 	.size	restore_regs_and_return_to_kernel, . - restore_regs_and_return_to_kernel
 

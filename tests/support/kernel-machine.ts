@@ -17,7 +17,7 @@ import { makeRunnable, schedule } from '../../kernel/scheduler.ts';
 import type { Task } from '../../kernel/task.ts';
 
 const kernelFolder = new URL('../../kernel/', import.meta.url);
-const kernelSources = fs
+export const kernelSources = fs
   .readdirSync(kernelFolder, { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.S'))
   .toSorted()
