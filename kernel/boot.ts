@@ -1,103 +1,39 @@
 /** From nothing to a kernel that can run programs: what firmware, boot loader and start_kernel would have left behind. */
-import { createCpu } from '../cpu/cpu.ts';
-import { createMemory } from '../cpu/memory.ts';
 import { Pte, refreshMode } from '../cpu/paging.ts';
-import { Slot, STATE_SIZE } from '../cpu/state.ts';
-import { createBpfState } from './bpf/state.ts';
+import { Slot } from '../cpu/state.ts';
+import { createKernel, MachineError, type MachineOptions } from './create-kernel.ts';
 import { assembleKernel, type KernelImage, type SourceFile } from './entry/text.ts';
 import { vectorRows } from './entry/vectors.ts';
-import { createFileSystem } from './fs/inodes.ts';
 import type { Kernel, PerCpuState } from './kernel.ts';
-import { createKprobeState } from './kprobe/types.ts';
-import { MODULES_VADDR, PAGE_OFFSET, VMALLOC_START } from './layout/address-map.ts';
 import { constants } from './layout/constants.ts';
 import { perCpuAreaSize } from './layout/per-cpu.ts';
-import { createHeap, kmalloc } from './mm/heap.ts';
+import { kmalloc } from './mm/heap.ts';
 import { writeKernelU64 } from './mm/kernel-memory.ts';
-import { entryAddress, mapLarge } from './mm/page-tables.ts';
-import { allocateContiguous, allocatePage, createPhysicalPages, directMap } from './mm/physical.ts';
+import { entryAddress } from './mm/page-tables.ts';
+import { allocateContiguous, allocatePage, directMap } from './mm/physical.ts';
 import { nativeIds, stubNames } from './natives.ts';
 import { perCpuAddress, writePerCpu } from './per-cpu.ts';
 import { printk } from './printk.ts';
 import { initRexStacks } from './rex-dispatcher/stacks.ts';
-import { addSymbols, createSymbolTable, lookupName } from './symbols.ts';
+import { addSymbols, lookupName } from './symbols.ts';
 import { syscallTable } from './syscalls/index.ts';
 import { utsname } from './version.ts';
 
-export interface BootOptions {
+export interface BootOptions extends MachineOptions {
   /** the kernel's `.S` files */
   readonly sources: readonly SourceFile[];
-  /** 1 to 64 */
-  readonly cpus?: number;
-  /** bytes of physical memory, 16 MiB to 2 GiB */
-  readonly memory?: number;
-  /** of every random number in the box */
-  readonly seed?: number | bigint;
 }
 
-export class BootError extends Error {
-  override readonly name = 'BootError';
-}
-
-export const MAX_CPUS = 64;
-const LARGE_PAGE = 2 << 20;
-/** never handed out, so that physical address 0 means nothing */
-const RESERVED = 1 << 20;
-
-/** A kernel that has booted and has no task yet. Errors: BootError, MemorySizeError, AssemblerError. */
+/** A kernel that has booted and has no task yet. Errors: MachineError, MemorySizeError, AssemblerError. */
 export function bootKernel(options: BootOptions): Kernel {
-  const cpus = options.cpus ?? 1;
-  if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_CPUS) {
-    throw new BootError(`cpus: got ${cpus}, expected a whole number from 1 to ${MAX_CPUS}`);
-  }
-  const memory = createMemory(options.memory ?? 128 << 20, cpus * STATE_SIZE);
-  const kernel: Kernel = {
-    memory,
-    cpus: Array.from({ length: cpus }, (_, index) => createCpu(memory, index)),
-    perCpu: [],
-    // never 0, which xorshift cannot leave; a round of it spreads small seeds
-    random: BigInt.asUintN(64, (BigInt(options.seed ?? 1) + 1n) * 0x9e37_79b9_7f4a_7c15n) | 1n,
-    roundStart: 0,
-    pages: createPhysicalPages(memory.size, RESERVED),
-    heap: createHeap(),
-    vmalloc: { start: VMALLOC_START, end: VMALLOC_START + (1n << 32n), blocks: new Map() },
-    modules: { start: MODULES_VADDR, end: MODULES_VADDR + (1n << 29n), blocks: new Map() },
-    swapperPgDir: 0,
-    addressSpaces: new Map(),
-    sharedMemory: new Map(),
-    symbols: createSymbolTable(),
-    tasks: new Map(),
-    nextPid: 1,
-    runQueue: [],
-    fileSystem: createFileSystem(),
-    openFiles: new Map(),
-    fileTables: new Map(),
-    bpf: createBpfState(cpus),
-    kprobes: createKprobeState(),
-    log: [],
-    events: [],
-    record: { syscalls: false },
-    dead: undefined,
-    nextId: { file: 1, fileTable: 1, addressSpace: 1, sharedMemory: 1, inode: 1, pipe: 1 },
-  };
-  (kernel as { swapperPgDir: number }).swapperPgDir = allocatePage(kernel);
-  mapMemory(kernel);
-  const image = assembleKernel(options.sources, syscallTable, stubNames, nativeIds);
-  loadImage(kernel, image);
+  const kernel = createKernel(options);
+  loadImage(kernel, assembleKernel(options.sources, syscallTable, stubNames, nativeIds));
   printk(kernel, undefined, `${utsname.sysname} version ${utsname.release} (kernel-in-a-box) ${utsname.version}`);
-  for (let index = 0; index < cpus; index++) setUpPerCpu(kernel, index);
+  for (const cpu of kernel.cpus) setUpPerCpu(kernel, cpu.index);
   initRexStacks(kernel);
   const idt = buildIdt(kernel);
-  for (let index = 0; index < cpus; index++) startCpu(kernel, index, idt);
+  for (const cpu of kernel.cpus) startCpu(kernel, cpu.index, idt);
   return kernel;
-}
-
-/** The direct map: all of physical memory in 2 MiB pages, not executable. */
-function mapMemory(kernel: Kernel): void {
-  const flags = Pte.present | Pte.write | Pte.noExecute;
-  for (let physical = 0; physical < kernel.memory.size; physical += LARGE_PAGE) {
-    mapLarge(kernel, kernel.swapperPgDir, PAGE_OFFSET + BigInt(physical), physical, flags);
-  }
 }
 
 const sectionFlags: Readonly<Record<string, bigint>> = {
@@ -111,7 +47,7 @@ const sectionFlags: Readonly<Record<string, bigint>> = {
 function loadImage(kernel: Kernel, image: KernelImage): void {
   for (const { name, address, bytes } of image.sections) {
     const flags = sectionFlags[name];
-    if (flags === undefined) throw new BootError(`kernel text: no place is known for section ${name}`);
+    if (flags === undefined) throw new MachineError(`kernel text: no place is known for section ${name}`);
     for (let offset = 0; offset < bytes.length; offset += constants.PAGE_SIZE) {
       const physical = allocatePage(kernel);
       kernel.memory.bytes.set(bytes.subarray(offset, offset + constants.PAGE_SIZE), physical);

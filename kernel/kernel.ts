@@ -58,14 +58,7 @@ export interface Kernel {
   /** why the kernel stopped for good: the text of the oops or panic */
   dead: string | undefined;
   /** next free number of each kind of object */
-  readonly nextId: {
-    file: number;
-    fileTable: number;
-    addressSpace: number;
-    sharedMemory: number;
-    inode: number;
-    pipe: number;
-  };
+  readonly nextId: { file: number; fileTable: number; addressSpace: number; sharedMemory: number; pipe: number };
 }
 
 export interface PerCpuState {

@@ -2,29 +2,24 @@
  * A kernel with memory, symbols, an empty file system and one task with user memory, but no text: system calls are made
  * by calling their handlers.
  */
-import { createCpu } from '../../cpu/cpu.ts';
-import { createMemory } from '../../cpu/memory.ts';
 import { Pte } from '../../cpu/paging.ts';
-import { STATE_SIZE } from '../../cpu/state.ts';
-import { createBpfState } from '../../kernel/bpf/state.ts';
 import { bpfSyscalls } from '../../kernel/bpf/commands.ts';
+import { createKernel } from '../../kernel/create-kernel.ts';
 import { Errno } from '../../kernel/errno.ts';
 import { createFileTable, installDescriptor, openFile } from '../../kernel/fs/files.ts';
 import { newInode } from '../../kernel/fs/tree.ts';
-import type { FileSystem } from '../../kernel/fs/types.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
-import { createKprobeState } from '../../kernel/kprobe/index.ts';
-import { KERNEL_TEXT, MODULES_VADDR, PAGE_OFFSET, VMALLOC_START } from '../../kernel/layout/address-map.ts';
+import { KERNEL_TEXT } from '../../kernel/layout/address-map.ts';
 import { perCpuAreaSize, perCpuVariables } from '../../kernel/layout/per-cpu.ts';
 import { createAddressSpace, insertArea } from '../../kernel/mm/address-space.ts';
-import { createHeap, kmalloc } from '../../kernel/mm/heap.ts';
+import { kmalloc } from '../../kernel/mm/heap.ts';
 import { writeKernel } from '../../kernel/mm/kernel-memory.ts';
-import { mapLarge, writeEntry } from '../../kernel/mm/page-tables.ts';
-import { allocatePage, createPhysicalPages } from '../../kernel/mm/physical.ts';
+import { writeEntry } from '../../kernel/mm/page-tables.ts';
+import { allocatePage } from '../../kernel/mm/physical.ts';
 import { copyToUser } from '../../kernel/mm/user-memory.ts';
 import { perfSyscalls } from '../../kernel/perf/open.ts';
 import { writePerCpu } from '../../kernel/per-cpu.ts';
-import { addSymbols, createSymbolTable } from '../../kernel/symbols.ts';
+import { addSymbols } from '../../kernel/symbols.ts';
 import type { Task } from '../../kernel/task.ts';
 
 /** Where the task's memory begins, and its bytes: readable and writable. */
@@ -50,60 +45,9 @@ const kernelFunctions = [
   '__x64_sys_getpid',
 ];
 
-function createFileSystem(): FileSystem {
-  const fileSystem: FileSystem = {
-    inodes: new Map(),
-    root: 1,
-    nextInode: 1,
-    usedBytes: 0,
-    orphans: new Map(),
-    pipes: new Map(),
-    stdin: { chunks: [], closed: true },
-  };
-  newInode(fileSystem, 'directory', { mode: 0o755 });
-  return fileSystem;
-}
-
-function createKernel(size: number, cpus: number): Kernel {
-  const memory = createMemory(size, STATE_SIZE * cpus);
-  const area = (start: bigint) => ({ start, end: start + (1n << 29n), blocks: new Map<bigint, number>() });
-  const kernel = {
-    memory,
-    cpus: Array.from({ length: cpus }, (_, index) => createCpu(memory, index)),
-    perCpu: [],
-    random: 1n,
-    roundStart: 0,
-    pages: createPhysicalPages(memory.size, 0x1000),
-    heap: createHeap(),
-    vmalloc: area(VMALLOC_START),
-    modules: area(MODULES_VADDR),
-    swapperPgDir: 0,
-    addressSpaces: new Map(),
-    symbols: createSymbolTable(),
-    tasks: new Map(),
-    nextPid: 1,
-    runQueue: [],
-    fileSystem: createFileSystem(),
-    openFiles: new Map(),
-    fileTables: new Map(),
-    bpf: createBpfState(cpus),
-    kprobes: createKprobeState(),
-    log: [],
-    events: [],
-    record: { syscalls: false },
-    dead: undefined,
-    nextId: { file: 1, fileTable: 1, addressSpace: 1, inode: 1, pipe: 1 },
-  };
-  return kernel as unknown as Kernel;
-}
-
+/** Kernel functions that are named and do nothing, and the per-CPU symbols. */
 function mapKernel(kernel: Kernel): void {
-  const root = allocatePage(kernel);
-  (kernel as { swapperPgDir: number }).swapperPgDir = root;
-  for (let at = 0; at < kernel.memory.size; at += 1 << 21) {
-    mapLarge(kernel, root, PAGE_OFFSET + BigInt(at), at, Pte.present | Pte.write | Pte.noExecute);
-  }
-  writeEntry(kernel, root, KERNEL_TEXT, BigInt(allocatePage(kernel)) | Pte.present);
+  writeEntry(kernel, kernel.swapperPgDir, KERNEL_TEXT, BigInt(allocatePage(kernel)) | Pte.present);
   const text = Uint8Array.of(0x55, 0x48, 0x89, 0xe5, 0x5d, 0xc3);
   kernelFunctions.forEach((_, n) => writeKernel(kernel, KERNEL_TEXT + BigInt(n * 64), text));
   addSymbols(kernel.symbols, [
@@ -154,7 +98,7 @@ export interface BareKernel {
 
 /** `size`: bytes of guest memory. */
 export function createBareKernel(size = 16 << 20, cpus = 1): BareKernel {
-  const kernel = createKernel(size, cpus);
+  const kernel = createKernel({ memory: size, cpus });
   mapKernel(kernel);
   const task = addTask(kernel);
   for (const cpu of kernel.cpus) {

@@ -1,0 +1,80 @@
+/** The root record of a box before anything has run in it, with all of physical memory in the direct map. */
+import { createCpu } from '../cpu/cpu.ts';
+import { createMemory } from '../cpu/memory.ts';
+import { Pte } from '../cpu/paging.ts';
+import { STATE_SIZE } from '../cpu/state.ts';
+import { createBpfState } from './bpf/state.ts';
+import { createFileSystem } from './fs/inodes.ts';
+import type { Kernel } from './kernel.ts';
+import { createKprobeState } from './kprobe/types.ts';
+import { MODULES_VADDR, PAGE_OFFSET, VMALLOC_START } from './layout/address-map.ts';
+import { createHeap } from './mm/heap.ts';
+import { mapLarge } from './mm/page-tables.ts';
+import { allocatePage, createPhysicalPages } from './mm/physical.ts';
+import { createSymbolTable } from './symbols.ts';
+
+export interface MachineOptions {
+  /** 1 to 64 */
+  readonly cpus?: number;
+  /** bytes of physical memory, 16 MiB to 2 GiB */
+  readonly memory?: number;
+  /** of every random number in the box; a whole number */
+  readonly seed?: number | bigint;
+}
+
+export class MachineError extends Error {
+  override readonly name = 'MachineError';
+}
+
+export const MAX_CPUS = 64;
+const LARGE_PAGE = 2 << 20;
+/** never handed out, so that physical address 0 means nothing */
+const RESERVED = 1 << 20;
+
+function checkWhole(name: string, value: number, lowest: number, highest: number): void {
+  if (Number.isInteger(value) && value >= lowest && value <= highest) return;
+  throw new MachineError(`${name}: got ${value}, expected a whole number from ${lowest} to ${highest}`);
+}
+
+/** Errors: MachineError, MemorySizeError. */
+export function createKernel({ cpus = 1, memory: size = 128 << 20, seed = 1 }: MachineOptions): Kernel {
+  checkWhole('cpus', cpus, 1, MAX_CPUS);
+  if (typeof seed === 'number') checkWhole('seed', seed, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+  const memory = createMemory(size, cpus * STATE_SIZE);
+  const kernel: Kernel = {
+    memory,
+    cpus: Array.from({ length: cpus }, (_, index) => createCpu(memory, index)),
+    perCpu: [],
+    // odd, as xorshift cannot leave 0; multiplied, to spread small seeds
+    random: BigInt.asUintN(64, (BigInt(seed) + 1n) * 0x9e37_79b9_7f4a_7c15n) | 1n,
+    roundStart: 0,
+    pages: createPhysicalPages(memory.size, RESERVED),
+    heap: createHeap(),
+    vmalloc: { start: VMALLOC_START, end: VMALLOC_START + (1n << 32n), blocks: new Map() },
+    modules: { start: MODULES_VADDR, end: MODULES_VADDR + (1n << 29n), blocks: new Map() },
+    // the first page handed out, below
+    swapperPgDir: RESERVED,
+    addressSpaces: new Map(),
+    sharedMemory: new Map(),
+    symbols: createSymbolTable(),
+    tasks: new Map(),
+    nextPid: 1,
+    runQueue: [],
+    fileSystem: createFileSystem(),
+    openFiles: new Map(),
+    fileTables: new Map(),
+    bpf: createBpfState(cpus),
+    kprobes: createKprobeState(),
+    log: [],
+    events: [],
+    record: { syscalls: false },
+    dead: undefined,
+    nextId: { file: 1, fileTable: 1, addressSpace: 1, sharedMemory: 1, pipe: 1 },
+  };
+  if (allocatePage(kernel) !== kernel.swapperPgDir) throw new MachineError('the first page is not the lowest');
+  const flags = Pte.present | Pte.write | Pte.noExecute;
+  for (let physical = 0; physical < memory.size; physical += LARGE_PAGE) {
+    mapLarge(kernel, kernel.swapperPgDir, PAGE_OFFSET + BigInt(physical), physical, flags);
+  }
+  return kernel;
+}
