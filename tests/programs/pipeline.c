@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* more than a pipe holds (65536 bytes), so that the writer has to sleep */
-#define NUMBERS 20000
+#define NUMBERS 14000
 
 static const char *self;
 

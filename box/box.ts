@@ -1,0 +1,304 @@
+/** The public face of a machine with a kernel: a thin layer of functions over one `Kernel` record. */
+import type { Host } from '../cpu/cpu.ts';
+import type { Registers } from '../cpu/state.ts';
+import { bootKernel } from '../kernel/boot.ts';
+import type { SourceFile } from '../kernel/entry/text.ts';
+import type { KernelEvent } from '../kernel/events.ts';
+import { hostText } from '../kernel/fs/bytes.ts';
+import { readFile, writeFile } from '../kernel/fs/inodes.ts';
+import { createHost } from '../kernel/host.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { peekUser } from '../kernel/mm/peek-user.ts';
+import { readKernel } from '../kernel/mm/kernel-memory.ts';
+import { formatLogRecord } from '../kernel/printk.ts';
+import { retired, runKernel } from '../kernel/run.ts';
+import { describeAddress, type KernelSymbol } from '../kernel/symbols.ts';
+import { asked, checkInteger } from './errors.ts';
+import { createEventLog, remember, type EventLog } from './event-log.ts';
+import { askForInput, provideInput, wantsInput } from './input.ts';
+import { appendOutput, createOutput, finishOutput, type Output } from './output.ts';
+import { loadRex, type RexExtension } from './rex.ts';
+import { restoreSnapshot, takeSnapshot, type Snapshot } from './snapshot.ts';
+import {
+  exitOf,
+  hasEnded,
+  spawnProcess,
+  type Exit,
+  type InputSource,
+  type Process,
+  type SpawnOptions,
+} from './spawn.ts';
+
+export interface BoxOptions {
+  /** processors, 1 to 64; default 1 */
+  readonly cpus?: number;
+  /** bytes of memory, 16 MiB to 2 GiB; default 128 MiB */
+  readonly memory?: number;
+  /** of every random number in the box; default 1 */
+  readonly seed?: number | bigint;
+  /** whether system calls become events; default true */
+  readonly recordSyscalls?: boolean;
+  /** the kernel's `.S` files; default: read from the host's disk */
+  readonly sources?: readonly SourceFile[];
+}
+
+export interface RunOptions {
+  /** stops when this process has ended */
+  readonly until?: Process;
+  /** most instructions to execute; default 1e9 */
+  readonly budget?: number;
+}
+
+export const DEFAULT_BUDGET = 1_000_000_000;
+
+export type RunReason =
+  /** the process of `until` has ended */
+  | 'exited'
+  /** nothing can ever run again: all have exited, or wait for each other */
+  | 'idle'
+  | 'budget'
+  /** the kernel has stopped for good: see `death` */
+  | 'dead';
+
+/** How a run ended, and how the process of `until` did when it has. */
+export interface RunResult extends Partial<Exit> {
+  readonly reason: RunReason;
+  /** executed in this run */
+  readonly instructions: number;
+  readonly stdout: Output;
+  readonly stderr: Output;
+}
+
+/** The last instruction of a step. */
+export interface Step {
+  readonly reason: 'stepped' | 'idle' | 'dead';
+  /** instructions executed */
+  readonly instructions: number;
+  /** the processor that executed last, and the task on it */
+  readonly cpu: number;
+  readonly pid: number;
+}
+
+export interface BoxFiles {
+  /** A file in the place of what is there; folders above it are made. `mode` as in chmod; default 0o755. BoxError. */
+  write(path: string, bytes: Uint8Array | string, mode?: number): void;
+  /** Undefined when there is none. */
+  read(path: string): Uint8Array | undefined;
+}
+
+export interface BoxSymbols {
+  /** A name of kallsyms; the address of the kernel's own text or data, or of a loaded extension's function. */
+  lookup(name: string): bigint | undefined;
+  /** `name+0x4/0x20` */
+  describe(address: bigint): string | undefined;
+  /** by address, ascending */
+  readonly all: readonly KernelSymbol[];
+}
+
+export type BoxListener = (event: KernelEvent) => void;
+
+/** A copy of everything in a box. */
+export interface BoxSnapshot {
+  readonly kernel: Snapshot;
+  readonly events: readonly KernelEvent[];
+}
+
+export interface Box {
+  /** all of its state */
+  readonly kernel: Kernel;
+  readonly files: BoxFiles;
+  readonly rex: { load(bytes: Uint8Array): RexExtension };
+  readonly symbols: BoxSymbols;
+  /** the latest events, oldest first */
+  readonly events: readonly KernelEvent[];
+  /** the kernel log as dmesg prints it */
+  readonly kernelLog: readonly string[];
+  /** lines that nobody has read from trace_pipe yet */
+  readonly tracePipe: readonly string[];
+  /** instructions executed by all processors since boot */
+  readonly instructions: number;
+  /** why the kernel stopped for good */
+  readonly death: string | undefined;
+  /** Calls `listener` with each event from now on; the result stops that. */
+  on(listener: BoxListener): () => void;
+  /** A process of the ELF file at `path`, ready to run. `args` are without argv[0]. BoxError. */
+  spawn(path: string, args?: readonly string[], options?: SpawnOptions): Process;
+  run(options?: RunOptions): RunResult;
+  /** Executes `count` instructions, each on the processor whose turn it is. */
+  step(count?: number): Step;
+  /** The registers of a processor, live. BoxError. */
+  registers(cpu?: number): Registers;
+  /** A copy of kernel memory, or with `pid` of that process's; undefined unless all of it is mapped. */
+  readMemory(address: bigint, length: number, options?: { readonly pid?: number }): Uint8Array | undefined;
+  snapshot(): BoxSnapshot;
+  /** Everything as it was; what was handed out since is void. Listeners stay, and are told nothing. BoxError. */
+  restore(mark: BoxSnapshot): void;
+}
+
+interface Machine {
+  readonly kernel: Kernel;
+  readonly host: Host;
+  readonly listeners: Set<BoxListener>;
+  log: EventLog;
+  source: InputSource | undefined;
+}
+
+/** Takes the kernel's events out and tells everybody. */
+function drain({ kernel, listeners, log }: Machine): void {
+  if (kernel.events.length === 0) return;
+  for (const event of kernel.events.splice(0)) {
+    remember(log, event);
+    for (const listener of listeners) listener(event);
+  }
+}
+
+/** runKernel, but asks for input when a program waits for it. */
+function runFor(machine: Machine, budget: number, done: () => boolean): 'done' | 'idle' | 'budget' | 'dead' {
+  const { kernel, host } = machine;
+  const end = retired(kernel) + budget;
+  const stop = (): boolean => {
+    drain(machine);
+    return done() || (machine.source !== undefined && wantsInput(kernel));
+  };
+  for (;;) {
+    const outcome = runKernel(kernel, host, end - retired(kernel), stop);
+    drain(machine);
+    if (outcome !== 'done' || done() || machine.source === undefined) return outcome;
+    askForInput(kernel, machine.source);
+  }
+}
+
+function run(machine: Machine, { until, budget = DEFAULT_BUDGET }: RunOptions): RunResult {
+  const { kernel, listeners } = machine;
+  checkInteger('run: budget', budget, 0, Number.MAX_SAFE_INTEGER);
+  const streams = { stdout: createOutput(), stderr: createOutput() };
+  const listener: BoxListener = (event) => {
+    if (event.type === 'write') appendOutput(streams[event.stream], event.bytes);
+  };
+  const before = retired(kernel);
+  listeners.add(listener);
+  let outcome;
+  try {
+    outcome = runFor(machine, budget, () => until !== undefined && hasEnded(kernel, until));
+  } finally {
+    listeners.delete(listener);
+  }
+  return {
+    reason: outcome === 'done' ? 'exited' : outcome,
+    ...(until === undefined ? undefined : exitOf(kernel, until)),
+    instructions: retired(kernel) - before,
+    stdout: finishOutput(streams.stdout),
+    stderr: finishOutput(streams.stderr),
+  };
+}
+
+function step(machine: Machine, count: number): Step {
+  const { kernel } = machine;
+  checkInteger('step: count', count, 0, Number.MAX_SAFE_INTEGER);
+  const before = retired(kernel);
+  const counts = kernel.cpus.map((cpu) => cpu.retired);
+  if (count > 1) runFor(machine, count - 1, () => false);
+  kernel.cpus.forEach((cpu, n) => (counts[n] = cpu.retired));
+  const pids = kernel.perCpu.map((state) => state.current);
+  const outcome = runFor(machine, count > 0 ? 1 : 0, () => false);
+  const cpu = Math.max(
+    0,
+    kernel.cpus.findIndex((candidate, n) => candidate.retired > counts[n]!),
+  );
+  return {
+    reason: outcome === 'idle' || outcome === 'dead' ? outcome : 'stepped',
+    instructions: retired(kernel) - before,
+    cpu,
+    pid: kernel.perCpu[cpu]!.current || pids[cpu]!,
+  };
+}
+
+function createBox(kernel: Kernel): Box {
+  const machine: Machine = {
+    kernel,
+    host: createHost(kernel),
+    listeners: new Set(),
+    log: createEventLog(),
+    source: undefined,
+  };
+  drain(machine);
+  return {
+    kernel,
+    files: {
+      write: (path, bytes, mode = 0o755) => {
+        const content = typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes;
+        asked(`write ${path}`, () => writeFile(kernel, path, content, mode));
+      },
+      read: (path) => readFile(kernel, path),
+    },
+    rex: { load: (bytes) => loadRex(kernel, bytes) },
+    symbols: {
+      lookup: (name) => kernel.symbols.byName.get(name)?.address,
+      describe: (address) => describeAddress(kernel.symbols, address),
+      get all() {
+        return kernel.symbols.sorted;
+      },
+    },
+    get events() {
+      drain(machine);
+      return machine.log.events;
+    },
+    get kernelLog() {
+      return kernel.log.map((record) => hostText(formatLogRecord(record)));
+    },
+    get tracePipe() {
+      return kernel.bpf.trace.map(hostText);
+    },
+    get instructions() {
+      return retired(kernel);
+    },
+    get death() {
+      return kernel.dead;
+    },
+    on(listener) {
+      drain(machine);
+      machine.listeners.add(listener);
+      return () => machine.listeners.delete(listener);
+    },
+    spawn(path, args = [], options = {}) {
+      const process = spawnProcess(kernel, path, args, options);
+      machine.source = provideInput(kernel, options.stdin);
+      return process;
+    },
+    run: (options = {}) => run(machine, options),
+    step: (count = 1) => step(machine, count),
+    registers(cpu = 0) {
+      return kernel.cpus[checkInteger('registers: cpu', cpu, 0, kernel.cpus.length - 1)]!.registers;
+    },
+    readMemory(address, length, { pid } = {}) {
+      checkInteger('readMemory: length', length, 0, kernel.memory.size);
+      if (pid === undefined) return readKernel(kernel, address, length);
+      const task = kernel.tasks.get(pid);
+      const bytes = task === undefined ? undefined : peekUser(kernel, task, address, length);
+      return bytes?.length === length ? bytes : undefined;
+    },
+    snapshot() {
+      drain(machine);
+      return { kernel: takeSnapshot(kernel), events: machine.log.events.slice() };
+    },
+    restore(mark) {
+      restoreSnapshot(kernel, mark.kernel);
+      machine.log = createEventLog();
+      for (const event of mark.events) remember(machine.log, event);
+    },
+  };
+}
+
+export const Box = {
+  /**
+   * A computer whose kernel has booted and that has no process yet.
+   * @throws {MachineError | MemorySizeError} an option out of its range
+   */
+  async boot(options: BoxOptions = {}): Promise<Box> {
+    const { recordSyscalls = true, ...rest } = options;
+    const sources = options.sources ?? (await import('./host-files.ts')).readKernelSources();
+    const kernel = bootKernel({ ...rest, sources });
+    kernel.record.syscalls = recordSyscalls;
+    return createBox(kernel);
+  },
+};

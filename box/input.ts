@@ -1,0 +1,31 @@
+/** Standard input: bytes at once, or asked for when a program waits. */
+import { closeStdin, pushStdin } from '../kernel/fs/stdio.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import type { InputSource, SpawnOptions } from './spawn.ts';
+
+/** the channel on which readers of standard input sleep */
+const STDIN_CHANNEL = 'stdin';
+
+/** Gives a spawned program its input; what is to be asked for later is returned. */
+export function provideInput(kernel: Kernel, stdin: SpawnOptions['stdin']): InputSource | undefined {
+  if (typeof stdin === 'function') return stdin;
+  if (stdin !== undefined) pushStdin(kernel, typeof stdin === 'string' ? new TextEncoder().encode(stdin) : stdin);
+  closeStdin(kernel);
+  return undefined;
+}
+
+/** A task sleeps because nothing has been typed. */
+export function wantsInput(kernel: Kernel): boolean {
+  const { chunks, closed } = kernel.fileSystem.stdin;
+  if (closed || chunks.length > 0) return false;
+  for (const task of kernel.tasks.values()) {
+    if (task.state === 'sleeping' && task.channels.includes(STDIN_CHANNEL)) return true;
+  }
+  return false;
+}
+
+export function askForInput(kernel: Kernel, source: InputSource): void {
+  const bytes = source();
+  if (bytes === undefined || bytes.length === 0) closeStdin(kernel);
+  else pushStdin(kernel, bytes);
+}

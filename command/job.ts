@@ -1,0 +1,67 @@
+/** What is to be run: a sample, or a program of the host. */
+import { readHostFile } from '../box/host-files.ts';
+import type { InputSource } from '../box/spawn.ts';
+import { PT_INTERP } from '../toolchain/elf/constants.ts';
+import { ElfError, readHeader, readProgramHeaders } from '../toolchain/elf/index.ts';
+import { CommandError, ExitCode } from './exit-codes.ts';
+import { isPath, type CommandLine } from './options.ts';
+import { readSample, sampleArguments, type Sample } from './samples.ts';
+import { createStandardInput } from './standard-input.ts';
+
+export interface Job {
+  /** undefined for a program of the host */
+  readonly sample: Sample | undefined;
+  /** by path in the box */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** path of the program in the box */
+  readonly program: string;
+  readonly argv0: string;
+  readonly args: readonly string[];
+  readonly stdin: InputSource | undefined;
+}
+
+function readProgramFile(path: string): Uint8Array {
+  try {
+    return readHostFile(path);
+  } catch (error) {
+    throw new CommandError(ExitCode.cannotLoad, `cannot read ${path}: ${(error as Error).message}`);
+  }
+}
+
+/** Why the kernel would not execute it, in more words than an errno has. */
+function explainFormat(bytes: Uint8Array): string | undefined {
+  try {
+    const headers = readProgramHeaders(bytes, readHeader(bytes));
+    const interpreter = headers.find(({ type }) => type === PT_INTERP);
+    if (interpreter === undefined) return undefined;
+    const name = bytes.subarray(interpreter.offset, interpreter.offset + interpreter.fileSize);
+    const path = new TextDecoder().decode(name).replace(/\0.*$/s, '');
+    return `it is dynamically linked (${JSON.stringify(path)}); only static programs run here: link it with -static`;
+  } catch (error) {
+    if (error instanceof ElfError) return `it is not an ELF program: ${error.message}`;
+    throw error;
+  }
+}
+
+function hostJob(path: string, args: readonly string[]): Job {
+  const bytes = readProgramFile(path);
+  const problem = explainFormat(bytes);
+  if (problem !== undefined) throw new CommandError(ExitCode.cannotLoad, `cannot load ${path}: ${problem}`);
+  const program = `/bin/${path.slice(path.lastIndexOf('/') + 1)}`;
+  return {
+    sample: undefined,
+    files: new Map([[program, bytes]]),
+    program,
+    argv0: path,
+    args,
+    stdin: createStandardInput(),
+  };
+}
+
+/** @throws {CommandError} */
+export function readJob(name: string, { args }: CommandLine): Job {
+  if (isPath(name)) return hostJob(name, args);
+  const { sample, files } = readSample(name);
+  const program = sample.command[0]!;
+  return { sample, files, program, argv0: program, args: sampleArguments(sample, args), stdin: undefined };
+}

@@ -1,0 +1,27 @@
+/** Events as NDJSON. What is printed depends on the box alone, not on the host's clock. */
+import type { CommandOutput } from './output.ts';
+import type { View } from './view.ts';
+
+/** Goes up when a reader of an older one would be misled. */
+export const JSON_SCHEMA = 1;
+
+/** Wall time is left out. Numbers of 64 bits and more are strings: results in decimal, the rest in hexadecimal. */
+function encode(key: string, value: unknown): unknown {
+  if (key === 'milliseconds') return undefined;
+  if (typeof value === 'bigint') return key === 'result' ? `${value}` : `0x${value.toString(16)}`;
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  return value;
+}
+
+export function createJson(output: CommandOutput): View {
+  const line = (record: object): void => output.out(`${JSON.stringify({ schema: JSON_SCHEMA, ...record }, encode)}\n`);
+  return {
+    wantsSyscalls: true,
+    event: (event) => line(event.type === 'write' ? { ...event, text: new TextDecoder().decode(event.bytes) } : event),
+    instruction: (instruction) => line({ type: 'instruction', ...instruction }),
+    finish(summary) {
+      line({ type: 'summary', ...summary });
+      output.flush();
+    },
+  };
+}

@@ -1,0 +1,167 @@
+/** The command line: one table, from which it is read and the help is printed. */
+import { parseArgs } from 'node:util';
+import { didYouMean } from '../toolchain/assembler/did-you-mean.ts';
+import { CommandError, ExitCode, exitCodeRows } from './exit-codes.ts';
+
+interface OptionRow {
+  readonly name: string;
+  /** what its value is called; undefined for a switch */
+  readonly value?: string;
+  /** of the value, whole numbers */
+  readonly least?: number;
+  readonly most?: number;
+  readonly text: string;
+}
+
+const optionRows: readonly OptionRow[] = [
+  { name: 'trace', text: 'print each instruction executed: symbol, disassembly, registers it changed' },
+  { name: 'strace', text: 'print system calls on standard error (samples: always, with the rest)' },
+  { name: 'json', text: 'print events as lines of JSON (NDJSON)' },
+  { name: 'quiet', text: 'print only what the guest printed (programs from the host: always)' },
+  { name: 'cpus', value: 'N', least: 1, most: 64, text: 'processors (default 1)' },
+  { name: 'memory', value: 'MIB', least: 16, most: 2048, text: 'memory in MiB (default 128)' },
+  { name: 'seed', value: 'N', least: 0, most: Number.MAX_SAFE_INTEGER, text: 'of all randomness (default 1)' },
+  {
+    name: 'budget',
+    value: 'N',
+    least: 1,
+    most: Number.MAX_SAFE_INTEGER,
+    text: 'most instructions to execute (default 1,000,000,000)',
+  },
+  { name: 'support', text: 'print what is implemented: syscalls, bpf, helpers, maps, instructions' },
+  { name: 'help', text: 'print this' },
+];
+
+export interface Options {
+  readonly trace: boolean;
+  readonly strace: boolean;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly cpus: number | undefined;
+  /** MiB */
+  readonly memory: number | undefined;
+  readonly seed: number | undefined;
+  readonly budget: number | undefined;
+  readonly support: boolean;
+  readonly help: boolean;
+}
+
+export interface CommandLine {
+  readonly options: Options;
+  /** a sample's name or the path of a program; undefined when there is none */
+  readonly name: string | undefined;
+  readonly args: readonly string[];
+}
+
+export class UsageError extends CommandError {
+  constructor(message: string) {
+    super(ExitCode.usage, message);
+  }
+}
+
+const tokensOf = (argv: readonly string[]) =>
+  parseArgs({
+    args: [...argv],
+    options: Object.fromEntries(
+      optionRows.map(({ name, value }) => [name, { type: value === undefined ? 'boolean' : 'string' }] as const),
+    ),
+    strict: false,
+    tokens: true,
+    allowPositionals: true,
+  }).tokens;
+
+type Token = ReturnType<typeof tokensOf>[number];
+
+function readNumber({ name, least = 0, most = 0 }: OptionRow, text: string): number {
+  const number = /^[\d_,]*\d$/.test(text) ? Number(text.replaceAll(/[_,]/g, '')) : NaN;
+  if (Number.isSafeInteger(number) && number >= least && number <= most) return number;
+  throw new UsageError(`--${name}: got ${JSON.stringify(text)}, expected a whole number from ${least} to ${most}`);
+}
+
+function readOption(token: Extract<Token, { kind: 'option' }>): [string, number | true] {
+  const row = optionRows.find(
+    ({ name }) => token.rawName === `--${name}` || (name === 'help' && token.rawName === '-h'),
+  );
+  if (row === undefined) {
+    const candidates = optionRows.map(({ name }) => `--${name}`);
+    throw new UsageError(`unknown option ${token.rawName}${didYouMean(token.rawName, candidates)}`);
+  }
+  if (row.value === undefined) {
+    if (token.value !== undefined) throw new UsageError(`--${row.name}: takes no value`);
+    return [row.name, true];
+  }
+  return [row.name, readNumber(row, token.value ?? '')];
+}
+
+/** A path has a slash: `./true`. All that follows it is the program's, as with env or nice. */
+export const isPath = (name: string): boolean => name.includes('/');
+
+/** @throws {UsageError} */
+export function readCommandLine(argv: readonly string[]): CommandLine {
+  const first = tokensOf(argv).find((token) => token.kind === 'positional');
+  const ours = first !== undefined && isPath(first.value) ? argv.slice(0, first.index + 1) : argv;
+  const given = new Map<string, number | true>();
+  const positionals: string[] = [];
+  for (const token of tokensOf(ours)) {
+    if (token.kind === 'option') given.set(...readOption(token));
+    else if (token.kind === 'positional') positionals.push(token.value);
+  }
+  const flag = (name: string): boolean => given.get(name) === true;
+  const number = (name: string): number | undefined => given.get(name) as number | undefined;
+  const options: Options = {
+    trace: flag('trace'),
+    strace: flag('strace'),
+    json: flag('json'),
+    quiet: flag('quiet'),
+    cpus: number('cpus'),
+    memory: number('memory'),
+    seed: number('seed'),
+    budget: number('budget'),
+    support: flag('support'),
+    help: flag('help'),
+  };
+  checkTogether(options);
+  const [name, ...args] = positionals;
+  return { options, name, args: [...args, ...argv.slice(ours.length)] };
+}
+
+const exclusive = [
+  ['json', 'quiet'],
+  ['json', 'strace'],
+  ['quiet', 'trace'],
+  ['quiet', 'strace'],
+] as const;
+
+function checkTogether(options: Options): void {
+  for (const [one, other] of exclusive) {
+    if (options[one] && options[other]) throw new UsageError(`--${one} and --${other} exclude each other`);
+  }
+}
+
+function columns(rows: readonly (readonly [left: string, right: string])[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}${right}\n`).join('');
+}
+
+export const synopsis = `usage: run-sample [options] SAMPLE [arguments]
+       run-sample [options] ./path/to/program [arguments]
+`;
+
+export function help(): string {
+  const options = optionRows.map(({ name, value, text }) => {
+    return [value === undefined ? `--${name}` : `--${name} ${value}`, text] as const;
+  });
+  const codes = exitCodeRows.map(([code, meaning]) => [`${code}`, meaning] as const);
+  return `${synopsis}
+Boots a small deterministic x86-64 computer and runs a sample in it, or any static ELF program of this host. A program
+from the host has this command's standard streams, and its exit status is the command's (128 + the signal's number when
+it was killed). Without a name: the list of samples.
+
+options:
+${columns(options)}
+exit status:
+${columns(codes)}`;
+}
+
+/** Two columns, aligned. */
+export const listing = columns;

@@ -1,0 +1,58 @@
+/** The command's standard streams, written in the order of the calls and at once: the machine leaves no time for events. */
+import { writeSync } from 'node:fs';
+import { ExitCode } from './exit-codes.ts';
+
+const STDOUT = 1;
+const STDERR = 2;
+/** bytes that a buffered output collects */
+const BUFFER_SIZE = 65536;
+/** between two attempts at a pipe that is full, ms */
+const FULL_PIPE_WAIT = 2;
+
+function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === code;
+}
+
+/** All of `bytes`; ends the process when nobody reads them any more. */
+function writeAll(descriptor: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += writeSync(descriptor, bytes, at);
+    } catch (error) {
+      if (isErrno(error, 'EPIPE')) process.exit(ExitCode.brokenPipe);
+      if (!isErrno(error, 'EAGAIN')) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_WAIT);
+    }
+  }
+}
+
+export interface CommandOutput {
+  out(data: string | Uint8Array): void;
+  error(data: string | Uint8Array): void;
+  flush(): void;
+}
+
+/** `buffered`: for many small pieces; `flush` at the end. */
+export function createCommandOutput(buffered: boolean): CommandOutput {
+  let pending: Uint8Array[] = [];
+  let size = 0;
+  let target = STDOUT;
+  const flush = (): void => {
+    const chunks = pending;
+    pending = [];
+    size = 0;
+    if (chunks.length > 0) writeAll(target, Buffer.concat(chunks));
+  };
+  const write = (descriptor: number, data: string | Uint8Array): void => {
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+    if (!buffered) {
+      writeAll(descriptor, bytes);
+      return;
+    }
+    if (descriptor !== target || size > BUFFER_SIZE) flush();
+    target = descriptor;
+    pending.push(bytes);
+    size += bytes.length;
+  };
+  return { out: (data) => write(STDOUT, data), error: (data) => write(STDERR, data), flush };
+}

@@ -1,0 +1,26 @@
+/** What the guest printed, byte for byte; with `observe`, what it did on standard error between its lines. */
+import { describeEvent } from './describe-event.ts';
+import { describeInstruction } from './describe-instruction.ts';
+import type { CommandOutput } from './output.ts';
+import { printable, type Style } from './style.ts';
+import type { View } from './view.ts';
+
+export function createPlain(output: CommandOutput, style: Style, observe: boolean): View {
+  return {
+    wantsSyscalls: observe,
+    event(event) {
+      if (event.type === 'write') {
+        if (event.stream === 'stdout') output.out(event.bytes);
+        else output.error(event.bytes);
+      }
+      const text = observe ? describeEvent(event, style) : undefined;
+      if (text === undefined || event.type === 'log') return;
+      output.error(`[${event.pid}${'comm' in event ? ` ${printable(event.comm)}` : ''}] ${text}\n`);
+    },
+    instruction(instruction) {
+      const who = `[${instruction.pid} ${printable(instruction.comm)}]`;
+      output.error(`${who} ${describeInstruction(instruction, style)}\n`);
+    },
+    finish: () => output.flush(),
+  };
+}

@@ -1,0 +1,70 @@
+/** What is implemented, printed from the tables that implement it. */
+import { opcodeRows } from '../cpu/opcodes/index.ts';
+import { bpfCommands } from '../kernel/bpf/commands.ts';
+import { helpers } from '../kernel/bpf/helpers.ts';
+import { mapTypes } from '../kernel/bpf-maps/index.ts';
+import { syscallTable } from '../kernel/syscalls/index.ts';
+import { didYouMean } from '../toolchain/assembler/did-you-mean.ts';
+import { UsageError } from './options.ts';
+
+type Row = readonly string[];
+
+/** Mnemonics by the number of their encodings. */
+function instructionRows(): Row[] {
+  const encodings = new Map<string, number>();
+  for (const { mnemonic } of opcodeRows) encodings.set(mnemonic, (encodings.get(mnemonic) ?? 0) + 1);
+  return [...encodings].sort(([left], [right]) => (left < right ? -1 : 1)).map(([name, n]) => [name, `${n}`]);
+}
+
+interface Table {
+  readonly title: string;
+  readonly head: Row;
+  rows(): readonly Row[];
+}
+
+const tables: Readonly<Record<string, Table>> = {
+  syscalls: {
+    title: 'system calls',
+    head: ['number', 'name', 'support', 'note'],
+    rows: () => syscallTable.map(({ number, name, support, note }) => [`${number}`, name, support, note]),
+  },
+  bpf: {
+    title: 'commands of bpf(2)',
+    head: ['number', 'name', 'support', 'note'],
+    rows: () => bpfCommands.map(({ number, name, support, note }) => [`${number}`, `BPF_${name}`, support, note]),
+  },
+  helpers: {
+    title: 'kernel functions that a Rex program can call',
+    head: ['name', 'support', 'prototype', 'note'],
+    rows: () => helpers.map(({ name, prototype, support, note }) => [name, support, prototype, note]),
+  },
+  maps: {
+    title: 'map types',
+    head: ['number', 'name', 'note'],
+    rows: () => mapTypes.map(({ number, name, note }) => [`${number}`, name, note]),
+  },
+  instructions: { title: 'instructions', head: ['mnemonic', 'encodings'], rows: instructionRows },
+};
+
+function printTable({ title, head, rows }: Table): string {
+  const all = [head, ...rows()];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
+  const lines = all.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
+  return [`${title}:`, ...lines.map((line) => `  ${line}`), ''].join('\n');
+}
+
+/** One table, or all of them. @throws {UsageError} */
+export function supportTables(name: string | undefined): string {
+  const names = Object.keys(tables);
+  if (name === undefined) return names.map((each) => printTable(tables[each]!)).join('\n');
+  const table = Object.hasOwn(tables, name) ? tables[name] : undefined;
+  if (table !== undefined) return printTable(table);
+  throw new UsageError(
+    `--support: got ${JSON.stringify(name)}, expected ${names.join(', ')}${didYouMean(name, names)}`,
+  );
+}

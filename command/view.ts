@@ -1,0 +1,44 @@
+import type { KernelEvent } from '../kernel/events.ts';
+import type { TracedInstruction } from '../box/trace.ts';
+
+/** What the command tells while and after it runs. */
+export interface View {
+  /** whether system calls are worth recording */
+  readonly wantsSyscalls: boolean;
+  event(event: KernelEvent): void;
+  instruction(instruction: TracedInstruction): void;
+  /** the run is over: what is still held back comes out */
+  finish(summary: Summary): void;
+}
+
+export interface Summary {
+  /** the first process's program */
+  readonly program: string;
+  readonly outcome: 'exited' | 'idle' | 'budget' | 'dead';
+  /** in words, as `exited with 1` */
+  readonly ending: string;
+  /** the command's exit status and, for samples, what it means */
+  readonly exitCode: number;
+  readonly verdict: string | undefined;
+  readonly instructions: number;
+  readonly counts: Readonly<Counts>;
+  /** wall time of booting and running, ms */
+  readonly milliseconds: number;
+  readonly tracePipe: readonly string[];
+}
+
+export interface Counts {
+  syscalls: number;
+  processes: number;
+  probeHits: number;
+  injected: number;
+}
+
+export function countEvent(counts: Counts, event: KernelEvent): void {
+  if (event.type === 'syscall') counts.syscalls++;
+  else if (event.type === 'fork') counts.processes++;
+  else if (event.type === 'kprobe') {
+    counts.probeHits++;
+    if (event.overridden) counts.injected++;
+  }
+}

@@ -1,0 +1,25 @@
+/** The public API: a deterministic computer with a kernel, to script, to test with and to debug. */
+export {
+  Box,
+  DEFAULT_BUDGET,
+  type BoxFiles,
+  type BoxListener,
+  type BoxOptions,
+  type BoxSnapshot,
+  type BoxSymbols,
+  type RunOptions,
+  type RunReason,
+  type RunResult,
+  type Step,
+} from './box/box.ts';
+export { CloneError } from './box/clone.ts';
+export { BoxError } from './box/errors.ts';
+export type { Output } from './box/output.ts';
+export type { Cell, RexExtension, RexLink, RexMap, RexProgram } from './box/rex.ts';
+export type { Exit, InputSource, Process, SpawnOptions } from './box/spawn.ts';
+export { MemorySizeError } from './cpu/memory.ts';
+export type { Registers } from './cpu/state.ts';
+export { MachineError } from './kernel/create-kernel.ts';
+export type { KernelEvent } from './kernel/events.ts';
+export type { Kernel } from './kernel/kernel.ts';
+export type { KernelSymbol } from './kernel/symbols.ts';
