@@ -5,7 +5,7 @@ import { Pte } from '../cpu/paging.ts';
 import { STATE_SIZE } from '../cpu/state.ts';
 import { createBpfState } from './bpf/state.ts';
 import { createFileSystem } from './fs/inodes.ts';
-import type { Kernel } from './kernel.ts';
+import { SLICE, type Kernel } from './kernel.ts';
 import { createKprobeState } from './kprobe/types.ts';
 import { MODULES_VADDR, PAGE_OFFSET, VMALLOC_START } from './layout/address-map.ts';
 import { createHeap } from './mm/heap.ts';
@@ -48,6 +48,7 @@ export function createKernel({ cpus = 1, memory: size = 128 << 20, seed = 1 }: M
     // odd, as xorshift cannot leave 0; multiplied, to spread small seeds
     random: BigInt.asUintN(64, (BigInt(seed) + 1n) * 0x9e37_79b9_7f4a_7c15n) | 1n,
     roundStart: 0,
+    turn: { cpu: 0, left: SLICE },
     pages: createPhysicalPages(memory.size, RESERVED),
     heap: createHeap(),
     vmalloc: { start: VMALLOC_START, end: VMALLOC_START + (1n << 32n), blocks: new Map() },

@@ -7,7 +7,7 @@ export type KernelEvent =
       readonly name: string;
       readonly args: readonly bigint[];
       readonly text: string;
-      readonly result: bigint;
+      readonly result: bigint | undefined;
       readonly injected: boolean;
     }
   | { readonly type: 'write'; readonly pid: number; readonly stream: 'stdout' | 'stderr'; readonly bytes: Uint8Array }

@@ -16,6 +16,9 @@ import type { SymbolTable } from './symbols.ts';
 import type { Heap } from './mm/heap.ts';
 import type { VirtualArea } from './mm/vmalloc.ts';
 
+/** Instructions of a CPU in one round, and the round's length in ns. */
+export const SLICE = 10_000;
+
 export interface Kernel {
   readonly memory: Memory;
   readonly cpus: readonly Cpu[];
@@ -25,6 +28,8 @@ export interface Kernel {
   random: bigint;
   /** nanoseconds of guest time at the start of the current round of CPU slices */
   roundStart: number;
+  /** whose slice of the round it is, and how many instructions of it are left */
+  readonly turn: { cpu: number; left: number };
 
   readonly pages: PhysicalPages;
   readonly heap: Heap;

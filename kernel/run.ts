@@ -7,7 +7,7 @@ import { run } from '../cpu/interpreter.ts';
 import { Slot } from '../cpu/state.ts';
 import { LOCAL_TIMER_VECTOR } from './entry/vectors.ts';
 import { reapLeftThread } from './exit.ts';
-import { now, type Kernel } from './kernel.ts';
+import { now, SLICE, type Kernel } from './kernel.ts';
 import { constants } from './layout/constants.ts';
 import { writeKernelU64 } from './mm/kernel-memory.ts';
 import { oops } from './oops.ts';
@@ -15,7 +15,6 @@ import { nextDeadline, schedule, wakeExpired } from './scheduler.ts';
 import { lookupName } from './symbols.ts';
 
 const { TICK_NSEC } = constants;
-export const SLICE = 10_000;
 /** jiffies at boot: five minutes before the counter's low half wraps, as Linux starts it */
 const INITIAL_JIFFIES = 0xffff_ffffn - 300_000n + 1n;
 
@@ -41,21 +40,24 @@ function tick(kernel: Kernel, cpu: Cpu): void {
   if (!cpu.pendingInterrupts.includes(LOCAL_TIMER_VECTOR)) cpu.pendingInterrupts.push(LOCAL_TIMER_VECTOR);
 }
 
-/** Runs `cpu` for at most `limit` instructions. */
-function runCpu(kernel: Kernel, cpu: Cpu, host: Host, limit: number, stop: () => boolean): void {
+/**
+ * Runs `cpu` for at most `limit` instructions; false when it has nothing to run. A run ends at the tick, so that an
+ * interrupt comes at the same instruction however the box is stepped.
+ */
+function runCpu(kernel: Kernel, cpu: Cpu, host: Host, limit: number, stop: () => boolean): boolean {
+  const state = kernel.perCpu[cpu.index]!;
   const end = cpu.retired + limit;
   while (cpu.retired < end && kernel.dead === undefined && !stop()) {
-    const before = kernel.perCpu[cpu.index]!.current;
-    if (!schedule(kernel, cpu)) {
-      reapLeftThread(kernel, cpu, before);
-      return;
-    }
+    const before = state.current;
+    const runs = schedule(kernel, cpu);
     reapLeftThread(kernel, cpu, before);
+    if (!runs) return false;
     tick(kernel, cpu);
-    const outcome = run(cpu, host, end - cpu.retired);
+    const outcome = run(cpu, host, Math.min(end - cpu.retired, state.nextTick - now(kernel, cpu)));
     if (outcome === 'triple-fault') oops(kernel, cpu, 'triple fault: an exception could not be delivered');
     if (cpu.words[Slot.halted * 2] !== 0) oops(kernel, cpu, 'hlt: a processor was halted outside the idle loop');
   }
+  return true;
 }
 
 /** Writes `jiffies`, wakes sleepers. */
@@ -69,24 +71,36 @@ function advanceTime(kernel: Kernel, time: number): void {
 const busy = (kernel: Kernel): boolean =>
   kernel.runQueue.length > 0 || kernel.perCpu.some((state) => state.current !== 0);
 
-/** Runs until `until` holds, nothing can run any more, the kernel dies, or `budget` instructions have retired. */
+/** The next CPU's slice begins; after the last one's, the next round. */
+function passTurn(kernel: Kernel): void {
+  const { turn } = kernel;
+  turn.left = SLICE;
+  turn.cpu = (turn.cpu + 1) % kernel.cpus.length;
+  if (turn.cpu === 0) advanceTime(kernel, kernel.roundStart + SLICE);
+}
+
+/**
+ * Runs until `until` holds, nothing can run any more, the kernel dies, or `budget` instructions have retired. What
+ * happens does not depend on how a run is divided: the next one goes on in the middle of the slice.
+ */
 export function runKernel(kernel: Kernel, host: Host, budget: number, until: () => boolean): RunOutcome {
+  const { turn } = kernel;
   const end = retired(kernel) + budget;
   for (;;) {
     if (kernel.dead !== undefined) return 'dead';
     if (until()) return 'done';
     const left = end - retired(kernel);
     if (left <= 0) return 'budget';
-    if (!busy(kernel)) {
+    if (turn.cpu === 0 && turn.left === SLICE && !busy(kernel)) {
       const deadline = nextDeadline(kernel);
       if (deadline === undefined) return 'idle';
       advanceTime(kernel, Math.max(deadline, kernel.roundStart));
       continue;
     }
-    for (const cpu of kernel.cpus) {
-      const share = Math.min(SLICE, end - retired(kernel));
-      if (share > 0) runCpu(kernel, cpu, host, share, until);
-    }
-    if (kernel.dead === undefined && !until()) advanceTime(kernel, kernel.roundStart + SLICE);
+    const cpu = kernel.cpus[turn.cpu]!;
+    const before = cpu.retired;
+    const runs = runCpu(kernel, cpu, host, Math.min(turn.left, left), until);
+    turn.left -= cpu.retired - before;
+    if (!runs || turn.left === 0) passTurn(kernel);
   }
 }

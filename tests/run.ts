@@ -4,8 +4,9 @@
  * Files are spread over processes; the child side is tests/run-file.ts.
  */
 import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -22,12 +23,15 @@ interface FileResult {
   readonly seconds: number;
 }
 
+const size = (file: string): number => statSync(join(root, file)).size;
+
+/** The largest first: they tend to take longest, and the end should not wait for one. */
 function testFiles(filters: readonly string[]): string[] {
   return readdirSync(new URL('.', import.meta.url), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.test.ts'))
     .map((file) => `tests/${file}`)
     .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
-    .sort();
+    .sort((left, right) => size(right) - size(left));
 }
 
 /** The child's last line says how many; without it everything the file has counts as one failure. */

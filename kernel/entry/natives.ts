@@ -8,6 +8,8 @@ import { deliverSignals, hasDeliverable } from '../signal.ts';
 import { describeArguments, describeCall } from '../syscalls/strace.ts';
 import { syscallByNumber } from '../syscalls/index.ts';
 import { userRegisters } from '../process.ts';
+import type { SyscallRow } from '../syscalls/types.ts';
+import type { Task } from '../task.ts';
 
 const argumentFields = ['di', 'si', 'dx', 'r10', 'r8', 'r9'] as const;
 
@@ -22,16 +24,13 @@ function syscall_enter_from_user_mode(kernel: Kernel, cpu: Cpu): undefined {
   const texts = kernel.record.syscalls && row !== undefined ? describeArguments(kernel, task, row, args) : [];
   task.syscall = { number, args, overridden: false, texts };
   if (row === undefined) kernel.events.push({ type: 'unknown-syscall', pid: task.pid, number });
+  else if (!row.returns) report(kernel, task, row, undefined);
 }
 
-/** Tells observers what the call returned. */
-function syscall_exit_work(kernel: Kernel, cpu: Cpu): undefined {
-  const task = currentTask(kernel, cpu);
+/** Tells observers of the call the task is in; one that does not return has no result. */
+function report(kernel: Kernel, task: Task, row: SyscallRow | undefined, result: bigint | undefined): void {
   const { syscall } = task;
   if (syscall === undefined || !kernel.record.syscalls) return;
-  const view = new DataView(readKernel(kernel, userRegisters(task), pt_regs.size)!.buffer);
-  const result = view.getBigInt64(pt_regs.fields.ax.offset, true);
-  const row = syscallByNumber.get(syscall.number);
   kernel.events.push({
     type: 'syscall',
     pid: task.pid,
@@ -42,6 +41,14 @@ function syscall_exit_work(kernel: Kernel, cpu: Cpu): undefined {
     injected: syscall.overridden,
     text: describeCall(kernel, task, row, syscall, result),
   });
+}
+
+/** The call is over: its result is in the user's registers. */
+function syscall_exit_work(kernel: Kernel, cpu: Cpu): undefined {
+  const task = currentTask(kernel, cpu);
+  const view = new DataView(readKernel(kernel, userRegisters(task), pt_regs.size)!.buffer);
+  const result = view.getBigInt64(pt_regs.fields.ax.offset, true);
+  report(kernel, task, task.syscall && syscallByNumber.get(task.syscall.number), result);
 }
 
 /** Signals and the scheduler have their say before every return to user mode. */

@@ -13,15 +13,25 @@ export interface PerCpuVariable {
 }
 
 const rows: readonly PerCpuVariable[] = [
-  { name: 'fixed_percpu_data', size: 64, align: 64, what: 'stack canary at +40; keeps every other template address non-zero' },
-  { name: 'this_cpu_off', size: 8, align: 8, what: 'linear address of this CPU\'s area' },
+  {
+    name: 'fixed_percpu_data',
+    size: 64,
+    align: 64,
+    what: 'stack canary at +40; keeps every other template address non-zero',
+  },
+  { name: 'this_cpu_off', size: 8, align: 8, what: "linear address of this CPU's area" },
   { name: 'cpu_number', size: 4, align: 4, what: 'i32' },
   { name: 'numa_node', size: 4, align: 4, what: 'i32, always 0' },
   { name: 'current_task', size: 8, align: 8, what: 'struct task_struct *' },
-  { name: 'cpu_current_top_of_stack', size: 8, align: 8, what: 'end of the current task\'s kernel stack' },
+  { name: 'cpu_current_top_of_stack', size: 8, align: 8, what: "end of the current task's kernel stack" },
   { name: 'cpu_tss_rw_sp2', size: 8, align: 8, what: 'user rsp while entry_SYSCALL_64 switches stacks' },
-  { name: 'rex_stack_ptr', size: 8, align: 8, what: 'top slot of this CPU\'s Rex stack: base + 0x8000 - 8' },
-  { name: 'rex_termination_state', size: 1, align: 1, what: '0 extension code or idle, 1 helper or panic, 2 termination requested' },
+  { name: 'rex_stack_ptr', size: 8, align: 8, what: "top slot of this CPU's Rex stack: base + 0x8000 - 8" },
+  {
+    name: 'rex_termination_state',
+    size: 1,
+    align: 1,
+    what: '0 extension code or idle, 1 helper or panic, 2 termination requested',
+  },
   { name: 'rex_prog_start_time', size: 8, align: 8, what: 'jiffies when the program was entered' },
   { name: 'rex_curr_prog', size: 8, align: 8, what: 'struct bpf_prog * while a program runs' },
   { name: 'bpf_prog_active', size: 4, align: 4, what: 'nesting guard of trace_call_bpf' },

@@ -33,9 +33,10 @@ function peekPage(kernel: Kernel, space: AddressSpace, address: bigint, length: 
 /** A copy of the bytes from `address` on that `task` has mapped, at most `length`; empty where there are none. */
 export function peekUser(kernel: Kernel, task: Task, address: bigint, length: number): Uint8Array {
   const space = kernel.addressSpaces.get(task.addressSpace ?? -1);
+  if (space === undefined) return new Uint8Array(0);
   const bytes = new Uint8Array(length);
   let filled = 0;
-  while (space !== undefined && filled < length) {
+  while (filled < length) {
     const at = address + BigInt(filled);
     if (at >= TASK_SIZE_MAX) break;
     const page = peekPage(kernel, space, at, Math.min(length - filled, Number(PAGE - (at & (PAGE - 1n)))));

@@ -212,10 +212,17 @@ export const processSyscalls: readonly SyscallRow[] = [
   syscall(57, 'fork', [], (call) => clone(call, 0, 0n, 0n, 0n, 0n)),
   syscall(58, 'vfork', [], (call) => clone(call, CloneFlag.vfork | CloneFlag.vm, 0n, 0n, 0n, 0n)),
   syscall(59, 'execve', ['path', 'pointer', 'pointer'], execve, 'static ELF only: no interpreter, no scripts'),
-  syscall(60, 'exit', ['int'], ({ kernel, task, args }) => {
-    exitTask(kernel, task, exitedStatus(toInt(args[0])));
-    return 0;
-  }),
+  syscall(
+    60,
+    'exit',
+    ['int'],
+    ({ kernel, task, args }) => {
+      exitTask(kernel, task, exitedStatus(toInt(args[0])));
+      return 0;
+    },
+    '',
+    false,
+  ),
   syscall(
     61,
     'wait4',
@@ -267,9 +274,16 @@ export const processSyscalls: readonly SyscallRow[] = [
     task.clearChildTid = args[0];
     return task.pid;
   }),
-  syscall(231, 'exit_group', ['int'], ({ kernel, task, args }) => {
-    exitProcess(kernel, task, exitedStatus(toInt(args[0])));
-    return 0;
-  }),
+  syscall(
+    231,
+    'exit_group',
+    ['int'],
+    ({ kernel, task, args }) => {
+      exitProcess(kernel, task, exitedStatus(toInt(args[0])));
+      return 0;
+    },
+    '',
+    false,
+  ),
   syscall(273, 'set_robust_list', ['pointer', 'unsigned'], root, 'accepted; a dying thread leaves its robust futexes'),
 ];

@@ -144,7 +144,7 @@ export function describeCall(
   task: Task,
   row: SyscallRow | undefined,
   call: CurrentSyscall,
-  result: bigint,
+  result: bigint | undefined,
 ): string {
   const name = row?.name ?? syscallName(call.number);
   const kinds = row?.parameters ?? [];
@@ -153,7 +153,9 @@ export function describeCall(
   const args = known.map((text, n) => {
     if (text !== undefined) return text;
     const address = call.args[n]!;
-    return kinds[n] === 'buffer-out' && result >= 0n ? describeBuffer(kernel, task, address, result) : pointer(address);
+    return kinds[n] === 'buffer-out' && result !== undefined && result >= 0n
+      ? describeBuffer(kernel, task, address, result)
+      : pointer(address);
   });
-  return `${name}(${args.join(', ')}) = ${describeResult(name, result)}`;
+  return `${name}(${args.join(', ')}) = ${result === undefined ? '?' : describeResult(name, result)}`;
 }

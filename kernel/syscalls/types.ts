@@ -45,6 +45,8 @@ export interface SyscallRow {
   /** what a partial one leaves out; '' for a full one */
   readonly note: string;
   readonly handler: SyscallHandler;
+  /** exit and exit_group do not */
+  readonly returns: boolean;
 }
 
 export function syscall(
@@ -53,6 +55,7 @@ export function syscall(
   parameters: readonly ParameterKind[],
   handler: SyscallHandler,
   note = '',
+  returns = true,
 ): SyscallRow {
-  return { number, name, parameters, support: note === '' ? 'full' : 'partial', note, handler };
+  return { number, name, parameters, support: note === '' ? 'full' : 'partial', note, handler, returns };
 }
