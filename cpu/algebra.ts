@@ -46,13 +46,82 @@ export type VectorOperation =
   /** sums of neighbouring products of signed 16-bit lanes (`lane` 16) */
   | 'mulAddPairs'
   /** in each half, the sum of the absolute differences of its unsigned bytes (`lane` 8) */
-  | 'sumDifferences';
+  | 'sumDifferences'
+  /** bytes of `left` picked by the low four bits of those of `right`, zero where bit 7 is set (`lane` 8) */
+  | 'shuffle'
+  /** saturated sums of neighbouring products of unsigned bytes of `left` and signed bytes of `right` (`lane` 8) */
+  | 'mulAddPairsUnsignedSigned'
+  /** bits 15-30 of the signed product, rounded by bit 14 (`lane` 16) */
+  | 'mulHighRounded'
+  /** lanes of `left`, negated where `right` is negative and zero where it is zero */
+  | 'applySign'
+  /** 64-bit products of the even 32-bit lanes, signed (`lane` 64) */
+  | 'mulEvenSigned'
+  /** the smallest unsigned 16-bit lane of `left` in lane 0, its index in lane 1, zeros above (`lane` 16) */
+  | 'minimumPosition'
+  /** AES rounds of the state `left` with the round key `right`; FIPS 197, section 5 (`lane` 8) */
+  | 'aesEncrypt'
+  | 'aesEncryptLast'
+  | 'aesDecrypt'
+  | 'aesDecryptLast'
+  /** InvMixColumns, and the key schedule's SubWord and RotWord of lanes 1 and 3, of `left` (`lane` 8) */
+  | 'aesInverseMix'
+  | 'aesKeyWords';
+
+/** Steps of the SHA hashes on four 32-bit lanes, as the instructions of these names; FIPS 180-4. */
+export type HashOperation =
+  | 'sha1Rounds0'
+  | 'sha1Rounds1'
+  | 'sha1Rounds2'
+  | 'sha1Rounds3'
+  | 'sha1NextE'
+  | 'sha1Message1'
+  | 'sha1Message2'
+  | 'sha256Rounds'
+  | 'sha256Message1'
+  | 'sha256Message2';
+
+/** What LAR, LSL, VERR and VERW ask of a segment selector. */
+export type SegmentQuestion = 'accessRights' | 'limit' | 'readable' | 'writable';
 
 /** Lane-wise shifts by one count for all lanes; a count of the lane's width or more gives zeros (or signs). */
 export type VectorShift = 'shl' | 'shr' | 'sar';
 
 /** IEEE operations on bit patterns. `min`/`max` return the second operand when either is a NaN or both are zero (Intel). */
 export type FloatOperation = 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max';
+
+/** Operations on 80-bit extended numbers; all but the first four ignore the precision control. */
+export type ExtendedOperation =
+  | 'add'
+  | 'sub'
+  | 'mul'
+  | 'div'
+  /** left * 2^trunc(right) */
+  | 'scale'
+  /** FPREM and FPREM1: collect C0 to C3 */
+  | 'remainder'
+  | 'remainderNearest'
+  /** the angle of the point (left, right) */
+  | 'atan'
+  /** right * log2 left, right * log2(left + 1) */
+  | 'log2'
+  | 'log2p1';
+export type ExtendedUnary =
+  | 'sqrt'
+  /** to an integer by the rounding control */
+  | 'round'
+  /** FXTRACT's two results */
+  | 'exponent'
+  | 'significand'
+  /** collect C2: 1 for an angle out of range, which is the result then */
+  | 'sin'
+  | 'cos'
+  | 'tan'
+  /** 2^x - 1 */
+  | 'exp2m1';
+
+/** What becomes of an x87 instruction's result: see `settleX87`. */
+export type X87Destination = 'register' | 'memory' | 'flags' | 'load';
 
 /** What `compareFloat` found: exactly one is true. */
 export interface FloatOrder<C> {
@@ -81,7 +150,15 @@ export type SystemRegister =
   | 'idtrBase'
   | 'idtrLimit'
   | 'mxcsr'
-  | 'tscAux';
+  | 'fcw'
+  | 'fsw'
+  /** bit n is 1 where physical register n of the x87 is in use */
+  | 'ftw'
+  | 'fop'
+  | 'fip'
+  | 'fdp'
+  | 'tscAux'
+  | 'trSelector';
 
 export interface Algebra<V, C, X> {
   constant(value: bigint): V;
@@ -130,6 +207,11 @@ export interface Algebra<V, C, X> {
   trailingZeros(value: V, width: Width): V;
   leadingZeros(value: V, width: Width): V;
   byteSwap(value: V, width: Width): V;
+  /** The bits of `value` under the ones of `mask`, moved together at the low end; and the inverse. */
+  extractBits(value: V, mask: V): V;
+  depositBits(value: V, mask: V): V;
+  /** CRC-32C (polynomial 11EDC6F41h, reflected) of `width` more bits. */
+  crc32c(crc: V, value: V, width: Width): V;
 
   // conditions
   always: C;
@@ -188,17 +270,29 @@ export interface Algebra<V, C, X> {
   invalidatePage(linear: V): void;
   syscall(): void;
   sysret(): void;
-  interruptReturn(): void;
+  /** IRET: five words of `width` bits. */
+  interruptReturn(width: 16 | 32 | 64): void;
+  /** CS, which must name a 64-bit code segment of the current privilege. */
+  loadCodeSegment(selector: V): void;
+  /** `valid` says that the selector can be asked about; `value` is 1 for `readable` and `writable`. */
+  inspectSegment(question: SegmentQuestion, selector: V): { readonly valid: C; readonly value: V };
+  /** DR0-DR3, DR6 and DR7 (4 and 5 are 6 and 7, or #UD with CR4.DE). */
+  readDebug(index: number): V;
+  writeDebug(index: number, value: V): void;
+  /** 64 bits of the box's seed. */
+  random(): V;
   swapgs(): void;
   setInterruptFlag(value: boolean): void;
   halt(): void;
-  /** int3 and int n: a trap through the IDT, with the gate's privilege checked. */
-  softwareInterrupt(vector: number): void;
+  /** int3 and int n: a trap through the IDT; `checked`: the gate's privilege must admit the caller. */
+  softwareInterrupt(vector: number, checked: boolean): void;
   /** The native-call trap: the host's function `id`, #UD outside kernel mode. */
   native(id: number): void;
   undefinedInstruction(): void;
 
   // vectors
+  /** #UD where CR0.EM or the lack of CR4.OSFXSR forbids SSE, #NM where CR0.TS postpones it: see the attribute `sse`. */
+  requireVectors(): void;
   /** An XMM register, or 128 bits of memory; `aligned` raises #GP(0) unless 16-byte aligned. */
   readVector(operand: Operand, aligned: boolean): X;
   writeVector(operand: Operand, value: X, aligned: boolean): void;
@@ -212,6 +306,11 @@ export interface Algebra<V, C, X> {
   shuffleBytes(left: X, right: X, picks: readonly number[]): X;
   /** Bit n is the sign of lane n, other bits 0. */
   signMask(lane: Width, value: X): V;
+  /** The 127-bit product of polynomials over GF(2). */
+  carrylessMultiply(left: V, right: V): X;
+  hash(operation: HashOperation, first: X, second: X, third: X): X;
+  /** PCMPxSTRx's IntRes2, bit n for element n of `right`; `control` is the immediate, lengths are 0 to 8 or 16. */
+  compareStrings(control: number, left: X, leftLength: V, right: X, rightLength: V): V;
 
   // floating point, on bit patterns of 32 or 64 bits, rounding by MXCSR; exceptions are collected
   float(operation: FloatOperation, width: 32 | 64, left: V, right: V): V;
@@ -221,11 +320,47 @@ export interface Algebra<V, C, X> {
   /** Out-of-range and NaN give the integer indefinite (1 << width - 1). */
   floatToInteger(from: 32 | 64, to: 32 | 64, value: V, truncate: boolean): V;
   integerToFloat(from: 32 | 64, to: 32 | 64, value: V): V;
+  /** To an integral value; `rounding` as in MXCSR.RC, which counts where it is undefined. PE is raised unless `quiet`. */
+  roundFloat(width: 32 | 64, value: V, rounding: number | undefined, quiet: boolean): V;
+  /** 1 / x and 1 / sqrt(x) of a single, to 12 bits; no exceptions. */
+  approximate(operation: 'reciprocal' | 'reciprocalRoot', value: V): V;
   /**
    * Sets MXCSR's sticky flags from the operations since the instruction began and raises #XM for an unmasked one: after
    * the last of them, before the first write.
    */
   settleFloatExceptions(): void;
+
+  // x87: 80-bit values are the low bits of a vector; exceptions, C1 and some condition bits are collected
+  /** Begins an instruction: #NM by CR0.EM and CR0.TS and, if it `waits`, #MF for an exception that is pending. */
+  beginX87(waits: boolean): void;
+  /** st(index), in use or not. */
+  readX87(index: number): X;
+  /** It is in use then. */
+  writeX87(index: number, value: X): void;
+  freeX87(index: number): void;
+  isEmptyX87(index: number): C;
+  /** TOP += step. */
+  rotateX87(step: 1 | -1): void;
+  /** Where `fault`: collects IE and SF, for an overflow C1; every operation then gives the indefinite. */
+  stackFaultX87(fault: C, overflow: boolean): void;
+  /**
+   * What has been collected to FSW, ES and B included; `flags` leaves C1 unless there was a stack fault. Whether the result
+   * may be written and the stack popped: not with an unmasked IE, DE (but `load`) or ZE, nor with an unmasked OE or UE to
+   * `memory`.
+   */
+  settleX87(destination: X87Destination): C;
+  extended(operation: ExtendedOperation, left: X, right: X): X;
+  extendedUnary(operation: ExtendedUnary, value: X): X;
+  compareExtended(left: X, right: X, quiet: boolean): FloatOrder<C>;
+  /** A signalling NaN stays one, for the operation to find, or `quiets`, raising IE. */
+  extendedFromFloat(width: 32 | 64, value: V, quiets: boolean): X;
+  extendedToFloat(width: 32 | 64, value: X): V;
+  extendedFromInteger(width: 16 | 32 | 64, value: V): X;
+  /** Out-of-range and NaN give the integer indefinite (1 << width - 1). */
+  extendedToInteger(width: 16 | 32 | 64, value: X, truncate: boolean): V;
+  /** Eighteen packed digits in bits 0-71, the sign in bit 79. */
+  extendedFromDecimal(value: X): X;
+  extendedToDecimal(value: X): X;
 }
 
 /** An instruction's meaning, in any reading. */

@@ -1,3 +1,4 @@
+import { initialFloatingSlots } from './floating-state.ts';
 import type { Memory } from './memory.ts';
 import { createTlb, type Tlb } from './paging.ts';
 import { registersOf, Slot, STATE_SIZE, type Registers } from './state.ts';
@@ -23,8 +24,8 @@ export interface Cpu {
   readonly words: Int32Array;
   readonly registers: Registers;
   readonly tlb: Tlb;
-  /** the TLB's view of CPL and AC: see `refreshMode` */
-  mode: 0 | 1 | 2;
+  /** the TLB's view of CPL and AC, 0 to 5: see `refreshMode` */
+  mode: number;
   /** instructions since reset; the clock of the box */
   retired: number;
   /** rip of the instruction being executed */
@@ -54,6 +55,6 @@ export function createCpu(memory: Memory, index: number): Cpu {
   } as unknown as { -readonly [Key in keyof Cpu]: Cpu[Key] };
   Object.defineProperty(cpu, 'registers', { value: registersOf(cpu), enumerable: false });
   slots[Slot.rflags] = 2n;
-  slots[Slot.mxcsr] = 0x1f80n;
+  for (const [slot, value] of initialFloatingSlots) slots[slot] = value;
   return cpu;
 }

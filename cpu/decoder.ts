@@ -3,6 +3,7 @@
  * list whose prefix, REX.W, ModRM.reg and r/m conditions hold is the instruction.
  */
 import type { Instruction, MemoryOperand, Operand, RegisterOperand, Repeat, Width } from './instruction.ts';
+import type { Semantics } from './algebra.ts';
 import { opcodeRows } from './opcodes/index.ts';
 import type { OpcodeRow } from './opcodes/row.ts';
 
@@ -12,28 +13,63 @@ export interface CompiledRow {
   readonly map: 0 | 1 | 2 | 3;
   readonly opcode: number;
   readonly plusRegister: boolean;
-  readonly mandatory: '' | 'NP' | '66' | 'F3' | 'F2';
+  /** VEX-encoded; `mandatory` is then its pp field, and always given */
+  readonly vex: boolean;
+  /** VEX.L, undefined where it does not matter */
+  readonly l: 0 | 1 | undefined;
+  readonly mandatory: '' | 'NP' | 'NFx' | '66' | 'F3' | 'F2';
   readonly w: 0 | 1 | undefined;
   readonly modrm: boolean;
   readonly extension: number | undefined;
   readonly exactModrm: number | undefined;
   readonly form: 'mem' | 'reg' | undefined;
+  /** mov of control and debug registers: r/m is a register whatever mod says */
+  readonly ignoresMod: boolean;
   readonly operands: readonly string[];
   readonly d64: boolean;
   readonly f64: boolean;
   readonly lock: boolean;
   readonly rep: boolean;
   readonly w8: boolean;
+  /** `row.semantics`, behind the check that the attribute `sse` asks for */
+  readonly semantics: Semantics;
+}
+
+const wordMaps: Readonly<Record<string, string>> = { '0F': '0F', '0F38': '0F 38', '0F3A': '0F 3A' };
+
+/** `VEX.L0.66.0F38.W0 op …` in the words of a legacy pattern: `66 W0 0F 38 op …`. */
+function legacyWords(pattern: string): {
+  readonly words: string[];
+  readonly vex: boolean;
+  readonly l: 0 | 1 | undefined;
+} {
+  if (!pattern.startsWith('VEX.')) return { words: pattern.split(' '), vex: false, l: undefined };
+  const [prefix, ...rest] = pattern.split(' ');
+  const [, length, pp, map, w] = prefix!.split('.');
+  const words = [pp!, ...(w === undefined || w === 'WIG' ? [] : [w]), ...wordMaps[map!]!.split(' '), ...rest];
+  return { words, vex: true, l: length === 'L1' ? 1 : length === 'LIG' ? undefined : 0 };
+}
+
+/** SSE instructions ask whether the system has turned SSE on. */
+function guarded(semantics: Semantics): Semantics {
+  return (a, i) => {
+    a.requireVectors();
+    semantics(a, i);
+  };
 }
 
 function compile(row: OpcodeRow): CompiledRow {
-  const words = row.pattern.split(' ');
+  const { words, vex, l } = legacyWords(row.pattern);
   let mandatory: CompiledRow['mandatory'] = '';
   let w: 0 | 1 | undefined;
   while (words.length > 0) {
     const word = words[0]!;
     // F3 90 and its like: a mandatory prefix is a prefix only when an opcode follows it
-    if (word === 'NP' || (words.length > 1 && /^(66|F3|F2)$/.test(word) && !words[1]!.startsWith('/'))) {
+    if (
+      word === 'NP' ||
+      word === 'NFx' ||
+      (words.length > 1 && /^(66|F3|F2)$/.test(word) && !words[1]!.startsWith('/'))
+    ) {
       mandatory = word as 'NP';
     } else if (word === 'W0' || word === 'W1') w = word === 'W1' ? 1 : 0;
     else break;
@@ -53,8 +89,12 @@ function compile(row: OpcodeRow): CompiledRow {
   const attributes = row.attributes.split(' ');
   const extension = words.find((word) => /^\/[0-7]$/.test(word));
   const exact = words.find((word) => /^[0-9A-F]{2}$/.test(word));
+  const operands = row.operands === '' ? [] : row.operands.split(' ');
+  const sse = attributes.includes('sse') || operands.some((spec) => /^[VWUH]/.test(spec));
   return {
     row,
+    vex,
+    l,
     map,
     opcode,
     plusRegister: words.includes('+r'),
@@ -64,22 +104,28 @@ function compile(row: OpcodeRow): CompiledRow {
     extension: extension === undefined ? undefined : Number(extension[1]),
     exactModrm: exact === undefined ? undefined : Number.parseInt(exact, 16),
     form: words.includes('mem') ? 'mem' : words.includes('reg') ? 'reg' : undefined,
-    operands: row.operands === '' ? [] : row.operands.split(' '),
+    ignoresMod: operands.some((spec) => spec[0] === 'C' || spec[0] === 'D'),
+    operands,
     d64: attributes.includes('d64'),
     f64: attributes.includes('f64'),
     lock: attributes.includes('lock'),
     rep: attributes.includes('rep'),
     w8: attributes.includes('w8'),
+    semantics: sse ? guarded(row.semantics) : row.semantics,
   };
 }
 
 /** Every row, compiled, in table order: the assembler reads them backwards. */
 export const compiledRows: readonly CompiledRow[] = opcodeRows.map(compile);
 
-const table: CompiledRow[][] = Array.from({ length: 4 * 256 }, () => []);
+/** The lists of the VEX-encoded rows follow those of the others. */
+const VEX_TABLE = 4 * 256;
+const table: CompiledRow[][] = Array.from({ length: 2 * VEX_TABLE }, () => []);
 for (const compiled of compiledRows) {
   const last = compiled.opcode + (compiled.plusRegister ? 7 : 0);
-  for (let opcode = compiled.opcode; opcode <= last; opcode++) table[compiled.map * 256 + opcode]!.push(compiled);
+  for (let opcode = compiled.opcode; opcode <= last; opcode++) {
+    table[(compiled.vex ? VEX_TABLE : 0) + compiled.map * 256 + opcode]!.push(compiled);
+  }
 }
 // rows that ask for more come first, so that tables may list them in any order
 const demands = (c: CompiledRow): number =>
@@ -123,7 +169,11 @@ interface Prefixes {
   /** the last of F2 and F3, which is the one that counts */
   repeat: 0 | 0xf2 | 0xf3;
   segment: number;
+  /** that of a VEX prefix, as a REX prefix would say it */
   rex: number;
+  /** VEX.vvvv and VEX.L; 0 without VEX */
+  vvvv: number;
+  l: 0 | 1;
 }
 
 const segmentPrefixes: Readonly<Record<number, number>> = { 0x26: -1, 0x2e: -1, 0x36: -1, 0x3e: -1, 0x64: 4, 0x65: 5 };
@@ -147,12 +197,32 @@ function readPrefixes(cursor: Cursor, prefixes: Prefixes): number {
   }
 }
 
+/**
+ * The fields of a VEX prefix after its first byte `C4` or `C5`, put into `prefixes`: the map, or undefined where it is no
+ * prefix. 66, F2, F3, LOCK and REX may not stand before it.
+ */
+function readVex(cursor: Cursor, prefixes: Prefixes, first: number): number | undefined {
+  if (prefixes.operandSize || prefixes.lock || prefixes.repeat !== 0 || prefixes.rex !== 0) return undefined;
+  const head = byte(cursor);
+  const tail = first === 0xc5 ? head & 0x7f : byte(cursor);
+  const map = first === 0xc5 ? 1 : head & 31;
+  // R, X and B are stored inverted; C5 has R alone
+  const extension = first === 0xc5 ? ((~head >> 7) & 1) << 2 : (~head >> 5) & 7;
+  prefixes.rex = 0x40 | ((tail >> 7) << 3) | extension;
+  prefixes.vvvv = (~tail >> 3) & 15;
+  prefixes.l = ((tail >> 2) & 1) as 0 | 1;
+  prefixes.operandSize = (tail & 3) === 1;
+  prefixes.repeat = (tail & 3) === 2 ? 0xf3 : (tail & 3) === 3 ? 0xf2 : 0;
+  return map >= 1 && map <= 3 ? map : undefined;
+}
+
 function matches(c: CompiledRow, prefixes: Prefixes, modrm: number): boolean {
   if (c.mandatory !== '') {
     const present =
       prefixes.repeat === 0xf3 ? 'F3' : prefixes.repeat === 0xf2 ? 'F2' : prefixes.operandSize ? '66' : 'NP';
-    if (present !== c.mandatory) return false;
+    if (c.mandatory === 'NFx' ? prefixes.repeat !== 0 : present !== c.mandatory) return false;
   }
+  if (c.vex && ((c.l !== undefined && c.l !== prefixes.l) || (prefixes.vvvv !== 0 && !usesVvvv(c)))) return false;
   if (c.w !== undefined && c.w !== ((prefixes.rex >> 3) & 1)) return false;
   if (c.exactModrm !== undefined && c.exactModrm !== modrm) return false;
   if (c.extension !== undefined && c.extension !== ((modrm >> 3) & 7)) return false;
@@ -160,6 +230,9 @@ function matches(c: CompiledRow, prefixes: Prefixes, modrm: number): boolean {
   if (c.form === 'reg' && modrm < 0xc0) return false;
   return true;
 }
+
+/** A VEX.vvvv that no operand names must be 1111, inverted 0. */
+const usesVvvv = (c: CompiledRow): boolean => c.operands.some((spec) => spec[0] === 'B' || spec[0] === 'H');
 
 function memoryOperand(cursor: Cursor, modrm: number, prefixes: Prefixes): MemoryOperand {
   const mod = modrm >> 6;
@@ -215,7 +288,7 @@ interface OperandContext {
   readonly width: Width;
 }
 
-function sizeOf(letter: string, width: Width, rex: number): Width | 128 | 0 {
+function sizeOf(letter: string, width: Width, rex: number): Width | 80 | 128 | 0 {
   switch (letter) {
     case 'b':
       return 8;
@@ -231,6 +304,8 @@ function sizeOf(letter: string, width: Width, rex: number): Width | 128 | 0 {
       return (rex & 8) !== 0 ? 64 : 32;
     case 'z':
       return width === 16 ? 16 : 32;
+    case 't':
+      return 80;
     case 'x':
       return 128;
     default:
@@ -255,7 +330,7 @@ function immediate(cursor: Cursor, letter: string, width: Width): Operand {
   }
 }
 
-function registerOrMemory(context: OperandContext, size: Width | 128 | 0): Operand {
+function registerOrMemory(context: OperandContext, size: Width | 80 | 128 | 0): Operand {
   const { modrm, memory, prefixes } = context;
   if (memory !== undefined) return { ...memory, width: size };
   return generalRegister((modrm & 7) | ((prefixes.rex & 1) << 3), size as Width, prefixes.rex);
@@ -283,6 +358,10 @@ function operand(spec: string, context: OperandContext): Operand | undefined {
       return generalRegister(rm, size as Width, rex);
     case 'G':
       return generalRegister(reg, size as Width, rex);
+    case 'B':
+      return generalRegister(prefixes.vvvv, size as Width, rex);
+    case 'H':
+      return { kind: 3, index: prefixes.vvvv, width: xmmWidth(size) };
     case 'Z':
       return generalRegister((context.opcode & 7) | ((rex & 1) << 3), size as Width, rex);
     case 'A':
@@ -312,13 +391,21 @@ function operand(spec: string, context: OperandContext): Operand | undefined {
     case 'W':
       return memory === undefined ? { kind: 3, index: rm, width: xmmWidth(size) } : { ...memory, width: size };
     case 's':
+      if (spec === 'st0') return { kind: 7, index: 0, width: 80 };
+      if (spec === 'sti') return { kind: 7, index: modrm & 7, width: 80 };
       return segmentOperand((modrm >> 3) & 7, context.opcode);
     case 'C':
       return controlRegisters.has(reg) ? { kind: 5, index: reg, width: 64 } : undefined;
     case 'D':
-      return { kind: 6, index: reg, width: 64 };
+      return reg < 8 ? { kind: 6, index: reg, width: 64 } : undefined;
     case 'c':
       return generalRegister(1, 8, 0x40);
+    case 'd':
+      return generalRegister(2, 16, 0x40);
+    case 'f':
+      return { kind: 4, index: 4, width: 16 };
+    case 'g':
+      return { kind: 4, index: 5, width: 16 };
     case '1':
       return { kind: 2, value: 1n, width: 8 };
     default:
@@ -326,13 +413,13 @@ function operand(spec: string, context: OperandContext): Operand | undefined {
   }
 }
 
-const xmmWidth = (size: Width | 128 | 0): 32 | 64 | 128 => (size === 32 || size === 64 ? size : 128);
+const xmmWidth = (size: Width | 80 | 128 | 0): 32 | 64 | 128 => (size === 32 || size === 64 ? size : 128);
 
 function effectiveWidth(c: CompiledRow, prefixes: Prefixes): Width {
   if (c.w8) return 8;
   if (c.f64) return 64;
   if ((prefixes.rex & 8) !== 0) return 64;
-  if (prefixes.operandSize && c.mandatory !== '66') return 16;
+  if (prefixes.operandSize && c.mandatory !== '66' && !c.vex) return 16;
   return c.d64 ? 64 : 32;
 }
 
@@ -348,10 +435,23 @@ export function decode(bytes: Uint8Array, start: number, end: number): Instructi
     at: start,
     failure: undefined,
   };
-  const prefixes: Prefixes = { operandSize: false, addressSize: false, lock: false, repeat: 0, segment: -1, rex: 0 };
+  const prefixes: Prefixes = {
+    operandSize: false,
+    addressSize: false,
+    lock: false,
+    repeat: 0,
+    segment: -1,
+    rex: 0,
+    vvvv: 0,
+    l: 0,
+  };
   let opcode = readPrefixes(cursor, prefixes);
-  let map = 0;
-  if (opcode === 0x0f) {
+  let map: number | undefined = 0;
+  const vex = opcode === 0xc4 || opcode === 0xc5;
+  if (vex) {
+    map = readVex(cursor, prefixes, opcode);
+    if (map !== undefined) opcode = byte(cursor);
+  } else if (opcode === 0x0f) {
     opcode = byte(cursor);
     map = 1;
     if (opcode === 0x38 || opcode === 0x3a) {
@@ -360,7 +460,8 @@ export function decode(bytes: Uint8Array, start: number, end: number): Instructi
     }
   }
   if (cursor.failure !== undefined) return cursor.failure;
-  const candidates = table[map * 256 + opcode]!;
+  if (map === undefined) return 'undefined';
+  const candidates = table[(vex ? VEX_TABLE : 0) + map * 256 + opcode]!;
   if (candidates.length === 0) return 'undefined';
   const wantsModrm = candidates.some((c) => c.modrm);
   const modrm = wantsModrm ? byte(cursor) : 0;
@@ -371,7 +472,9 @@ export function decode(bytes: Uint8Array, start: number, end: number): Instructi
     c = candidates.find((candidate) => candidate.plusRegister)!; // xchg r8, rax
   }
   const memory =
-    c.modrm && modrm < 0xc0 && c.exactModrm === undefined ? memoryOperand(cursor, modrm, prefixes) : undefined;
+    c.modrm && modrm < 0xc0 && c.exactModrm === undefined && !c.ignoresMod
+      ? memoryOperand(cursor, modrm, prefixes)
+      : undefined;
   const width = effectiveWidth(c, prefixes);
   const context: OperandContext = { cursor, prefixes, opcode, modrm, memory, width };
   const operands: Operand[] = [];
@@ -384,7 +487,8 @@ export function decode(bytes: Uint8Array, start: number, end: number): Instructi
   if (prefixes.lock && !(c.lock && operands[0]?.kind === 1)) return 'undefined';
   const first = operands[0];
   const operandWidth =
-    first !== undefined && (first.kind === 0 || (first.kind === 1 && first.width !== 0 && first.width !== 128))
+    first !== undefined &&
+    (first.kind === 0 || (first.kind === 1 && first.width !== 0 && first.width !== 80 && first.width !== 128))
       ? (first.width as Width)
       : width;
   const repeat: Repeat = c.rep && prefixes.repeat !== 0 ? (prefixes.repeat === 0xf3 ? 'rep' : 'repne') : '';
@@ -397,6 +501,6 @@ export function decode(bytes: Uint8Array, start: number, end: number): Instructi
     lock: prefixes.lock,
     segment: prefixes.segment,
     length: cursor.at - start,
-    semantics: c.row.semantics,
+    semantics: c.semantics,
   };
 }

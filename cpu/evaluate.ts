@@ -4,18 +4,26 @@
  */
 import type {
   Algebra,
+  ExtendedOperation,
+  ExtendedUnary,
   FlagName,
   FlagsKind,
   FloatOperation,
+  HashOperation,
+  SegmentQuestion,
   SystemRegister,
   VectorOperation,
   VectorShift,
+  X87Destination,
 } from './algebra.ts';
 import { REPEAT_CHUNK } from './algebra.ts';
 import type { Cpu, Host } from './cpu.ts';
 import { cpuidLeaf } from './cpuid.ts';
+import { readDebug, writeDebug } from './debug-registers.ts';
 import {
+  inspectSegment,
   interruptReturn,
+  loadCodeSegment,
   loadSegment,
   loadTaskRegister,
   softwareInterrupt,
@@ -23,6 +31,10 @@ import {
   syscall,
   sysret,
 } from './exceptions.ts';
+import { binaryOperations, compare as compareExtended, unaryOperations } from './extended.ts';
+import * as extendedConvert from './extended-convert.ts';
+import { Fsw } from './extended-format.ts';
+import { transcendentalBinary, transcendentalUnary } from './extended-transcendental.ts';
 import { raise, Vector } from './fault.ts';
 import { conditionCodes, flagBits, flagsKindNumbers, flagsRowByNumber, type Operation } from './flags.ts';
 import * as floats from './float.ts';
@@ -31,8 +43,11 @@ import type { MemoryOperand, Operand, Width } from './instruction.ts';
 import { load, load128, store, store128 } from './linear.ts';
 import { readMsr, writeMsr } from './msr.ts';
 import { Access, flushPage, flushTlb, isCanonical, refreshMode, translate } from './paging.ts';
+import { hash } from './sha.ts';
 import { Flag, settleFlags, Slot } from './state.ts';
+import { compareStrings } from './string-comparison.ts';
 import * as vectors from './vector.ts';
+import * as x87 from './x87.ts';
 
 const MASK64 = 0xffff_ffff_ffff_ffffn;
 // the engine keeps asUintN of 64 bits out of the heap, but not `& MASK64`
@@ -44,6 +59,13 @@ const mask = (value: bigint, width: Width): bigint =>
       : width === 16
         ? value & 0xffffn
         : value & 0xffn;
+
+const CR0_EM = 1 << 2;
+const CR0_TS = 1 << 3;
+const CR4_OSFXSR = 1 << 9;
+const CR4_OSXMMEXCPT = 1 << 10;
+/** CRC-32C's polynomial, reflected */
+const CASTAGNOLI = 0x82f6_3b78n;
 
 const scratch64 = new BigUint64Array(1);
 const scratch32 = new Int32Array(scratch64.buffer);
@@ -70,6 +92,9 @@ class PendingOperation implements Operation<bigint> {
   }
 }
 
+const extendedOperations = { ...binaryOperations, ...transcendentalBinary };
+const extendedUnaries = { ...unaryOperations, ...transcendentalUnary };
+
 class Evaluate implements Algebra<bigint, boolean, bigint> {
   readonly cpu: Cpu;
   readonly slots: BigUint64Array;
@@ -80,6 +105,7 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   host: Host | undefined;
   /** nothing is raised between instructions */
   readonly floating: FloatStatus = { mxcsr: 0, raised: 0 };
+  readonly extendedStatus = x87.createExtendedStatus();
 
   constructor(cpu: Cpu) {
     this.cpu = cpu;
@@ -259,6 +285,28 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     for (let rest = value, n = 0; n < width; n += 8, rest >>= 8n) swapped = (swapped << 8n) | (rest & 0xffn);
     return swapped;
   }
+  extractBits(value: bigint, selected: bigint): bigint {
+    let result = 0n;
+    let at = 0n;
+    for (let rest = selected, from = value; rest !== 0n; rest >>= 1n, from >>= 1n) {
+      if ((rest & 1n) === 1n) result |= (from & 1n) << at++;
+    }
+    return result;
+  }
+  depositBits(value: bigint, selected: bigint): bigint {
+    let result = 0n;
+    for (let rest = selected, from = value, at = 0n; rest !== 0n; rest >>= 1n, at++) {
+      if ((rest & 1n) === 0n) continue;
+      result |= (from & 1n) << at;
+      from >>= 1n;
+    }
+    return result;
+  }
+  crc32c(crc: bigint, value: bigint, width: Width): bigint {
+    let rest = crc ^ value;
+    for (let n = 0; n < width; n++) rest = (rest & 1n) === 1n ? (rest >> 1n) ^ CASTAGNOLI : rest >> 1n;
+    return rest;
+  }
 
   isZero(value: bigint): boolean {
     return value === 0n;
@@ -373,6 +421,7 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     if ((register === 'fsBase' || register === 'gsBase') && !isCanonical(value)) raise(Vector.GP, 0);
     this.slots[Slot[register]] = value;
     if (register === 'cr3' || register === 'cr0' || register === 'cr4' || register === 'efer') flushTlb(this.cpu);
+    if (register === 'cr0') refreshMode(this.cpu);
   }
   readSegment(index: number): bigint {
     if (index > 5) raise(Vector.UD);
@@ -405,8 +454,23 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   sysret(): void {
     sysret(this.cpu);
   }
-  interruptReturn(): void {
-    interruptReturn(this.cpu);
+  interruptReturn(width: 16 | 32 | 64): void {
+    interruptReturn(this.cpu, width);
+  }
+  loadCodeSegment(selector: bigint): void {
+    loadCodeSegment(this.cpu, selector);
+  }
+  inspectSegment(question: SegmentQuestion, selector: bigint): { valid: boolean; value: bigint } {
+    return inspectSegment(this.cpu, question, selector);
+  }
+  readDebug(index: number): bigint {
+    return readDebug(this.cpu, index);
+  }
+  writeDebug(index: number, value: bigint): void {
+    writeDebug(this.cpu, index, value);
+  }
+  random(): bigint {
+    return this.host === undefined ? 0n : mask(this.host.random(), 64);
   }
   swapgs(): void {
     swapgs(this.cpu);
@@ -421,8 +485,8 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     this.words[Slot.halted * 2] = 1;
     this.cpu.leave = true;
   }
-  softwareInterrupt(vector: number): void {
-    softwareInterrupt(this.cpu, vector, this.nextRip());
+  softwareInterrupt(vector: number, checked: boolean): void {
+    softwareInterrupt(this.cpu, vector, this.nextRip(), checked);
   }
   native(id: number): void {
     if (this.words[Slot.cpl * 2] !== 0 || this.host === undefined) raise(Vector.UD);
@@ -432,6 +496,11 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     raise(Vector.UD);
   }
 
+  requireVectors(): void {
+    const cr0 = this.words[Slot.cr0 * 2]!;
+    if ((cr0 & CR0_EM) !== 0 || (this.words[Slot.cr4 * 2]! & CR4_OSFXSR) === 0) raise(Vector.UD);
+    if ((cr0 & CR0_TS) !== 0) raise(Vector.NM);
+  }
   readVector(operand: Operand, aligned: boolean): bigint {
     if (operand.kind === 3) {
       const at = Slot.xmm + operand.index * 4;
@@ -475,6 +544,17 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   signMask(lane: Width, value: bigint): bigint {
     return vectors.signMask(lane, value);
   }
+  carrylessMultiply(left: bigint, right: bigint): bigint {
+    let product = 0n;
+    for (let rest = right, at = left; rest !== 0n; rest >>= 1n, at <<= 1n) if ((rest & 1n) === 1n) product ^= at;
+    return product;
+  }
+  hash(operation: HashOperation, first: bigint, second: bigint, third: bigint): bigint {
+    return hash(operation, first, second, third);
+  }
+  compareStrings(control: number, left: bigint, leftLength: bigint, right: bigint, rightLength: bigint): bigint {
+    return BigInt(compareStrings(control, left, Number(leftLength), right, Number(rightLength)));
+  }
 
   float(operation: FloatOperation, width: 32 | 64, left: bigint, right: bigint): bigint {
     return floats.arithmetic(this.floatStatus(), operation, width, left, right);
@@ -499,6 +579,12 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   integerToFloat(from: 32 | 64, to: 32 | 64, value: bigint): bigint {
     return floats.fromInteger(this.floatStatus(), from, to, value);
   }
+  roundFloat(width: 32 | 64, value: bigint, rounding: number | undefined, quiet: boolean): bigint {
+    return floats.toIntegral(this.floatStatus(), width, value, rounding, quiet);
+  }
+  approximate(operation: 'reciprocal' | 'reciprocalRoot', value: bigint): bigint {
+    return floats.approximate(operation, value);
+  }
   settleFloatExceptions(): void {
     const { floating } = this;
     if (floating.raised === 0) return;
@@ -506,11 +592,69 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     floating.raised = 0;
     const unmasked = unmaskedExceptions(floating.mxcsr, raised);
     this.slots[Slot.mxcsr] = BigInt(floating.mxcsr | (unmasked === 0 ? raised : reportedExceptions(raised, unmasked)));
-    if (unmasked !== 0) raise(Vector.XM);
+    if (unmasked !== 0) raise((this.words[Slot.cr4 * 2]! & CR4_OSXMMEXCPT) === 0 ? Vector.UD : Vector.XM);
   }
   private floatStatus(): FloatStatus {
     this.floating.mxcsr = this.words[Slot.mxcsr * 2]!;
     return this.floating;
+  }
+
+  beginX87(waits: boolean): void {
+    if (x87.isX87Disabled(this.cpu)) raise(Vector.NM);
+    if (waits && x87.isX87ExceptionPending(this.cpu)) raise(Vector.MF);
+    x87.clearExtendedStatus(this.extendedStatus, this.words[Slot.fcw * 2]!);
+  }
+  readX87(index: number): bigint {
+    return x87.readX87(this.cpu, index);
+  }
+  writeX87(index: number, value: bigint): void {
+    x87.writeX87(this.cpu, index, value);
+  }
+  freeX87(index: number): void {
+    x87.freeX87(this.cpu, index);
+  }
+  isEmptyX87(index: number): boolean {
+    return x87.isEmptyX87(this.cpu, index);
+  }
+  rotateX87(step: 1 | -1): void {
+    x87.rotateX87(this.cpu, step);
+  }
+  stackFaultX87(fault: boolean, overflow: boolean): void {
+    const status = this.extendedStatus;
+    // of an underflow and an overflow, the underflow is told
+    if (!fault || (status.raised & Fsw.SF) !== 0) return;
+    status.raised |= Fsw.IE | Fsw.SF;
+    status.c1 = overflow;
+  }
+  settleX87(destination: X87Destination): boolean {
+    return x87.settleX87(this.cpu, this.extendedStatus, destination);
+  }
+  extended(operation: ExtendedOperation, left: bigint, right: bigint): bigint {
+    return extendedOperations[operation](this.extendedStatus, left, right);
+  }
+  extendedUnary(operation: ExtendedUnary, value: bigint): bigint {
+    return extendedUnaries[operation](this.extendedStatus, value);
+  }
+  compareExtended(left: bigint, right: bigint, quiet: boolean): { unordered: boolean; less: boolean; equal: boolean } {
+    return compareExtended(this.extendedStatus, left, right, quiet);
+  }
+  extendedFromFloat(width: 32 | 64, value: bigint, quiets: boolean): bigint {
+    return extendedConvert.fromFloat(this.extendedStatus, width, value, quiets);
+  }
+  extendedToFloat(width: 32 | 64, value: bigint): bigint {
+    return extendedConvert.toFloat(this.extendedStatus, width, value);
+  }
+  extendedFromInteger(width: 16 | 32 | 64, value: bigint): bigint {
+    return extendedConvert.fromInteger(this.extendedStatus, width, value);
+  }
+  extendedToInteger(width: 16 | 32 | 64, value: bigint, truncate: boolean): bigint {
+    return extendedConvert.toInteger(this.extendedStatus, width, value, truncate);
+  }
+  extendedFromDecimal(value: bigint): bigint {
+    return extendedConvert.fromDecimal(this.extendedStatus, value);
+  }
+  extendedToDecimal(value: bigint): bigint {
+    return extendedConvert.toDecimal(this.extendedStatus, value);
   }
 }
 

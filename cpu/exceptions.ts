@@ -1,4 +1,5 @@
 /** Changes of privilege: interrupts and exceptions through the IDT, iretq, syscall and sysret, segment loads. */
+import type { SegmentQuestion } from './algebra.ts';
 import type { Cpu } from './cpu.ts';
 import { raise, Vector } from './fault.ts';
 import { load, store } from './linear.ts';
@@ -99,18 +100,19 @@ export function deliver(
   setPrivilege(cpu, 0);
 }
 
-/** INT n, INT3: a trap, so the frame holds the next instruction; the gate's DPL must admit the caller. */
-export function softwareInterrupt(cpu: Cpu, vector: number, next: bigint): void {
+/** INT n, INT3: a trap, so the frame holds the next instruction; the gate's DPL must admit the caller where it is `checked`. */
+export function softwareInterrupt(cpu: Cpu, vector: number, next: bigint, checked: boolean): void {
   const gate = asSupervisor(cpu, () => readGate(cpu, vector, false));
-  if (gate.dpl < cpu.words[Slot.cpl * 2]!) raise(Vector.GP, vector * 8 + 2);
+  if (checked && gate.dpl < cpu.words[Slot.cpl * 2]!) raise(Vector.GP, vector * 8 + 2);
   deliver(cpu, vector, next, undefined, false);
 }
 
-/** IRETQ: always five words; the new CPL is that of the CS image. */
-export function interruptReturn(cpu: Cpu): void {
+/** IRET, IRETD, IRETQ: always five words, of `width` bits; the new CPL is that of the CS image. */
+export function interruptReturn(cpu: Cpu, width: 16 | 32 | 64): void {
   const { slots } = cpu;
   const rsp = slots[RSP]!;
-  const [rip, cs, rflags, newRsp, ss] = [0n, 8n, 16n, 24n, 32n].map((offset) => load(cpu, rsp + offset, 64)) as [
+  const size = BigInt(width / 8);
+  const [rip, cs, image, newRsp, ss] = [0n, 1n, 2n, 3n, 4n].map((n) => load(cpu, rsp + n * size, width)) as [
     bigint,
     bigint,
     bigint,
@@ -124,6 +126,7 @@ export function interruptReturn(cpu: Cpu): void {
   if (!isCanonical(rip)) raise(Vector.GP, 0);
   settleFlags(cpu);
   const before = slots[Slot.rflags]!;
+  const rflags = width === 16 ? (before & ~0xffffn) | image : image;
   const kept = cpl === 0 ? 0n : Flag.IF | Flag.IOPL;
   slots[Slot.rflags] = (rflags & 0x257fd5n & ~kept) | (before & kept) | 2n;
   slots[Slot.rip] = rip;
@@ -147,6 +150,44 @@ function checkCodeSegment(cpu: Cpu, selector: bigint): void {
   const long = ((descriptor >> 53n) & 1n) === 1n;
   const dpl = (descriptor >> 45n) & 3n;
   if (!present || !code || !long || dpl !== (selector & 3n)) raise(Vector.GP, Number(selector & 0xfffcn));
+}
+
+/** Far jumps, calls and returns within the current privilege; other targets are #GP(selector). */
+export function loadCodeSegment(cpu: Cpu, selector: bigint): void {
+  if ((selector & 0xfffcn) === 0n) raise(Vector.GP, 0);
+  if (Number(selector & 3n) !== cpu.words[Slot.cpl * 2]) raise(Vector.GP, Number(selector & 0xfffcn));
+  checkCodeSegment(cpu, selector);
+  cpu.slots[Slot.selectors + CS] = selector;
+}
+
+/** System descriptor types that LAR and LSL know: LDT, TSS, busy TSS, and for LAR call gates. */
+const inspectable = { accessRights: [2, 9, 11, 12], limit: [2, 9, 11], readable: [], writable: [] } as const;
+
+/** LAR, LSL, VERR, VERW. */
+export function inspectSegment(
+  cpu: Cpu,
+  question: SegmentQuestion,
+  selector: bigint,
+): { readonly valid: boolean; readonly value: bigint } {
+  const invalid = { valid: false, value: 0n };
+  if ((selector & 0xfffcn) === 0n || (selector & 4n) !== 0n || (selector | 7n) > cpu.slots[Slot.gdtrLimit]!) {
+    return invalid;
+  }
+  const descriptor = readDescriptor(cpu, selector);
+  const type = Number((descriptor >> 40n) & 15n);
+  const system = ((descriptor >> 44n) & 1n) === 0n;
+  if (system && !(inspectable[question] as readonly number[]).includes(type)) return invalid;
+  const code = !system && (type & 8) !== 0;
+  const dpl = Number((descriptor >> 45n) & 3n);
+  const conforming = code && (type & 4) !== 0;
+  if (!conforming && dpl < Math.max(cpu.words[Slot.cpl * 2]!, Number(selector & 3n))) return invalid;
+  // bit 1 of the type: readable for code, writable for data, which can always be read
+  const second = (type & 2) !== 0;
+  if (question === 'readable') return { valid: !code || second, value: 1n };
+  if (question === 'writable') return { valid: !code && second, value: 1n };
+  if (question === 'accessRights') return { valid: true, value: (descriptor >> 32n) & 0xff_ff00n };
+  const limit = (descriptor & 0xffffn) | ((descriptor >> 32n) & 0xf_0000n);
+  return { valid: true, value: ((descriptor >> 55n) & 1n) === 1n ? (limit << 12n) | 0xfffn : limit };
 }
 
 /** MOV to a data-segment register: null or a present data segment; FS and GS bases become 0 as on Intel. */

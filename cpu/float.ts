@@ -265,3 +265,38 @@ export function fromInteger(status: FloatStatus, from: 32 | 64, to: FloatWidth, 
   const signed = BigInt.asIntN(from, value);
   return pack(status, to, signed < 0n, signed < 0n ? -signed : signed, 0);
 }
+
+/** To an integral value of the same format; `rounding` undefined asks MXCSR, `quiet` leaves PE alone. */
+export function toIntegral(
+  status: FloatStatus,
+  width: FloatWidth,
+  value: bigint,
+  rounding: number | undefined,
+  quiet: boolean,
+): bigint {
+  const bits = flushed(status, width, value);
+  const nan = operandNan(status, width, bits, bits);
+  if (nan !== undefined) return nan;
+  const u = unpack(width, bits);
+  if (u.kind === 'infinite' || u.exponent >= 0) return bits;
+  const mode = rounding ?? roundingOf(status);
+  const { multiple, inexact } = roundToMultiple(mode, u.negative, u.significand, u.exponent, false, 0);
+  if (inexact && !quiet) status.raised |= Mxcsr.PE;
+  // an integer below 2^precision: exact
+  return pack({ mxcsr: status.mxcsr, raised: 0 }, width, u.negative, multiple, 0);
+}
+
+/**
+ * 1 / x and 1 / sqrt(x) of a single, for RCPPS and RSQRTPS: processors differ; ours gives the exact result cut to 12 bits
+ * behind the point, whose relative error is below 2^-12 (Intel allows 1.5 times that). Denormal operands and results
+ * are zeros, and nothing is raised.
+ */
+export function approximate(operation: 'reciprocal' | 'reciprocalRoot', value: bigint): bigint {
+  const bits = isDenormal(32, value) ? value & formatOf(32).sign : value;
+  if (isNan(32, bits)) return quieted(32, bits);
+  const x = toNumber(32, bits);
+  if (x < 0 && operation === 'reciprocalRoot') return indefinite(32);
+  const exact = operation === 'reciprocal' ? 1 / x : x === 0 ? 1 / x : 1 / Math.sqrt(x);
+  const rounded = toBits(32, Math.fround(exact)) & ~0x7ffn;
+  return isDenormal(32, toBits(32, Math.fround(exact))) ? rounded & formatOf(32).sign : rounded;
+}

@@ -12,6 +12,7 @@ export const OperandKind = {
   segment: 4,
   control: 5,
   debug: 6,
+  x87: 7,
 } as const;
 
 /** A general-purpose register; `high` is ah, ch, dh or bh, with `index` that of ax, cx, dx or bx. */
@@ -25,8 +26,8 @@ export interface RegisterOperand {
 /** `base` and `index` are register numbers, or -1. RIP-relative operands have `ripRelative` and no base. */
 export interface MemoryOperand {
   readonly kind: 1;
-  /** bits accessed; 128 for whole vectors, 0 where the instruction has a size of its own (lea, lgdt, fxsave) */
-  readonly width: Width | 128 | 0;
+  /** bits accessed; 128 for whole vectors, 80 for extended and decimal numbers, 0 where the instruction has a size of its own (lea, lgdt, fxsave) */
+  readonly width: Width | 80 | 128 | 0;
   readonly base: number;
   readonly index: number;
   readonly scale: 1 | 2 | 4 | 8;
@@ -60,7 +61,14 @@ export interface SystemOperand {
   readonly width: Width;
 }
 
-export type Operand = RegisterOperand | MemoryOperand | ImmediateOperand | XmmOperand | SystemOperand;
+/** st(index) */
+export interface X87Operand {
+  readonly kind: 7;
+  readonly index: number;
+  readonly width: 80;
+}
+
+export type Operand = RegisterOperand | MemoryOperand | ImmediateOperand | XmmOperand | SystemOperand | X87Operand;
 
 export type Repeat = '' | 'rep' | 'repne';
 

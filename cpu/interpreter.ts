@@ -1,4 +1,5 @@
 /** The loop: fetch, decode (or remember), execute, deliver. */
+import { checkInstruction } from './debug-registers.ts';
 import { decode, MAX_INSTRUCTION_LENGTH } from './decoder.ts';
 import type { Cpu, Host } from './cpu.ts';
 import { evaluate } from './evaluate.ts';
@@ -126,6 +127,18 @@ function acceptInterrupt(cpu: Cpu): boolean {
   }
 }
 
+/** From this value of `cpu.mode` on, accesses are examined: see paging.ts. */
+const EXAMINED = 3;
+
+/** The trap after an instruction that has met a data breakpoint. */
+function deliverBreakpoint(cpu: Cpu): boolean {
+  const { slots } = cpu;
+  slots[Slot.debug + 4] = slots[Slot.debug + 4]! | slots[Slot.debugPending]!;
+  slots[Slot.debugPending] = 0n;
+  cpu.current = slots[Slot.rip]!;
+  return deliverFault(cpu, Vector.DB, undefined, 0n);
+}
+
 /**
  * Executes up to `limit` instructions. A faulting instruction changes nothing, counts as one, and its exception is
  * delivered through the IDT before the next.
@@ -143,12 +156,15 @@ export function run(cpu: Cpu, host: Host, limit: number): RunEnd {
     const rip = slots[Slot.rip]!;
     cpu.current = rip;
     const stepping = (words[Slot.rflags * 2]! & 0x100) !== 0;
+    const examined = cpu.mode >= EXAMINED;
     let instruction: Instruction | undefined;
     try {
+      if (examined) checkInstruction(cpu, rip);
       instruction = fetch(cpu);
       slots[Slot.rip] = rip + sizes[instruction.length]!; // the array keeps 64 bits
       instruction.semantics(algebra, instruction);
       cpu.retired++;
+      if (examined && words[Slot.debugPending * 2] !== 0 && !deliverBreakpoint(cpu)) return 'triple-fault';
       // syscall and int clear TF and are not trapped; popf that clears it still is
       if (stepping && ((words[Slot.rflags * 2]! & 0x100) !== 0 || instruction.mnemonic === 'popf')) {
         slots[Slot.debug + 4] = slots[Slot.debug + 4]! | 0x4000n; // DR6.BS
@@ -158,6 +174,7 @@ export function run(cpu: Cpu, host: Host, limit: number): RunEnd {
     } catch (fault) {
       if (!isFault(fault)) throw fault;
       slots[Slot.rip] = rip;
+      if (examined) slots[Slot.debugPending] = 0n;
       cpu.retired++;
       if (!deliverFault(cpu, vectorOf(cpu, fault, instruction), fault.errorCode, fault.address)) return 'triple-fault';
     }

@@ -9,7 +9,7 @@ const PAGE = 4096;
 
 /** Little-endian, zero-extended. */
 export function load(cpu: Cpu, linear: bigint, width: Width): bigint {
-  const at = translate(cpu, linear, Access.read);
+  const at = translate(cpu, linear, Access.read, width);
   const { view } = cpu.memory;
   if ((at & (PAGE - 1)) > PAGE - width / 8) return loadAcross(cpu, linear, at, width / 8);
   switch (width) {
@@ -37,7 +37,7 @@ function loadAcross(cpu: Cpu, linear: bigint, at: number, size: number): bigint 
 
 /** Writes the low `width` bits of `value`, little-endian: all of them or, on a fault, none. */
 export function store(cpu: Cpu, linear: bigint, width: Width, value: bigint): void {
-  const at = translate(cpu, linear, Access.write);
+  const at = translate(cpu, linear, Access.write, width);
   const { memory } = cpu;
   if ((at & (PAGE - 1)) > PAGE - width / 8) return storeAcross(cpu, linear, at, width / 8, value);
   if (memory.decoded[at >>> 12] !== undefined) forgetDecoded(memory, at, 1);
@@ -64,13 +64,13 @@ function storeAcross(cpu: Cpu, linear: bigint, at: number, size: number, value: 
 }
 
 export function load128(cpu: Cpu, linear: bigint): bigint {
-  const at = translate(cpu, linear, Access.read);
+  const at = translate(cpu, linear, Access.read, 128);
   if ((at & (PAGE - 1)) > PAGE - 16) return loadAcross(cpu, linear, at, 16);
   return cpu.memory.view.getBigUint64(at, true) | (cpu.memory.view.getBigUint64(at + 8, true) << 64n);
 }
 
 export function store128(cpu: Cpu, linear: bigint, value: bigint): void {
-  const at = translate(cpu, linear, Access.write);
+  const at = translate(cpu, linear, Access.write, 128);
   if ((at & (PAGE - 1)) > PAGE - 16) return storeAcross(cpu, linear, at, 16, value);
   if (cpu.memory.decoded[at >>> 12] !== undefined) forgetDecoded(cpu.memory, at, 1);
   cpu.memory.view.setBigUint64(at, value & MASK64, true);

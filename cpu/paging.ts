@@ -5,6 +5,7 @@
  * (the upper plus one, so that 0 is never a hit) and the physical address of the page.
  */
 import type { Cpu } from './cpu.ts';
+import { hasBreakpoints, noteAccess } from './debug-registers.ts';
 import { PageFault, raise, Vector } from './fault.ts';
 import { Flag, Slot } from './state.ts';
 
@@ -40,6 +41,7 @@ export function flushPage(cpu: Cpu, linear: bigint): void {
 const CR4_SMEP = 1n << 20n;
 const CR4_SMAP = 1n << 21n;
 const CR0_WP = 1n << 16n;
+const CR0_AM = 1n << 18n;
 const EFER_NXE = 1n << 11n;
 
 /** Page-table entry bits. */
@@ -60,17 +62,31 @@ const scratch32 = new Int32Array(scratch64.buffer);
 
 export const isCanonical = (linear: bigint): boolean => BigInt.asUintN(64, BigInt.asIntN(48, linear)) === linear;
 
-/** CPL 3 is mode 0; supervisor modes differ in whether SMAP lets user pages through. */
-function modeOf(cpu: Cpu): 0 | 1 | 2 {
-  if (cpu.words[Slot.cpl * 2] === 3) return 0;
-  return (cpu.slots[Slot.rflags]! & Flag.AC) === 0n ? 1 : 2;
+/**
+ * CPL 3 is mode 0; supervisor modes differ in whether SMAP lets user pages through. With `MODES` added, every access
+ * misses the TLB and is examined: there are breakpoints, or alignment is checked.
+ */
+function modeOf(cpu: Cpu): number {
+  const user = cpu.words[Slot.cpl * 2] === 3;
+  const ac = (cpu.slots[Slot.rflags]! & Flag.AC) !== 0n;
+  const examined = hasBreakpoints(cpu) || (user && ac && (cpu.slots[Slot.cr0]! & CR0_AM) !== 0n);
+  return (user ? 0 : ac ? 2 : 1) + (examined ? MODES : 0);
+}
+
+/** #AC(0) for a misaligned access of user mode, then the breakpoints. */
+function examine(cpu: Cpu, linear: bigint, access: Access, size: number): void {
+  const checked = cpu.mode === MODES && (cpu.slots[Slot.rflags]! & Flag.AC) !== 0n;
+  const aligned = access === Access.fetch || (linear & BigInt(size - 1)) === 0n;
+  if (checked && !aligned && (cpu.slots[Slot.cr0]! & CR0_AM) !== 0n) raise(Vector.AC, 0);
+  noteAccess(cpu, linear, access, size);
 }
 
 /**
  * The physical address of `linear` for the current privilege; raises #PF with CR2 and error code, or #GP(0) for a
  * non-canonical address (with the address, by which the interpreter knows that it may have to be #SS). Sets accessed and dirty bits.
+ * `width`, in bits, is what alignment checks and breakpoints see.
  */
-export function translate(cpu: Cpu, linear: bigint, access: Access): number {
+export function translate(cpu: Cpu, linear: bigint, access: Access, width = 8): number {
   scratch64[0] = linear;
   const low = scratch32[0]!;
   const high = scratch32[1]!;
@@ -78,14 +94,18 @@ export function translate(cpu: Cpu, linear: bigint, access: Access): number {
   const entry = (cpu.mode * 3 + access) * ENTRIES + (page & 255);
   const { tlb } = cpu;
   if (tlb.low[entry] === page && tlb.highPlusOne[entry] === (high >>> 12) + 1) return tlb.frame[entry]! + (low & 0xfff);
-  const physical = walk(cpu, linear, access, cpu.mode, true);
+  const physical = walk(cpu, linear, access, (cpu.mode % MODES) as 0, true);
+  if (cpu.mode >= MODES) {
+    examine(cpu, linear, access, width / 8);
+    return physical;
+  }
   tlb.low[entry] = page;
   tlb.highPlusOne[entry] = (high >>> 12) + 1;
   tlb.frame[entry] = physical - (low & 0xfff);
   return physical;
 }
 
-/** Must follow every change of CPL or of AC. */
+/** Must follow every change of CPL, AC, CR0.AM or DR7. */
 export function refreshMode(cpu: Cpu): void {
   cpu.mode = modeOf(cpu);
 }

@@ -48,8 +48,19 @@ export const Slot = {
   halted: 51,
   /** dr0-dr3, dr6, dr7 */
   debug: 52,
+  /** data breakpoints that the current instruction has met, as DR6 has them */
+  debugPending: 58,
   /** 32 bytes a register */
   xmm: 64,
+  /** 16 bytes a physical register, of which ten count */
+  x87: 128,
+  fcw: 144,
+  fsw: 145,
+  /** bit n is 1 where physical register n is in use */
+  ftw: 146,
+  fop: 147,
+  fip: 148,
+  fdp: 149,
 } as const;
 
 /** Bytes of one CPU's block. */

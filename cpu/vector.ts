@@ -1,5 +1,6 @@
 /** Lane-wise integer operations on 128-bit values, for the evaluating algebra. */
 import type { VectorOperation, VectorShift } from './algebra.ts';
+import * as aes from './aes.ts';
 import type { Width } from './instruction.ts';
 
 const MASK64 = 0xffff_ffff_ffff_ffffn;
@@ -53,12 +54,17 @@ const signedRules: Partial<Record<VectorOperation, LaneRule>> = {
   greaterSigned: (l, r) => (l > r ? -1 : 0),
   minSigned: (l, r) => Math.min(l, r),
   maxSigned: (l, r) => Math.max(l, r),
+  mulHighRounded: (l, r) => (((l * r) >> 14) + 1) >> 1,
+  applySign: (l, r) => (r < 0 ? -l : r === 0 ? 0 : l),
 };
 
 const quadRules: Partial<Record<VectorOperation, (left: bigint, right: bigint) => bigint>> = {
   add: (l, r) => l + r,
   sub: (l, r) => l - r,
   mulEvenUnsigned: (l, r) => (l & 0xffff_ffffn) * (r & 0xffff_ffffn),
+  mulEvenSigned: (l, r) => BigInt.asIntN(32, l) * BigInt.asIntN(32, r),
+  equal: (l, r) => (l === r ? MASK64 : 0n),
+  greaterSigned: (l, r) => (BigInt.asIntN(64, l) > BigInt.asIntN(64, r) ? MASK64 : 0n),
 };
 
 const wholeRules: Partial<Record<VectorOperation, (left: bigint, right: bigint) => bigint>> = {
@@ -94,6 +100,30 @@ const mixingRules: Partial<Record<VectorOperation, (lane: Narrow) => void>> = {
       out.bigUint64[half] = BigInt(sum);
     }
   },
+  shuffle: () => {
+    for (let n = 0; n < 16; n++) out.uint8[n] = second.uint8[n]! & 0x80 ? 0 : first.uint8[second.uint8[n]! & 15]!;
+  },
+  mulAddPairsUnsignedSigned: () => {
+    const l = first.uint8;
+    const r = second.signed[8];
+    for (let n = 0; n < 8; n++) {
+      out.signed[16][n] = clampSigned(l[2 * n]! * r[2 * n]! + l[2 * n + 1]! * r[2 * n + 1]!, 16);
+    }
+  },
+  minimumPosition: () => {
+    const lanes = first.unsigned[16];
+    const least = Math.min(...lanes);
+    const at = lanes.indexOf(least);
+    out.bigUint64.fill(0n);
+    out.unsigned[16][0] = least;
+    out.unsigned[16][1] = at;
+  },
+  aesEncrypt: () => out.uint8.set(aes.encrypt(first.uint8, second.uint8)),
+  aesEncryptLast: () => out.uint8.set(aes.encryptLast(first.uint8, second.uint8)),
+  aesDecrypt: () => out.uint8.set(aes.decrypt(first.uint8, second.uint8)),
+  aesDecryptLast: () => out.uint8.set(aes.decryptLast(first.uint8, second.uint8)),
+  aesInverseMix: () => out.uint8.set(aes.inverseMix(first.uint8, second.uint8)),
+  aesKeyWords: () => out.uint8.set(aes.keyWords(first.uint8, second.uint8)),
 };
 
 /** `left` and `right` are unsigned 128-bit values; see `VectorOperation` for what each operation does. */

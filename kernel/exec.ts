@@ -1,6 +1,8 @@
 /** execve: static ELF programs, ET_EXEC and static PIE. */
+import { initialFloatingSlots } from '../cpu/floating-state.ts';
 import { Slot } from '../cpu/state.ts';
 import type { Cpu } from '../cpu/cpu.ts';
+import { featureWords } from '../cpu/cpuid.ts';
 import {
   PF_R,
   PF_W,
@@ -163,7 +165,7 @@ function buildStack(
   words.setBigUint64(8, random64(kernel), true);
   const randomBytes = put(random);
   const auxiliary: readonly (readonly [number, bigint])[] = [
-    [AT.HWCAP, 0x0700_0178n],
+    [AT.HWCAP, featureWords()['1.edx']],
     [AT.PAGESZ, 4096n],
     [AT.CLKTCK, 100n],
     [AT.PHDR, program.headersAddress],
@@ -253,8 +255,7 @@ function startThread(kernel: Kernel, cpu: Cpu | undefined, task: Task, entry: bi
   const slots: readonly (readonly [number, bigint])[] = [
     [Slot.fsBase, 0n],
     [Slot.kernelGsBase, 0n],
-    [Slot.mxcsr, 0x1f80n],
-    ...Array.from({ length: 64 }, (_, n) => [Slot.xmm + n, 0n] as const),
+    ...initialFloatingSlots,
   ];
   for (const [slot, value] of slots) {
     if (cpu === undefined) task.context[contextIndex(slot)] = value;

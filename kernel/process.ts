@@ -1,5 +1,6 @@
 /** Tasks: the first one, fork and clone, and what exit and wait leave of them. */
 import type { Cpu } from '../cpu/cpu.ts';
+import { initialFloatingSlots } from '../cpu/floating-state.ts';
 import { Slot } from '../cpu/state.ts';
 import { copyFileTable, createStandardFileTable, shareFileTable } from './fs/files.ts';
 import type { Kernel } from './kernel.ts';
@@ -86,7 +87,7 @@ function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
   task.context[contextIndex(Slot.rflags)] = 2n;
   task.context[contextIndex(Slot.selectors + 1)] = BigInt(constants.KERNEL_CS);
   task.context[contextIndex(Slot.selectors + 2)] = BigInt(constants.KERNEL_DS);
-  task.context[contextIndex(Slot.mxcsr)] = 0x1f80n;
+  for (const [slot, value] of initialFloatingSlots) task.context[contextIndex(slot)] = value;
   return task;
 }
 

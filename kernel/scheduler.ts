@@ -3,6 +3,7 @@
  * register file in kernel mode, its stack being in guest memory. Choices depend on retired instructions alone.
  */
 import type { Cpu } from '../cpu/cpu.ts';
+import { floatingRanges } from '../cpu/floating-state.ts';
 import { flushTlb, refreshMode } from '../cpu/paging.ts';
 import { Slot } from '../cpu/state.ts';
 import type { Kernel } from './kernel.ts';
@@ -19,9 +20,8 @@ const contextRanges: readonly (readonly [first: number, count: number])[] = [
   [Slot.rip, 6], // with rflags and pending flags
   [Slot.fsBase, 1],
   [Slot.kernelGsBase, 1],
-  [Slot.mxcsr, 1],
   [Slot.selectors, 6],
-  [Slot.xmm, 64],
+  ...floatingRanges,
 ];
 export const CONTEXT_LENGTH = contextRanges.reduce((sum, [, count]) => sum + count, 0);
 

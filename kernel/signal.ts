@@ -1,6 +1,8 @@
 /** Sending signals, and delivering them on the way back to user mode. */
 import type { Cpu } from '../cpu/cpu.ts';
-import { Slot } from '../cpu/state.ts';
+import { evaluate } from '../cpu/evaluate.ts';
+import { initialFloatingSlots } from '../cpu/floating-state.ts';
+import { floatingImage, IMAGE_SIZE, IMAGE_WORDS, loadFloatingImage } from '../cpu/fxsave.ts';
 import { errno } from './errno.ts';
 import { exitProcess, signaledStatus } from './exit.ts';
 import type { Kernel } from './kernel.ts';
@@ -183,9 +185,8 @@ const sigcontext: readonly (keyof typeof pt_regs.fields)[] = [
   'flags',
 ];
 const fpstatePointer = frame.sigcontext + 23 * 8;
-const FXSAVE_SIZE = 512;
-const FXSAVE_MXCSR = 24;
-const FXSAVE_XMM = 160;
+/** of the FXSAVE image */
+const MXCSR_WORD = 3;
 const RED_ZONE = 128n;
 
 function setUpFrame(kernel: Kernel, cpu: Cpu, task: Task, signal: PendingSignal, action: SignalAction): boolean {
@@ -199,7 +200,7 @@ function setUpFrame(kernel: Kernel, cpu: Cpu, task: Task, signal: PendingSignal,
   if ((action.flags & SA_ONSTACK) !== 0n && (alternateStack.flags & SS_DISABLE) === 0 && !onAlternate(get('sp'))) {
     sp = alternateStack.pointer + alternateStack.size;
   }
-  const fpstate = (sp - BigInt(FXSAVE_SIZE)) & ~63n;
+  const fpstate = (sp - BigInt(IMAGE_SIZE)) & ~63n;
   const base = ((fpstate - BigInt(frame.size)) & ~15n) - 8n;
 
   const image = new DataView(new ArrayBuffer(frame.size));
@@ -220,13 +221,8 @@ function setUpFrame(kernel: Kernel, cpu: Cpu, task: Task, signal: PendingSignal,
   if (signal.address !== 0n) put(frame.siginfo + 16, signal.address);
   else image.setInt32(frame.siginfo + 16, signal.pid, true);
 
-  const floating = new DataView(new ArrayBuffer(FXSAVE_SIZE));
-  floating.setUint16(0, 0x37f, true);
-  floating.setUint32(FXSAVE_MXCSR, Number(cpu.slots[Slot.mxcsr]!), true);
-  for (let n = 0; n < 16; n++) {
-    floating.setBigUint64(FXSAVE_XMM + n * 16, cpu.slots[Slot.xmm + n * 4]!, true);
-    floating.setBigUint64(FXSAVE_XMM + n * 16 + 8, cpu.slots[Slot.xmm + n * 4 + 1]!, true);
-  }
+  const floating = new BigUint64Array(IMAGE_SIZE / 8);
+  floating.set(floatingImage(evaluate(cpu), true));
   if ((action.flags & SA_RESTORER) === 0n) return false;
   try {
     copyToUser(kernel, task, fpstate, new Uint8Array(floating.buffer));
@@ -234,6 +230,8 @@ function setUpFrame(kernel: Kernel, cpu: Cpu, task: Task, signal: PendingSignal,
   } catch {
     return false;
   }
+  // handlers start with fresh floating-point state: fpu__clear_user_states
+  for (const [slot, value] of initialFloatingSlots) cpu.slots[slot] = value;
   regs.setBigUint64(pt_regs.fields.sp.offset, base, true);
   regs.setBigUint64(pt_regs.fields.ip.offset, action.handler, true);
   regs.setBigUint64(pt_regs.fields.di.offset, BigInt(signal.number), true);
@@ -267,7 +265,7 @@ export function returnFromSignal(kernel: Kernel, cpu: Cpu, task: Task): boolean 
     regs.setBigUint64(pt_regs.fields.cs.offset, BigInt(constants.USER_CS), true);
     regs.setBigUint64(pt_regs.fields.ss.offset, BigInt(constants.USER_DS), true);
     const fpstate = image.getBigUint64(fpstatePointer, true);
-    if (fpstate !== 0n) restoreFloating(cpu, new DataView(copyFromUser(kernel, task, fpstate, FXSAVE_SIZE).buffer));
+    if (fpstate !== 0n) restoreFloating(cpu, copyFromUser(kernel, task, fpstate, IMAGE_SIZE));
     task.signals.blocked = image.getBigUint64(frame.mask, true) & ~UNBLOCKABLE;
   } catch {
     return false;
@@ -278,10 +276,10 @@ export function returnFromSignal(kernel: Kernel, cpu: Cpu, task: Task): boolean 
   return true;
 }
 
-function restoreFloating(cpu: Cpu, image: DataView): void {
-  cpu.slots[Slot.mxcsr] = BigInt(image.getUint32(FXSAVE_MXCSR, true) & 0xffff);
-  for (let n = 0; n < 16; n++) {
-    cpu.slots[Slot.xmm + n * 4] = image.getBigUint64(FXSAVE_XMM + n * 16, true);
-    cpu.slots[Slot.xmm + n * 4 + 1] = image.getBigUint64(FXSAVE_XMM + n * 16 + 8, true);
-  }
+/** The image is the program's: reserved bits of MXCSR, which FXRSTOR refuses, are ignored. */
+function restoreFloating(cpu: Cpu, bytes: Uint8Array): void {
+  const image = new DataView(bytes.buffer, bytes.byteOffset);
+  const words = Array.from({ length: IMAGE_WORDS }, (_, n) => image.getBigUint64(n * 8, true));
+  words[MXCSR_WORD]! &= 0xffffn;
+  loadFloatingImage(evaluate(cpu), words, true);
 }

@@ -277,7 +277,8 @@ const text = (value: unknown): string =>
 const same = (a: unknown, b: unknown): boolean => text(a) === text(b);
 
 /** What GNU as has none of, or refuses, or encodes otherwise than shortest. */
-const notForGnu = /^(native|nop|bswapw|ud[01]|prefetch|xchg. %([er]?ax), %\2|fx|p?movmsk|pextrw|pinsrw)/;
+const notForGnu =
+  /^(native|nop|bswapw|ud[01]|prefetch|xchg. %([er]?ax), %\2|fx|p?movmsk|pextr[bw]|pinsr[bw]|extractps|sldt|str |fstpnce)/;
 
 function randomProgram(random: Random, length: number): string {
   const lines: string[] = [];

@@ -5,20 +5,21 @@ import { icedText, ourText } from './native/disassemble.ts';
 import { compiledRows, encodeRow } from './native/encode.ts';
 import { createRandom, type Random } from './native/random.ts';
 
+const slow = process.env['TEST_TIER'] === 'slow';
 /** ENCODINGS: how many; SEED: where the sequence starts. */
-const ENCODINGS = Number(process.env['ENCODINGS'] ?? 100_000);
+const ENCODINGS = Number(process.env['ENCODINGS'] ?? (slow ? 20_000_000 : 100_000));
+const ARBITRARY = slow ? 1_000_000 : 60_000;
 const SEED = Number(process.env['SEED'] ?? 1);
 
 /** Where we differ from iced-x86 on purpose. */
 const deviations: readonly { readonly why: string; readonly ours: RegExp; readonly iced: RegExp }[] = [
   { why: 'the native-call trap takes an encoding that is free', ours: /^native /, iced: /^undefined/ },
-  { why: 'without BMI1 in CPUID, tzcnt is bsf', ours: /^bsf /, iced: /^tzcnt / },
-  { why: 'without LZCNT in CPUID, lzcnt is bsr', ours: /^bsr /, iced: /^lzcnt / },
+  { why: 'its table is no operand of ours', ours: /^xlatb /, iced: /^xlatb m8 / },
   { why: 'without WBNOINVD in CPUID, it is wbinvd', ours: /^wbinvd /, iced: /^wbnoinvd / },
   { why: 'with REX.B, processors do exchange', ours: /^xchg r8/, iced: /^pause / },
   {
     why: 'hints that ask for nothing here',
-    ours: /^(nop|prefetchw) /,
+    ours: /^(nop|prefetch\w+) /,
     iced: /^(prefetch|cldemote|reservednop|rdssp|endbr|nop)/,
   },
 ];
@@ -29,7 +30,7 @@ function unified(ours: string, iced: string): { readonly ours: string; readonly 
   // the operand has a size of the instruction's own
   if (ours.includes(' m0 ')) right = right.replace(/ m\d+ /, ' m0 ');
   // 16 bits are read, whatever size the register is shown with
-  if (/^(mov [c-gs]s, |ltr )/.test(ours)) {
+  if (/^(mov [c-gs]s, |ltr |lldt |verr |verw |lmsw |lar |lsl )/.test(ours)) {
     const narrow = (text: string): string =>
       text.replace(/([, ])[re]?([a-ds][xpi]|[sd]i|r\d+)[wd]? \(/, '$1$2 (').replace(/r(\d+)[wd]? \(/, 'r$1 (');
     return { ours: narrow(ours), iced: narrow(right) };
@@ -59,6 +60,16 @@ function encoding(random: Random, n: number): Uint8Array {
 
 const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
+/** What iced-x86 accepts and we do not, though one of our rows has the name. */
+const narrower: readonly { readonly why: string; readonly iced: RegExp }[] = [
+  { why: 'there are no MMX registers', iced: /\bmm\d/ },
+];
+const ourMnemonics = new Set(compiledRows.map(({ row }) => row.mnemonic));
+function isOurs(iced: string): boolean {
+  const mnemonic = iced.replace(/^(lock |repn?e? )+/, '').split(' ')[0]!;
+  return ourMnemonics.has(mnemonic) && !narrower.some((deviation) => deviation.iced.test(iced));
+}
+
 test(`${ENCODINGS} encodings mean what iced-x86 says`, () => {
   const random = createRandom(SEED);
   const differences = new Map<string, string>();
@@ -66,7 +77,12 @@ test(`${ENCODINGS} encodings mean what iced-x86 says`, () => {
   for (let n = 0; n < ENCODINGS; n++) {
     const bytes = encoding(random, n);
     const ours = decode(bytes, 0, bytes.length);
-    if (typeof ours !== 'object') continue;
+    if (typeof ours !== 'object') {
+      const iced = icedText(bytes);
+      if (iced === undefined || !isOurs(iced)) continue;
+      differences.set(`undefined ${iced.split(' ')[0]}`, `${hexOf(bytes)}\n  ours ${ours}\n  iced ${iced}`);
+      continue;
+    }
     accepted++;
     const text = ourText(ours);
     const iced = icedText(bytes) ?? 'undefined';
@@ -105,11 +121,21 @@ test('fifteen bytes are the most', () => {
   assert.is(decode(bytes, 0, 20), 'too-long');
 });
 
-test('random bytes never throw', () => {
+test(`${ARBITRARY} times arbitrary bytes: no exception, and no look behind the fifteenth or the end`, () => {
   const random = createRandom(SEED + 2);
-  const bytes = new Uint8Array(1 << 16).map(() => random.below(256));
-  for (let start = 0; start < bytes.length; start++)
-    decode(bytes, start, Math.min(bytes.length, start + random.below(20)));
+  const bytes = new Uint8Array(32);
+  for (let n = 0; n < ARBITRARY; n++) {
+    bytes.set(randomBytes(random));
+    for (let at = MAX_INSTRUCTION_LENGTH; at < bytes.length; at++) bytes[at] = random.below(256);
+    const shown = (result: ReturnType<typeof decode>): string =>
+      typeof result === 'object' ? ourText(result) : result;
+    const end = random.below(20);
+    const cut = shown(decode(bytes.slice(0, end), 0, end));
+    assert.is(shown(decode(bytes, 0, end)), cut, hexOf(bytes));
+    if (end < MAX_INSTRUCTION_LENGTH) continue;
+    assert.is(shown(decode(bytes, 0, MAX_INSTRUCTION_LENGTH)), cut, hexOf(bytes));
+    assert.is.not(cut, 'truncated', hexOf(bytes));
+  }
 });
 
 test.run();

@@ -104,6 +104,11 @@ function randomMemory(random: Random, width: number): Written {
   return complete(base, index, index === -1 ? 1 : pick(random, [1, 2, 4, 8] as const), addressWidth);
 }
 
+const fixedOperands: Readonly<Record<string, Operand>> = {
+  cl: { kind: 0, index: 1, width: 8, high: false },
+  dx: { kind: 0, index: 2, width: 16, high: false },
+};
+
 function randomOperand(random: Random, spec: Spec, form: Form, width: Width): Written | undefined {
   const bits = bitsOf(spec.size, width);
   const general = (index: number): Written => {
@@ -124,7 +129,7 @@ function randomOperand(random: Random, spec: Spec, form: Form, width: Width): Wr
     case 'A':
       return { text: `%${registerName(0, bits)}`, operand: { kind: 0, index: 0, width: bits as Width, high: false } };
     case 'fixed':
-      return { text: `%${spec.text}`, operand: { kind: 0, index: 1, width: 8, high: false } };
+      return { text: `%${spec.text}`, operand: fixedOperands[spec.text]! };
     case 'one':
       return { text: '$1', operand: { kind: 2, value: 1n, width: 8 } };
     case 'I': {
@@ -145,6 +150,12 @@ function randomOperand(random: Random, spec: Spec, form: Form, width: Width): Wr
       const index = random(16);
       return { text: `%xmm${index}`, operand: { kind: 3, index, width: 128 } };
     }
+    case 'st0':
+    case 'sti': {
+      // of st, st there are two encodings
+      const index = spec.slot === 'st0' ? 0 : 1 + random(7);
+      return { text: index === 0 ? '%st' : `%st(${index})`, operand: { kind: 7, index, width: 80 } };
+    }
     default:
       return undefined;
   }
@@ -157,8 +168,22 @@ const conversions: Readonly<Record<string, Readonly<Record<number, string>>>> = 
   cwd: { 16: 'cwtd', 32: 'cltd', 64: 'cqto' },
 };
 
+const exchanged: Readonly<Record<string, string>> = { fsub: 'fsubr', fsubr: 'fsub', fdiv: 'fdivr', fdivr: 'fdiv' };
+/** x87: AT&T's names of subtractions and divisions to st(i), and suffixes of memory operands. */
+function x87MnemonicOf(form: Form): string {
+  const { mnemonic } = form.row.row;
+  const popping = mnemonic.endsWith('p') ? 'p' : '';
+  if (form.specs[0]?.slot === 'sti')
+    return (exchanged[mnemonic.slice(0, mnemonic.length - popping.length)] ?? mnemonic.replace(/p$/, '')) + popping;
+  const [memory] = form.specs;
+  if (memory?.slot !== 'M' || !/^f(i?(add|mul|subr?|divr?|com|comp|ld|st|stp)|isttp)$/.test(mnemonic)) return mnemonic;
+  const suffix = mnemonic.startsWith('fi') ? { w: 's', d: 'l', q: 'll' } : { d: 's', q: 'l', t: 't' };
+  return mnemonic + (suffix as Readonly<Record<string, string>>)[memory.size];
+}
+
 function mnemonicOf(form: Form, width: Width): string {
   const { mnemonic } = form.row.row;
+  if (form.row.map === 0 && form.row.opcode >= 0xd8 && form.row.opcode <= 0xdf) return x87MnemonicOf(form);
   const conversion = conversions[mnemonic]?.[width];
   if (conversion !== undefined) return conversion;
   const extension = extensions[mnemonic];
@@ -172,11 +197,19 @@ function mnemonicOf(form: Form, width: Width): string {
   return bits !== 0 && general.every(({ size }) => bitsOf(size, width) === bits) ? mnemonic + suffixes[bits] : mnemonic;
 }
 
+/** Their suffixes, where they have any, speak of the source alone. */
+const oneSided = /^(crc32|lar|lsl)$/;
+
 /** Every form that a random instruction can be made of: no branches, system registers or absolute addresses. */
 export function randomForms(mnemonics: Iterable<string>): Form[] {
   const forms = [...new Set([...mnemonics].flatMap((name) => formsOf(name)))];
-  return forms.filter(({ specs }) => specs.every(({ slot }) => !'JOsCD'.includes(slot)));
+  return forms.filter(
+    ({ row, specs }) => !oneSided.test(row.row.mnemonic) && specs.every(({ slot }) => !'JOsCD'.includes(slot)),
+  );
 }
+
+/** GAS leaves their first operand out. */
+const impliesTop = /^f(u?comp?|xch)$/;
 
 /** One instruction of this form; undefined where the operands drawn cannot stand together. */
 export function randomInstruction(random: Random, form: Form): RandomInstruction | undefined {
@@ -200,6 +233,7 @@ export function randomInstruction(random: Random, form: Form): RandomInstruction
     );
   if (high && rex) return undefined;
   const indirect = form.row.row.mnemonic === 'call' || form.row.row.mnemonic === 'jmp' ? '*' : '';
-  const texts = written.map(({ text }) => indirect + text).toReversed();
+  const shown = impliesTop.test(form.row.row.mnemonic) ? written.slice(-1) : written;
+  const texts = shown.map(({ text }) => indirect + text).toReversed();
   return { text: `${mnemonicOf(form, width)} ${texts.join(', ')}`.trimEnd(), form, width, operands };
 }

@@ -1,6 +1,7 @@
 import { conditionNames } from '../flags.ts';
-import { nop } from '../semantics/integer.ts';
+import { nop, touch } from '../semantics/integer.ts';
 import * as x from '../semantics/control.ts';
+import * as segments from '../semantics/segments.ts';
 import { row, type OpcodeRow } from './row.ts';
 
 const hex = (value: number): string => value.toString(16).padStart(2, '0').toUpperCase();
@@ -27,8 +28,13 @@ export const controlRows: readonly OpcodeRow[] = [
   row('FF /6',        'push',   'Ev',    x.push,         'd64'),
   row('58 +r',        'pop',    'Zv',    x.pop,          'd64'),
   row('8F /0',        'pop',    'Ev',    x.pop,          'd64'),
+  row('0F A0',        'push',   'fs',     x.push,         'd64'),
+  row('0F A8',        'push',   'gs',     x.push,         'd64'),
+  row('0F A1',        'pop',    'fs',     segments.popSegment, 'd64'),
+  row('0F A9',        'pop',    'gs',     segments.popSegment, 'd64'),
   row('9C',           'pushf',  '',      x.pushf,        'd64'),
   row('9D',           'popf',   '',      x.popf,         'd64'),
+  row('C8',           'enter',  'Iw Ib',  x.enter,        'd64'),
   row('C9',           'leave',  '',      x.leave,        'd64'),
   row('E8',           'call',   'Jz',    x.call,         'f64'),
   row('FF /2',        'call',   'Ev',    x.callIndirect, 'f64'),
@@ -46,7 +52,16 @@ export const controlRows: readonly OpcodeRow[] = [
   row('F3 90',        'pause',  '',      nop),
   row('90',           'nop',    '',      nop),
   row('F3 0F 1E FA',  'endbr64', '',     nop),
-  row('0F 0D /r mem', 'prefetchw', 'Eb', nop),
+  row('0F 0D /0 mem', 'prefetch', 'Eb',   nop,            'PREFETCHW'),
+  row('0F 0D /1 mem', 'prefetchw', 'Eb',  nop,            'PREFETCHW'),
+  row('0F 0D /r mem', 'prefetchw', 'Eb',  nop,            'PREFETCHW'),
+  row('0F 18 /0 mem', 'prefetchnta', 'Mb', nop,           'SSE'),
+  row('0F 18 /1 mem', 'prefetcht0', 'Mb', nop,            'SSE'),
+  row('0F 18 /2 mem', 'prefetcht1', 'Mb', nop,            'SSE'),
+  row('0F 18 /3 mem', 'prefetcht2', 'Mb', nop,            'SSE'),
+  row('NP 0F AE /7 mem', 'clflush', 'Mb', touch,          'CLFSH'),
+  row('66 0F AE /7 mem', 'clflushopt', 'Mb', touch,       'CLFLUSHOPT'),
+  row('66 0F AE /6 mem', 'clwb',  'Mb',   touch,          'CLWB'),
   // the nop with an operand that assemblers write: it stands first
   row('0F 1F /r',     'nop',    'Ev',    nop),
   row('0F 18 /r',     'nop',    'Ev',    nop),
@@ -56,7 +71,7 @@ export const controlRows: readonly OpcodeRow[] = [
   row('0F 1C /r',     'nop',    'Ev',    nop),
   row('0F 1D /r',     'nop',    'Ev',    nop),
   row('0F 1E /r',     'nop',    'Ev',    nop),
-  row('NP 0F AE E8',  'lfence', '',      nop),
-  row('NP 0F AE F0',  'mfence', '',      nop),
-  row('NP 0F AE F8',  'sfence', '',      nop),
+  row('NP 0F AE /5 reg', 'lfence', '',      nop, 'SSE2'),
+  row('NP 0F AE /6 reg', 'mfence', '',      nop, 'SSE2'),
+  row('NP 0F AE /7 reg', 'sfence', '',      nop, 'SSE'),
 ];

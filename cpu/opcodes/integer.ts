@@ -41,7 +41,7 @@ const shiftRows = shifts.flatMap(([name, semantics], n) => [
 ]);
 
 const conditional = conditionNames.flatMap((condition, code) => [
-  row(`0F ${hex(0x40 + code)} /r`, `cmov${condition}`, 'Gv Ev', x.cmov(code)),
+  row(`0F ${hex(0x40 + code)} /r`, `cmov${condition}`, 'Gv Ev', x.cmov(code), 'CMOV'),
   row(`0F ${hex(0x90 + code)} /r`, `set${condition}`,  'Eb',    x.setcc(code)),
 ]);
 
@@ -91,6 +91,7 @@ export const integerRows: readonly OpcodeRow[] = [
   row('C7 /0',       'mov',     'Ev Iz',    x.mov),
   row('B0 +r',       'mov',     'Zb Ib',    x.mov),
   row('B8 +r',       'mov',     'Zv Iv',    x.mov),
+  row('D7',          'xlatb',   '',         x.xlatb,   'w8'),
   row('8D /r mem',   'lea',     'Gv M',     x.lea),
   row('63 /r',       'movsxd',  'Gv Ez',    x.movsx),
   row('0F B6 /r',    'movzx',   'Gv Eb',    x.movzx),
@@ -107,7 +108,7 @@ export const integerRows: readonly OpcodeRow[] = [
   row('0F BA /5',    'bts',     'Ev Ib',    x.bts,     'lock'),
   row('0F BA /6',    'btr',     'Ev Ib',    x.btr,     'lock'),
   row('0F BA /7',    'btc',     'Ev Ib',    x.btc,     'lock'),
-  row('F3 0F B8 /r', 'popcnt',  'Gv Ev',    x.popcnt),
+  row('F3 0F B8 /r', 'popcnt',  'Gv Ev',    x.popcnt,  'POPCNT'),
   row('0F BC /r',    'bsf',     'Gv Ev',    x.bsf),
   row('0F BD /r',    'bsr',     'Gv Ev',    x.bsr),
   row('0F C8 +r',    'bswap',   'Zv',       x.bswap),
@@ -119,10 +120,10 @@ export const integerRows: readonly OpcodeRow[] = [
   row('0F B1 /r',    'cmpxchg', 'Ev Gv',    x.cmpxchg, 'lock'),
   row('0F C0 /r',    'xadd',    'Eb Gb',    x.xadd,    'lock'),
   row('0F C1 /r',    'xadd',    'Ev Gv',    x.xadd,    'lock'),
-  row('W1 0F C7 /1 mem', 'cmpxchg16b', 'M', x.cmpxchg8b, 'lock'),
-  row('0F C7 /1 mem',    'cmpxchg8b',  'M', x.cmpxchg8b, 'lock'),
-  row('9F',          'lahf',    '',         x.lahf),
-  row('9E',          'sahf',    '',         x.sahf),
+  row('W1 0F C7 /1 mem', 'cmpxchg16b', 'M', x.cmpxchg8b, 'lock CX16'),
+  row('0F C7 /1 mem',    'cmpxchg8b',  'M', x.cmpxchg8b, 'lock CX8'),
+  row('9F',          'lahf',    '',         x.lahf,    'LAHF64'),
+  row('9E',          'sahf',    '',         x.sahf,    'LAHF64'),
   row('F8',          'clc',     '',         x.clc),
   row('F9',          'stc',     '',         x.stc),
   row('F5',          'cmc',     '',         x.cmc),

@@ -19,9 +19,13 @@ const fourForms = ([
   row(`F2 0F ${opcode} /r`, `${name}sd`, `Vq Wq${more}`, sd),
 ]);
 
-/** Arithmetic, logic, comparisons and conversions. RCPPS and RSQRTPS are left out: their results are the processor's own. */
+/** Arithmetic, logic, comparisons and conversions. */
 export const sseFloatRows: readonly OpcodeRow[] = [
   ...fourForms,
+  row('NP 0F 53 /r', 'rcpps',     'Vx Wx', x.rcp[0]),
+  row('F3 0F 53 /r', 'rcpss',     'Vd Wd', x.rcp[2]),
+  row('NP 0F 52 /r', 'rsqrtps',   'Vx Wx', x.rsqrt[0]),
+  row('F3 0F 52 /r', 'rsqrtss',   'Vd Wd', x.rsqrt[2]),
   row('NP 0F 54 /r', 'andps',     'Vx Wx', lanes('and', 64)),
   row('66 0F 54 /r', 'andpd',     'Vx Wx', lanes('and', 64)),
   row('NP 0F 55 /r', 'andnps',    'Vx Wx', lanes('andNot', 64)),

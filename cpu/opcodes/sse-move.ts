@@ -55,8 +55,8 @@ export const sseMoveRows: readonly OpcodeRow[] = [
   row('66 0F C4 /r mem', 'pinsrw',   'Vx Mw Ib', x.pinsrw),
   row('66 0F C5 /r reg', 'pextrw',   'Gy Ux Ib', x.pextrw),
   row('66 0F F7 /r reg', 'maskmovdqu', 'Vx Ux',  x.maskmovdqu),
-  row('NP W0 0F AE /0 mem', 'fxsave',    'M',    x.fxsave),
-  row('NP W1 0F AE /0 mem', 'fxsave64',  'M',    x.fxsave),
-  row('NP W0 0F AE /1 mem', 'fxrstor',   'M',    x.fxrstor),
-  row('NP W1 0F AE /1 mem', 'fxrstor64', 'M',    x.fxrstor),
+  row('NP W0 0F AE /0 mem', 'fxsave',    'M',    x.fxsave, 'FXSR'),
+  row('NP W1 0F AE /0 mem', 'fxsave64',  'M',    x.fxsave, 'FXSR'),
+  row('NP W0 0F AE /1 mem', 'fxrstor',   'M',    x.fxrstor, 'FXSR'),
+  row('NP W1 0F AE /1 mem', 'fxrstor64', 'M',    x.fxrstor, 'FXSR'),
 ];

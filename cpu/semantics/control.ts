@@ -57,6 +57,28 @@ export const leave: Semantics = (a, i) => {
   a.writeRegister(RBP, i.width, value);
 };
 
+// ENTER: level 0 to 31; between the saved frame pointer and the new frame's stand those of the outer procedures
+export const enter: Semantics = (a, i) => {
+  const size = bytes(i.width);
+  const [allocation, nesting] = i.operands;
+  const level = Number((nesting as { value: bigint }).value & 31n);
+  const top = a.readRegister(RSP, 64);
+  const outer = a.readRegister(RBP, 64);
+  const below = (start: typeof top, n: number): typeof top => a.sub(start, a.constant(size * BigInt(n)), 64);
+  const frame = below(top, 1);
+  const pushes = level === 0 ? 1 : level + 1;
+  const stack = a.sub(below(top, pushes), a.read(allocation!), 64);
+  // everything that can fault, first; copies are read when it is their turn, since they may overlap
+  for (let n = 1; n < level; n++) a.load(below(outer, n), i.width);
+  for (let n = 1; n <= pushes; n++) a.probeStore(below(top, n), i.width);
+  a.probeStore(stack, i.width);
+  a.store(frame, i.width, a.truncate(outer, i.width));
+  for (let n = 1; n < level; n++) a.store(below(frame, n), i.width, a.load(below(outer, n), i.width));
+  if (level > 0) a.store(below(frame, level), i.width, a.truncate(frame, i.width));
+  a.writeRegister(RBP, i.width, a.truncate(frame, i.width));
+  a.writeRegister(RSP, 64, stack);
+};
+
 function relativeTarget<V, C, X>(a: Algebra<V, C, X>, i: Instruction): V {
   return a.add(a.nextRip(), a.read(i.operands[0]!), 64);
 }

@@ -16,6 +16,27 @@ export const movsx: Semantics = (a, i) => {
   a.write(i.operands[0]!, a.signExtend(a.read(i.operands[1]!), from, i.width));
 };
 
+// XLATB: al <- [rbx + al]
+export const xlatb: Semantics = (a, i) => {
+  const table: MemoryOperand = {
+    kind: 1,
+    width: 8,
+    base: 3,
+    index: -1,
+    scale: 1,
+    displacement: 0n,
+    ripRelative: false,
+    segment: i.segment,
+    addressWidth: i.addressWidth,
+  };
+  a.writeRegister(RAX, 8, a.load(displacedAddress(a, table, a.readRegister(RAX, 8)), 8));
+};
+
+// CLFLUSH, CLFLUSHOPT, CLWB: there are no caches, but the byte must be readable
+export const touch: Semantics = (a, i) => {
+  a.load(a.linearAddress(i.operands[0] as MemoryOperand), 8);
+};
+
 // LEA: the address itself, truncated to the operand size
 export const lea: Semantics = (a, i) =>
   a.write(i.operands[0]!, a.truncate(a.effectiveAddress(i.operands[1] as MemoryOperand), i.width));

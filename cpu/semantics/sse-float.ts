@@ -43,6 +43,10 @@ export const arithmetic = (operation: FloatOperation): Forms =>
 // SQRT: of the source
 export const sqrt: Forms = forms((a, width, _left, right) => a.squareRoot(width, right));
 
+// RCP, RSQRT: approximations of the source's; singles only
+export const rcp: Forms = forms((a, _width, _left, right) => a.approximate('reciprocal', right));
+export const rsqrt: Forms = forms((a, _width, _left, right) => a.approximate('reciprocalRoot', right));
+
 /** CMPccPS …: predicates 0-3 are EQ LT LE UNORD, 4-7 their negations; LT and LE signal for quiet NaNs. */
 function predicate(number: number): LaneRule {
   const quiet = (number & 3) === 0 || (number & 3) === 3;

@@ -1,6 +1,7 @@
 /** SSE and SSE2: moves, shuffles, insertion and extraction, and the saved image of the registers. */
 import type { Algebra, Semantics } from '../algebra.ts';
-import type { Instruction, MemoryOperand, Operand, Width, XmmOperand } from '../instruction.ts';
+import { floatingImage, IMAGE_SIZE, IMAGE_WORDS, loadFloatingImage } from '../fxsave.ts';
+import type { Instruction, MemoryOperand, Operand, Width } from '../instruction.ts';
 
 const bytesOf = (width: number): number => width / 8;
 const range = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
@@ -142,45 +143,29 @@ export const maskmovdqu: Semantics = (a, i) => {
   for (const n of range(16)) a.when(a.bit(a.lane(mask, 8, n), 7), () => a.store(at(n), 8, a.lane(data, 8, n)));
 };
 
-const xmm = (index: number): XmmOperand => ({ kind: 3, index, width: 128 });
-/** Offsets in bytes of the FXSAVE image, which has 512. */
-const image = { controlWord: 0, mxcsr: 24, mxcsrMask: 28, xmm: 160, size: 512 } as const;
-/** FCW after fninit: there is no x87 unit whose state could be saved. */
-const INITIAL_CONTROL_WORD = 0x37fn;
-
 function imageAddress<V, C, X>(a: Algebra<V, C, X>, i: Instruction): V {
   const start = a.linearAddress(i.operands[0] as MemoryOperand);
   a.when(a.negate(a.isZero(a.and(start, a.constant(15n)))), () => a.raise(13, 0));
   return start;
 }
+const isWide = (i: Instruction): boolean => i.mnemonic.endsWith('64');
 
 // FXSAVE, FXSAVE64
 export const fxsave: Semantics = (a, i) => {
+  a.beginX87(false);
   const start = imageAddress(a, i);
   const at = (offset: number): typeof start => a.add(start, a.constant(BigInt(offset)), 64);
-  for (let offset = 0; offset < image.size; offset += 16) a.probeStore(at(offset), 64);
-  for (let offset = 0; offset < image.xmm; offset += 8) a.store(at(offset), 64, a.constant(0n));
-  a.store(at(image.controlWord), 16, a.constant(INITIAL_CONTROL_WORD));
-  a.store(at(image.mxcsr), 32, a.truncate(a.readSystem('mxcsr'), 32));
-  a.store(at(image.mxcsrMask), 32, a.constant(0xffffn));
-  for (const n of range(16)) {
-    const value = a.readVector(xmm(n), false);
-    a.store(at(image.xmm + 16 * n), 64, a.lane(value, 64, 0));
-    a.store(at(image.xmm + 16 * n + 8), 64, a.lane(value, 64, 1));
-  }
+  for (let offset = 0; offset < IMAGE_SIZE; offset += 16) a.probeStore(at(offset), 64);
+  floatingImage(a, isWide(i)).forEach((word, n) => a.store(at(8 * n), 64, word));
 };
 
 // FXRSTOR, FXRSTOR64: reserved bits of MXCSR are #GP
 export const fxrstor: Semantics = (a, i) => {
+  a.beginX87(false);
   const start = imageAddress(a, i);
   const at = (offset: number): typeof start => a.add(start, a.constant(BigInt(offset)), 64);
-  const mxcsr = a.load(at(image.mxcsr), 32);
-  const registers = range(16).map((n) => {
-    const low = scalarVector(a, 64, a.load(at(image.xmm + 16 * n), 64));
-    return a.withLane(low, 64, 1, a.load(at(image.xmm + 16 * n + 8), 64));
-  });
-  a.load(at(image.size - 8), 64);
-  a.when(a.negate(a.isZero(a.and(mxcsr, a.constant(0xffff_0000n)))), () => a.raise(13, 0));
-  a.writeSystem('mxcsr', mxcsr);
-  registers.forEach((value, n) => a.writeVector(xmm(n), value, false));
+  const words = range(IMAGE_WORDS).map((n) => a.load(at(8 * n), 64));
+  a.load(at(IMAGE_SIZE - 8), 64);
+  a.when(a.negate(a.isZero(a.and(words[3]!, a.constant(0xffff_0000n)))), () => a.raise(13, 0));
+  loadFloatingImage(a, words, isWide(i));
 };

@@ -9,7 +9,7 @@ const RBX = 3;
 
 export const syscall: Semantics = (a) => a.syscall();
 export const sysret: Semantics = (a) => a.sysret();
-export const iret: Semantics = (a) => a.interruptReturn();
+export const iret: Semantics = (a, i) => a.interruptReturn(i.width as 16 | 32 | 64);
 export const swapgs: Semantics = (a) => {
   a.requireKernel();
   a.swapgs();
@@ -18,8 +18,11 @@ export const hlt: Semantics = (a) => {
   a.requireKernel();
   a.halt();
 };
-export const int3: Semantics = (a) => a.softwareInterrupt(3);
-export const int: Semantics = (a, i) => a.softwareInterrupt(Number((i.operands[0] as ImmediateOperand).value & 0xffn));
+export const int3: Semantics = (a) => a.softwareInterrupt(3, true);
+// INT1, ICEBP: as if the processor had raised #DB
+export const int1: Semantics = (a) => a.softwareInterrupt(1, false);
+export const int: Semantics = (a, i) =>
+  a.softwareInterrupt(Number((i.operands[0] as ImmediateOperand).value & 0xffn), true);
 export const ud: Semantics = (a) => a.undefinedInstruction();
 export const native: Semantics = (a, i) => a.native(Number((i.operands[0] as ImmediateOperand).value & 0xffff_ffffn));
 
@@ -32,7 +35,7 @@ export const sti: Semantics = (a) => {
   a.setInterruptFlag(true);
 };
 
-// WBINVD: there are no caches
+// INVD, WBINVD: there are no caches
 export const wbinvd: Semantics = (a) => a.requireKernel();
 
 // STAC, CLAC: #UD, not #GP, in user mode
@@ -82,8 +85,9 @@ export const wrmsr: Semantics = (a) => {
   a.writeMsr(a.readRegister(RCX, 32), readPair(a));
 };
 
-// XGETBV: XCR0, x87 and SSE
+// XGETBV: XCR0, x87 and SSE; #UD without CR4.OSXSAVE
 export const xgetbv: Semantics = (a) => {
+  a.when(a.negate(a.bit(a.readSystem('cr4'), 18)), () => a.undefinedInstruction());
   a.when(a.negate(a.isZero(a.readRegister(RCX, 32))), () => a.raise(13, 0));
   writePair(a, a.constant(3n));
 };

@@ -1,27 +1,23 @@
 /** kernel_fpu_begin and kernel_fpu_end: programs may use SSE, the interrupted code keeps its registers. */
 import type { Cpu } from '../../cpu/cpu.ts';
-import { Slot } from '../../cpu/state.ts';
+import { floatingRanges, initialFloatingSlots } from '../../cpu/floating-state.ts';
 import type { Kernel } from '../kernel.ts';
 
-const XMM_REGISTERS = 16;
-/** slots of one register in the CPU's block; the upper two are spare */
-const STRIDE = 4;
-/** all exceptions masked, round to nearest */
-const MXCSR_DEFAULT = 0x1f80n;
+const LENGTH = floatingRanges.reduce((sum, [, count]) => sum + count, 0);
 
-/** Saves xmm0-15 and MXCSR of `cpu`, unless they are saved already, and gives the kernel a default MXCSR. */
+/** Saves the floating-point state of `cpu`, unless it is saved already, and gives the kernel a fresh one. */
 export function kernelFpuBegin(kernel: Kernel, cpu: Cpu): undefined {
   const perCpu = kernel.perCpu[cpu.index]!;
   if (perCpu.savedFpu === undefined) {
-    const saved = new BigUint64Array(XMM_REGISTERS * 2 + 1);
-    for (let n = 0; n < XMM_REGISTERS; n++) {
-      saved[n * 2] = cpu.slots[Slot.xmm + n * STRIDE]!;
-      saved[n * 2 + 1] = cpu.slots[Slot.xmm + n * STRIDE + 1]!;
+    const saved = new BigUint64Array(LENGTH);
+    let at = 0;
+    for (const [first, count] of floatingRanges) {
+      saved.set(cpu.slots.subarray(first, first + count), at);
+      at += count;
     }
-    saved[XMM_REGISTERS * 2] = cpu.slots[Slot.mxcsr]!;
     perCpu.savedFpu = saved;
   }
-  cpu.slots[Slot.mxcsr] = MXCSR_DEFAULT;
+  for (const [slot, value] of initialFloatingSlots) cpu.slots[slot] = value;
   return undefined;
 }
 
@@ -31,10 +27,10 @@ export function kernelFpuEnd(kernel: Kernel, cpu: Cpu): undefined {
   const saved = perCpu.savedFpu;
   if (saved === undefined) return undefined;
   perCpu.savedFpu = undefined;
-  for (let n = 0; n < XMM_REGISTERS; n++) {
-    cpu.slots[Slot.xmm + n * STRIDE] = saved[n * 2]!;
-    cpu.slots[Slot.xmm + n * STRIDE + 1] = saved[n * 2 + 1]!;
+  let at = 0;
+  for (const [first, count] of floatingRanges) {
+    cpu.slots.set(saved.subarray(at, at + count), first);
+    at += count;
   }
-  cpu.slots[Slot.mxcsr] = saved[XMM_REGISTERS * 2]!;
   return undefined;
 }

@@ -329,6 +329,188 @@ psrldq $8, %xmm0
 psllw $3, %xmm9
 ldmxcsr (%rsp)
 stmxcsr (%rsp)
+fsub %st,%st(3)
+fsubr %st,%st(3)
+fsubp %st,%st(3)
+fsubrp %st,%st(3)
+fdiv %st,%st(3)
+fdivp %st,%st(3)
+fsub %st(3),%st
+fsub %st(3)
+fsubp
+fsub
+fadd
+faddp
+fadd %st(3)
+faddp %st(3)
+fsubp %st(3)
+fxch
+fcom
+fcomp
+fucom
+fucomp
+fcomi
+fcomip
+fucomi
+fucomip
+fcomi %st(3)
+fcomi %st(3),%st
+fcompi %st(3),%st
+fcmovb %st(3),%st
+fld %st
+fld %st(3)
+flds (%rax)
+fldl (%rax)
+fldt (%rax)
+filds (%rax)
+fildl (%rax)
+fildq (%rax)
+fildll (%rax)
+fistpll (%rax)
+fisttpq (%rax)
+fisttps (%rax)
+fadds (%rax)
+faddl (%rax)
+fiadds (%rax)
+fiaddl (%rax)
+ficoms (%rax)
+fnstcw (%rax)
+fstcw (%rax)
+fldcw (%rax)
+fnstsw %ax
+fstsw %ax
+fnstsw (%rax)
+finit
+fclex
+fsave (%rax)
+fstenv (%rax)
+fwait
+wait
+fbld (%rax)
+fbstp (%rax)
+fstpt (%rax)
+ffree %st(2)
+ffreep %st(2)
+fst %st(2)
+fxch %st(2)
+fadd %st,%st
+faddp %st,%st
+fadd %st(5),%st
+fadd %st,%st(5)
+fadd %st(5)
+faddp %st,%st(2)
+fadds 8(%rbx,%rcx,4)
+faddl (%r12)
+fiaddl 0x10(%rip)
+fmul %st(5),%st
+fmul %st,%st(5)
+fmul %st(5)
+fmulp %st,%st(2)
+fmulp
+fmuls 8(%rbx,%rcx,4)
+fmull (%r12)
+fimuls (%rax)
+fimull 0x10(%rip)
+fsub %st(5),%st
+fsub %st,%st(5)
+fsub %st(5)
+fsubp %st,%st(2)
+fsubs 8(%rbx,%rcx,4)
+fsubl (%r12)
+fisubs (%rax)
+fisubl 0x10(%rip)
+fsubr %st(5),%st
+fsubr %st,%st(5)
+fsubr %st(5)
+fsubrp %st,%st(2)
+fsubrp
+fsubrs 8(%rbx,%rcx,4)
+fsubrl (%r12)
+fisubrs (%rax)
+fisubrl 0x10(%rip)
+fdiv %st(5),%st
+fdiv %st,%st(5)
+fdiv %st(5)
+fdivp %st,%st(2)
+fdivp
+fdivs 8(%rbx,%rcx,4)
+fdivl (%r12)
+fidivs (%rax)
+fidivl 0x10(%rip)
+fdivr %st(5),%st
+fdivr %st,%st(5)
+fdivr %st(5)
+fdivrp %st,%st(2)
+fdivrp
+fdivrs 8(%rbx,%rcx,4)
+fdivrl (%r12)
+fidivrs (%rax)
+fidivrl 0x10(%rip)
+fldcw 4(%rsp)
+fldenv (%r13)
+fnstenv (%rax)
+frstor (%rax)
+fnsave (%rax)
+fstcw 0x10(%rip)
+fcomps (%rax)
+fcompl (%rax)
+ficomps (%rax)
+ficompl (%rax)
+fists (%rax)
+fistl (%rax)
+fistps (%rax)
+fistpl (%rax)
+fstps (%rax)
+fsts (%rax)
+fstl (%rax)
+fstpl (%rax)
+fisttpl (%rax)
+fisttpll (%rax)
+fildl %fs:(%rax)
+fcompp
+fucompp
+fchs
+fabs
+fxam
+ftst
+fprem
+fprem1
+fsqrt
+fsin
+fcos
+fsincos
+fptan
+fpatan
+f2xm1
+fyl2x
+fyl2xp1
+frndint
+fscale
+fxtract
+fld1
+fldz
+fldpi
+fldl2e
+fldl2t
+fldlg2
+fldln2
+fincstp
+fdecstp
+fnop
+fninit
+fnclex
+fcmovnbe %st(7),%st
+fcmovu %st(1),%st
+fucomi %st(2),%st
+fucomip %st(2),%st
+fucompi %st(2),%st
+fcom %st(4)
+fucom %st(4)
+fucomp %st(4)
+fcomp %st(4)
+fxsave (%rax)
+fxrstor64 (%rax)
+flds 0x1000
 `;
 
 const lines: string[] = [];

@@ -64,6 +64,8 @@ function ourOperand(operand: Operand, i: Instruction): string {
       return `xmm${operand.index}`;
     case 4:
       return segmentNames[operand.index] ?? 'none';
+    case 7:
+      return `st${operand.index}`;
     default:
       return `${operand.kind === 5 ? 'cr' : 'dr'}${operand.index}`;
   }
@@ -80,6 +82,11 @@ const sized: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   cwd: { 16: 'cwd', 32: 'cdq', 64: 'cqo' },
   pushf: { 16: 'pushf', 64: 'pushfq' },
   popf: { 16: 'popf', 64: 'popfq' },
+  ins: { 8: 'insb', 16: 'insw', 32: 'insd', 64: 'insd' },
+  outs: { 8: 'outsb', 16: 'outsw', 32: 'outsd', 64: 'outsd' },
+  iret: { 16: 'iret', 32: 'iretd' },
+  pcmpestri: { 32: 'pcmpestri', 64: 'pcmpestri64' },
+  pcmpestrm: { 32: 'pcmpestrm', 64: 'pcmpestrm64' },
 };
 
 export function ourText(i: Instruction): string {

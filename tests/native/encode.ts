@@ -17,7 +17,7 @@ const dword = (value: number): number[] => littleEndian(value >>> 0, 4);
 function operandBytes(row: CompiledRow, random: Random, choices: EncodingChoices): number[] {
   if (row.exactModrm !== undefined) return [row.exactModrm];
   const reg = row.extension ?? random.below(8);
-  const register = row.form === 'reg' || (row.form === undefined && random.chance(0.4));
+  const register = row.form === 'reg' || row.ignoresMod || (row.form === undefined && random.chance(0.4));
   if (register) return [0xc0 | (reg << 3) | random.below(8)];
   const mod = random.below(3);
   const rm = random.below(8);
@@ -50,10 +50,35 @@ function trailingSizes(row: CompiledRow, operandSize: number, addressSize: boole
   });
 }
 
+function opcodeAndRest(
+  row: CompiledRow,
+  random: Random,
+  choices: EncodingChoices,
+  operandSize: number,
+  addressSize: boolean,
+): number[] {
+  return [
+    row.opcode + (row.plusRegister ? random.below(8) : 0),
+    ...(row.modrm ? operandBytes(row, random, choices) : []),
+    ...trailingSizes(row, operandSize, addressSize).flatMap((size) => immediate(size, random)),
+  ];
+}
+
+const ppOf: Readonly<Record<string, number>> = { NP: 0, '66': 1, F3: 2, F2: 3 };
+
+/** C5 where it suffices, now and then. */
+function vexBytes(row: CompiledRow, random: Random, rexBits: number): number[] {
+  const named = row.operands.some((spec) => spec[0] === 'B' || spec[0] === 'H');
+  const vvvv = named ? random.below(16) : 0;
+  const low = ((~vvvv & 15) << 3) | ((row.l ?? random.below(2)) << 2) | ppOf[row.mandatory]!;
+  if (row.map === 1 && (rexBits & 11) === 0 && random.chance(0.5)) return [0xc5, ((~rexBits & 4) << 5) | low];
+  return [0xc4, ((~rexBits & 7) << 5) | row.map, ((rexBits & 8) << 4) | low];
+}
+
 /** The bytes of one instruction of `row`: prefixes and operands random. */
 export function encodeRow(row: CompiledRow, random: Random, choices: EncodingChoices): number[] {
   // 66 before a near branch is ignored by Intel's processors and truncates rip on AMD's
-  const takesSize = row.mandatory !== 'NP' && (choices.redundant || !row.f64);
+  const takesSize = row.mandatory !== 'NP' && !row.vex && (choices.redundant || !row.f64);
   const operandSizePrefix = row.mandatory === '66' || (takesSize && random.chance(0.25));
   const addressSize = random.chance(0.08);
   const rexBits = (random.below(8) & (random.chance(0.5) ? 7 : 0)) | ((row.w ?? (random.chance(0.4) ? 1 : 0)) << 3);
@@ -70,17 +95,18 @@ export function encodeRow(row: CompiledRow, random: Random, choices: EncodingCho
       prefixes.splice(random.below(prefixes.length + 1), 0, extra);
     }
   }
+  if (row.vex) {
+    const fields = prefixes.filter((value) => value !== Number.parseInt(row.mandatory, 16));
+    return [
+      ...fields,
+      ...vexBytes(row, random, rexBits),
+      ...opcodeAndRest(row, random, choices, rexBits >= 8 ? 8 : 4, addressSize),
+    ];
+  }
   if (rexBits !== 0 || random.chance(0.1)) prefixes.push(0x40 | rexBits);
   const escape = [[], [0x0f], [0x0f, 0x38], [0x0f, 0x3a]][row.map]!;
-  const opcode = row.opcode + (row.plusRegister ? random.below(8) : 0);
   const operandSize = row.w8 ? 1 : rexBits >= 8 ? 8 : operandSizePrefix && row.mandatory !== '66' ? 2 : 4;
-  return [
-    ...prefixes,
-    ...escape,
-    opcode,
-    ...(row.modrm ? operandBytes(row, random, choices) : []),
-    ...trailingSizes(row, operandSize, addressSize).flatMap((size) => immediate(size, random)),
-  ];
+  return [...prefixes, ...escape, ...opcodeAndRest(row, random, choices, operandSize, addressSize)];
 }
 
 export { compiledRows };

@@ -27,9 +27,16 @@ const RSP = 4;
 interface Machine {
   readonly cpu: Cpu;
   readonly memory: Memory;
+  /** physical addresses of the page-table entries of the two pages */
+  readonly entries: { readonly code: number; readonly data: number };
 }
 
-function map(memory: Memory, tables: { next: number }, linear: bigint, physical: number, bits: bigint): void {
+/** What may be wrong with a page: with the data page, but for `not executable`, which is the code page. */
+export const pageProtections = ['absent', 'read-only', 'supervisor', 'not executable'] as const;
+export type PageProtection = (typeof pageProtections)[number];
+
+/** The physical address of the new page-table entry. */
+function map(memory: Memory, tables: { next: number }, linear: bigint, physical: number, bits: bigint): number {
   let table: number = Physical.tables;
   for (let level = 3; level > 0; level--) {
     const at = table + Number((linear >> BigInt(12 + 9 * level)) & 511n) * 8;
@@ -39,7 +46,30 @@ function map(memory: Memory, tables: { next: number }, linear: bigint, physical:
     }
     table = Number(memory.view.getBigUint64(at, true) & Pte.address);
   }
-  memory.view.setBigUint64(table + Number((linear >> 12n) & 511n) * 8, BigInt(physical) | Pte.present | bits, true);
+  const entry = table + Number((linear >> 12n) & 511n) * 8;
+  memory.view.setBigUint64(entry, BigInt(physical) | Pte.present | bits, true);
+  return entry;
+}
+
+const protectedEntries: Readonly<Record<PageProtection, readonly [page: 'code' | 'data', bits: bigint]>> = {
+  absent: ['data', 0n],
+  'read-only': ['data', Pte.present | Pte.user | Pte.noExecute],
+  supervisor: ['data', Pte.present | Pte.write | Pte.noExecute],
+  'not executable': ['code', Pte.present | Pte.user | Pte.noExecute],
+};
+
+/** Runs `body` with one page protected, and puts it back. */
+function withProtection<T>({ cpu, memory, entries }: Machine, protection: PageProtection, body: () => T): T {
+  const [page, bits] = protectedEntries[protection];
+  const before = memory.view.getBigUint64(entries[page], true);
+  memory.view.setBigUint64(entries[page], (before & Pte.address) | bits, true);
+  flushTlb(cpu);
+  try {
+    return body();
+  } finally {
+    memory.view.setBigUint64(entries[page], before, true);
+    flushTlb(cpu);
+  }
 }
 
 function gate(memory: Memory, vector: number, handler: number): void {
@@ -57,8 +87,10 @@ function createMachine(): Machine {
   const cpu = createCpu(memory, 0);
   const tables = { next: 0x20000 };
   for (let page = 0; page < 0x10000; page += 0x1000) map(memory, tables, KERNEL + BigInt(page), page, Pte.write);
-  map(memory, tables, BigInt(Layout.codeBase), Physical.code, Pte.user);
-  map(memory, tables, BigInt(Layout.dataBase), Physical.data, Pte.user | Pte.write | Pte.noExecute);
+  const entries = {
+    code: map(memory, tables, BigInt(Layout.codeBase), Physical.code, Pte.user),
+    data: map(memory, tables, BigInt(Layout.dataBase), Physical.data, Pte.user | Pte.write | Pte.noExecute),
+  };
   for (let vector = 0; vector < 32; vector++) {
     const handler = Physical.handlers + vector * HANDLER_SIZE;
     memory.bytes[handler] = HLT;
@@ -78,7 +110,7 @@ function createMachine(): Machine {
   slots[Slot.trBase] = KERNEL + BigInt(Physical.tss);
   slots[Slot.gsBase] = BigInt(Layout.gsBase);
   flushTlb(cpu);
-  return { cpu, memory };
+  return { cpu, memory, entries };
 }
 
 const host = {
@@ -90,8 +122,8 @@ const host = {
 
 let machine: Machine | undefined;
 
-/** The outcome of one case. */
-export function runOnOurCpu(test: Case): Outcome {
+/** The outcome of one case, which runs with one page protected where `protection` says so. */
+export function runOnOurCpu(test: Case, protection?: PageProtection): Outcome {
   machine ??= createMachine();
   const { cpu, memory } = machine;
   const start = startOf(test);
@@ -108,12 +140,17 @@ export function runOnOurCpu(test: Case): Outcome {
   registers.rip = BigInt(Layout.codeStart);
   slots[Slot.mxcsr] = start.mxcsr;
   slots[Slot.cr2] = 0n;
+  // as fninit leaves them
+  slots[Slot.fcw] = 0x37fn;
+  slots[Slot.fsw] = 0n;
+  slots[Slot.ftw] = 0n;
   cpu.words[Slot.halted * 2] = 0;
   cpu.words[Slot.cpl * 2] = 3;
   slots[Slot.selectors + 1] = 0x33n;
   slots[Slot.selectors + 2] = 0x2bn;
   refreshMode(cpu);
-  const end = run(cpu, host, LIMIT);
+  const end =
+    protection === undefined ? run(cpu, host, LIMIT) : withProtection(machine, protection, () => run(cpu, host, LIMIT));
   const stopped = cpu.words[Slot.halted * 2] !== 0;
   const vector = stopped
     ? Math.floor((Number(registers.rip - KERNEL) - 1 - Physical.handlers) / HANDLER_SIZE)

@@ -72,20 +72,26 @@ export const edges: readonly bigint[] = [
   0x41df_ffff_ffe0_0000n,
 ];
 
+const edgeWords = new Uint32Array(BigUint64Array.from(edges).buffer);
+const filled = new Uint32Array(Layout.page / 4);
+
+/** A page of words, each random or an edge; overwritten by the next call. */
 export function fillMemory(seed: number): BigUint64Array {
   let state = (seed | 1) >>> 0;
-  const step = (): number => {
+  for (let n = 0; n < filled.length; n += 2) {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
-    state >>>= 0;
-    return state;
-  };
-  return new BigUint64Array(Layout.page / 8).map(() => {
-    const high = step();
-    const low = step();
-    return (high & 1) === 1 ? edges[(high >>> 8) % edges.length]! : (BigInt(high) << 32n) | BigInt(low);
-  });
+    const high = state >>> 0;
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    const edge = ((high >>> 8) % edges.length) * 2;
+    const isEdge = (high & 1) === 1;
+    filled[n] = isEdge ? edgeWords[edge]! : state;
+    filled[n + 1] = isEdge ? edgeWords[edge + 1]! : high;
+  }
+  return new BigUint64Array(filled.buffer);
 }
 
 function value(random: Random): bigint {
@@ -181,6 +187,8 @@ export function startOf({ seed, set }: Case): CpuState {
     if (index >= 0) state.gpr[index] = given;
     else if (name === 'rflags') state.rflags = given;
     else if (name === 'mxcsr') state.mxcsr = given;
+    else if (name.startsWith('xmm'))
+      state.xmm[Number.parseInt(name.slice(3), 10) * 2 + (name.endsWith('h') ? 1 : 0)] = given;
   }
   return state;
 }
@@ -189,6 +197,22 @@ export function startOf({ seed, set }: Case): CpuState {
 export function caseText({ code, seed, set }: Case): string {
   const settings = [...set].map(([name, given]) => ` ${name}=${given.toString(16)}`).join('');
   return `${Buffer.from(code).toString('hex')} seed=${seed.toString(16)}${settings}`;
+}
+/**
+ * The same, with its outcome, as the golden files have it: without `seed=`, and without the outcome of an int3 behind the
+ * code; `UNDEFINED` is the mask of the flags that the case leaves undefined.
+ */
+export function goldenLine(test: Case, undefinedFlags: bigint, outcome: string): string {
+  const mask = undefinedFlags === 0n ? '' : undefinedFlags.toString(16);
+  return `${caseText(test).replace(' seed=', ' ')}|${mask}|${outcome.replace(/^trap=3 ?/, '')}`;
+}
+export function parseGoldenLine(line: string): { test: Case; undefinedFlags: bigint; outcome: string } {
+  const [text, mask, outcome] = line.split('|') as [string, string, string];
+  return {
+    test: parseCase(text.replace(' ', ' seed=')),
+    undefinedFlags: BigInt(`0x${mask || '0'}`),
+    outcome: outcome.startsWith('trap=') ? outcome : `trap=3 ${outcome}`.trimEnd(),
+  };
 }
 export function parseCase(text: string): Case {
   const [code, ...settings] = text.trim().split(' ');

@@ -136,11 +136,11 @@ export function emit(
           index += 4;
         } else if (index >= 4) rex |= REX;
       }
-      if (slot === 'fixed' || slot === 'A') continue;
+      if (slot === 'st0' || slot === 'fixed' || slot === 'A') continue;
       if (slot === 'Z') {
         opcode = row.opcode + (index & 7);
         if (index >= 8) rex |= REX | 1;
-      } else if ('ERUW'.includes(slot)) {
+      } else if (slot === 'sti' || 'ERUW'.includes(slot)) {
         rm = operand;
         if (index >= 8) rex |= REX | 1;
       } else {

@@ -11,6 +11,7 @@ import {
   sizeSuffixes,
   type Spelling,
 } from './spellings.ts';
+import { x87Spellings } from './x87-spellings.ts';
 
 /** What one operand letter of the rows asks for. */
 export type Slot =
@@ -32,6 +33,9 @@ export type Slot =
   | 'U'
   /** one register, named by the spec */
   | 'fixed'
+  /** x87 registers: the top, and any */
+  | 'st0'
+  | 'sti'
   /** the immediate 1 */
   | 'one';
 
@@ -61,6 +65,7 @@ const fixedRegister = /^(al|cl|ax|dx|eax|rax)$/;
 const slots = 'EMRGZAISJOCDsVWU';
 
 function specOf(text: string): Spec | undefined {
+  if (text === 'st0' || text === 'sti') return { text, slot: text, size: '' };
   if (text === '1') return { text, slot: 'one', size: '' };
   if (fixedRegister.test(text)) return { text, slot: 'fixed', size: '' };
   if (text.length > 2 || !slots.includes(text[0]!)) return undefined;
@@ -96,9 +101,13 @@ function formOf(row: CompiledRow): Form | undefined {
   };
 }
 
+/** What this assembler does not write: VEX prefixes, far pointers (`lcall`, `ljmp`), enter with its operands in Intel's order. */
+const isUnwritable = ({ vex, row }: CompiledRow): boolean =>
+  vex || /^FF \/[35] mem$/.test(row.pattern) || row.mnemonic === 'enter';
+
 const formsByMnemonic = new Map<string, Form[]>();
 for (const row of compiledRows) {
-  const form = formOf(row);
+  const form = isUnwritable(row) ? undefined : formOf(row);
   if (form === undefined) continue;
   const list = formsByMnemonic.get(row.row.mnemonic);
   if (list === undefined) formsByMnemonic.set(row.row.mnemonic, [form]);
@@ -131,6 +140,10 @@ function readings(): Map<string, Spelling[]> {
   for (const [name, spellings] of Object.entries(additions)) for (const spelling of spellings) add(name, spelling);
   for (const [name, spelling] of impliedPredicates) add(name, spelling);
   for (const [name, spellings] of Object.entries(replacements)) {
+    all.delete(name);
+    for (const spelling of spellings) add(name, spelling);
+  }
+  for (const [name, spellings] of x87Spellings) {
     all.delete(name);
     for (const spelling of spellings) add(name, spelling);
   }

@@ -25,13 +25,20 @@ interface Search {
   /** the worst that kept a form from matching, and the operand it was found at */
   mismatch: Mismatch;
   at: OperandSyntax | undefined;
-  /** sizes of the memory operand in the forms that match, ORed (each is a power of two); several, and the statement does not say which */
-  memoryBits: number;
+  /** sizes of the memory operand in the forms that match; several, and the statement does not say which */
+  readonly memoryBits: Set<number>;
 }
 
 const implied = (value: bigint, token: Token): OperandSyntax => ({
   kind: 'immediate',
   value: constant(value),
+  token,
+  star: false,
+});
+
+const stackRegister = (index: number, token: Token): OperandSyntax => ({
+  kind: 'register',
+  register: { kind: 7, index, width: 80 },
   token,
   star: false,
 });
@@ -45,6 +52,8 @@ function arrangements(
   if (spelling.operandCount !== undefined && written.length !== spelling.operandCount) return [];
   const operands = written.toReversed();
   if (spelling.implied !== undefined) operands.push(implied(spelling.implied, token));
+  operands.unshift(...(spelling.stackBefore ?? []).map((index) => stackRegister(index, token)));
+  operands.push(...(spelling.stackAfter ?? []).map((index) => stackRegister(index, token)));
   const [first, second] = operands;
   // imul $5, %eax: the destination is the source too
   if (spelling.mnemonic === 'imul' && operands.length === 2 && second!.kind === 'immediate')
@@ -59,6 +68,9 @@ function statedSizeFits({ width: stated }: Spelling, form: Form, width: Width): 
   return form.sized ? width === stated : form.general;
 }
 
+const memorySizeFits = ({ memoryBits }: Spelling, { specs }: Form, width: Width): boolean =>
+  memoryBits === undefined || specs.some(({ slot, size }) => slot === 'M' && bitsOf(size, width) === memoryBits);
+
 const has = (operands: readonly OperandSyntax[], wanted: OperandSyntax['kind']): boolean =>
   operands.some(({ kind }) => kind === wanted);
 
@@ -71,13 +83,15 @@ function tryForm(
 ): void {
   const { row, specs } = form;
   if (specs.length !== operands.length) return;
+  if (spelling.toStackRegister !== undefined && spelling.toStackRegister !== (specs[0]?.slot === 'sti')) return;
   for (const width of form.widths) {
     if (width !== form.widths[0]) {
       if (form.segment && has(operands, 'memory')) continue;
       if (spelling.width === undefined && (row.d64 || specs.length === 0) && !has(operands, 'register')) continue;
     }
     if (spelling.absolute && !specs.some(({ slot, text }) => slot === 'O' || (text === 'Iv' && width === 64))) continue;
-    let mismatch: Mismatch = statedSizeFits(spelling, form, width) ? Mismatch.none : Mismatch.size;
+    const fits = statedSizeFits(spelling, form, width) && memorySizeFits(spelling, form, width);
+    let mismatch: Mismatch = fits ? Mismatch.none : Mismatch.size;
     let at: OperandSyntax | undefined;
     for (let n = 0; n < specs.length && mismatch === Mismatch.none; n++) {
       const spec = specs[n]!;
@@ -96,7 +110,8 @@ function tryForm(
       continue;
     }
     for (let n = 0; n < specs.length; n++) {
-      if (operands[n]!.kind === 'memory' && specs[n]!.slot !== 'J') search.memoryBits |= bitsOf(specs[n]!.size, width);
+      if (operands[n]!.kind === 'memory' && specs[n]!.slot !== 'J')
+        search.memoryBits.add(bitsOf(specs[n]!.size, width));
     }
     // at one length GAS prefers a sign-extended byte to the accumulator's form
     const cost = costOf(form, operands, width) * 2 - (specs.some(({ slot }) => slot === 'S') ? 1 : 0);
@@ -133,12 +148,14 @@ const slotNames: Readonly<Record<string, string>> = {
   W: '%xmm/m',
   U: '%xmm',
   one: '$1',
+  st0: '%st',
+  sti: '%st(i)',
 };
 
 function described({ specs }: Form): string {
   const names = specs.map(({ text, slot, size }) => {
     if (slot === 'fixed') return `%${text}`;
-    const bits = 'CDsVUJSO'.includes(slot) || slot === 'one' ? '' : sizeLetterNames[size]!;
+    const bits = 'CDsVUJSO'.includes(slot) || slot === 'one' || slot.startsWith('st') ? '' : sizeLetterNames[size]!;
     if (slot === 'A') return `%${{ '8': 'al', '16/32/64': 'ax/eax/rax' }[bits] ?? 'rax'}`;
     return `${slotNames[slot]}${bits}`;
   });
@@ -152,7 +169,7 @@ function registerSizes(reader: StatementReader, written: readonly OperandSyntax[
   const sizes = written.flatMap((operand) => {
     if (operand.kind !== 'register' || operand.register.kind !== 0) return [];
     const { tokens } = reader.statement;
-    const name = tokens[tokens.indexOf(operand.token) + (operand.star ? 1 : 0)]!.text;
+    const { text: name } = tokens[tokens.indexOf(operand.token) + (operand.star ? 1 : 0)] ?? operand.token;
     return [`%${name} has ${operand.register.width} bits`];
   });
   return sizes.length === 0 ? '' : ` (${sizes.join(', ')})`;
@@ -204,6 +221,8 @@ function takePrefixes(reader: StatementReader): { prefixes: StatedPrefixes; byte
   }
 }
 
+const FWAIT = 0x9b;
+
 function emitBranch(reader: StatementReader, section: SectionBuilder, choice: Choice, prefixes: StatedPrefixes): void {
   const forms = formsOf(choice.spelling.mnemonic).filter(({ branch }) => branch);
   const short = forms.find(({ specs }) => specs[0]!.text === 'Jb');
@@ -243,7 +262,7 @@ export function assembleInstruction(reader: StatementReader, section: SectionBui
   }
   let written: OperandSyntax[] = parseList(reader, () => parseOperand(reader, names));
   expectEnd(reader);
-  const search: Search = { best: undefined, mismatch: Mismatch.none, at: undefined, memoryBits: 0 };
+  const search: Search = { best: undefined, mismatch: Mismatch.none, at: undefined, memoryBits: new Set() };
   for (const spelling of spellings) {
     const forms = formsOf(spelling.mnemonic);
     const branches = forms.some(({ branch }) => branch);
@@ -260,11 +279,13 @@ export function assembleInstruction(reader: StatementReader, section: SectionBui
   }
   const choice = search.best;
   if (choice === undefined) throw noEncoding(reader, search, token, spellings, written);
-  if ((search.memoryBits & (search.memoryBits - 1)) !== 0) {
-    const sizes = [8, 16, 32, 64, 128].filter((bits) => (search.memoryBits & bits) !== 0).join(', ');
+  search.memoryBits.delete(0);
+  if (search.memoryBits.size > 1) {
+    const sizes = [...search.memoryBits].toSorted((left, right) => left - right).join(', ');
+    const suffixes = choice.form.row.row.feature === 'FPU' ? 's, l, t or ll' : 'b, w, l or q';
     throw fail(
       reader,
-      `the size of the memory operand is not known (${sizes} bits): add a suffix b, w, l or q to ${token.text}`,
+      `the size of the memory operand is not known (${sizes} bits): add a suffix ${suffixes} to ${token.text}`,
       token,
     );
   }
@@ -275,6 +296,7 @@ export function assembleInstruction(reader: StatementReader, section: SectionBui
   if (prefixes.repeat !== 0 && !row.rep && row.row.mnemonic !== 'ret') {
     throw fail(reader, `a repeat prefix cannot stand before ${token.text}: expected a string instruction`, last);
   }
+  if (choice.spelling.waits) section.bytes[reserve(section, 1)] = FWAIT;
   if (choice.spelling.addressWidth === 32) prefixes.address = true;
   if (choice.form.branch) emitBranch(reader, section, choice, prefixes);
   else emit(reader, section, choice.form, choice.operands, choice.width, prefixes);

@@ -21,6 +21,7 @@ export function bitsOf(size: string, width: Width): number {
     case 'v': return width;
     case 'y': return width === 64 ? 64 : 32;
     case 'z': return width === 16 ? 16 : 32;
+    case 't': return 80;
     case 'x': return 128;
     default: return 0;
   }
@@ -69,6 +70,10 @@ function matchRegister(operand: OperandSyntax & { kind: 'register' }, spec: Spec
       return register.kind === 5 ? Mismatch.none : Mismatch.kind;
     case 'D':
       return register.kind === 6 ? Mismatch.none : Mismatch.kind;
+    case 'st0':
+      return register.kind === 7 && register.index === 0 ? Mismatch.none : Mismatch.kind;
+    case 'sti':
+      return register.kind === 7 ? Mismatch.none : Mismatch.kind;
     case 'fixed': {
       const wanted = registerNamed(spec.text)!;
       const same =

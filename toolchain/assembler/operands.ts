@@ -1,5 +1,5 @@
 /** AT&T operands: `$imm`, `%reg`, `disp(base,index,scale)`, `%seg:…`, `sym(%rip)`, `*…`. */
-import type { RegisterOperand, SystemOperand, XmmOperand } from '../../cpu/instruction.ts';
+import type { RegisterOperand, SystemOperand, X87Operand, XmmOperand } from '../../cpu/instruction.ts';
 import { constant, parseExpression, type Expression, type Names } from './expressions.ts';
 import type { Token } from './lexer.ts';
 import { registerNamed, type Register } from './registers.ts';
@@ -21,7 +21,7 @@ interface Written {
 }
 export interface RegisterSyntax extends Written {
   readonly kind: 'register';
-  readonly register: RegisterOperand | XmmOperand | SystemOperand;
+  readonly register: RegisterOperand | XmmOperand | SystemOperand | X87Operand;
 }
 export interface ImmediateSyntax extends Written {
   readonly kind: 'immediate';
@@ -53,7 +53,19 @@ function takeRegister(reader: StatementReader): { register: Register; token: Tok
   const token = takeName(reader, 'a register name after %');
   const register = registerNamed(token.text);
   if (register === undefined) throw fail(reader, `unknown register %${token.text}`, token);
+  if (register.kind === 7 && accept(reader, '(')) return { register: takeStackIndex(reader), token };
   return { register, token };
+}
+
+/** The `3)` of `%st(3)`. */
+function takeStackIndex(reader: StatementReader): Register {
+  const token = peek(reader);
+  if (token === undefined || !/^[0-7]$/.test(token.text)) {
+    throw fail(reader, 'expected an x87 register number, 0 to 7', token);
+  }
+  reader.next++;
+  expectPunctuation(reader, ')');
+  return { kind: 7, index: Number(token.text), width: 80 };
 }
 
 function takeAddressRegister(reader: StatementReader): RegisterOperand | (Register & { kind: 'ip' }) {

@@ -1,7 +1,8 @@
 /** Register names to operands. Numbers are the processor's: rax rcx rdx rbx rsp rbp rsi rdi r8 … r15. */
-import type { RegisterOperand, SystemOperand, Width, XmmOperand } from '../../cpu/instruction.ts';
+import type { RegisterOperand, SystemOperand, Width, X87Operand, XmmOperand } from '../../cpu/instruction.ts';
 
-export type Register = RegisterOperand | XmmOperand | SystemOperand | { readonly kind: 'ip'; readonly width: 32 | 64 };
+export type Register =
+  RegisterOperand | XmmOperand | SystemOperand | X87Operand | { readonly kind: 'ip'; readonly width: 32 | 64 };
 
 const legacy = ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di'];
 
@@ -40,6 +41,7 @@ const registers: ReadonlyMap<string, Register> = new Map<string, Register>([
   ...sixteen.map((index): [string, Register] => [`cr${index}`, { kind: 5, index, width: 64 }]),
   ...sixteen.map((index): [string, Register] => [`db${index}`, { kind: 6, index, width: 64 }]),
   ...sixteen.map((index): [string, Register] => [`dr${index}`, { kind: 6, index, width: 64 }]),
+  ['st', { kind: 7, index: 0, width: 80 }],
   ['rip', { kind: 'ip', width: 64 }],
   ['eip', { kind: 'ip', width: 32 }],
 ]);

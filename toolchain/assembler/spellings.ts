@@ -18,6 +18,15 @@ export interface Spelling {
   /** as if the address size were this */
   readonly addressWidth?: 32;
   readonly operandCount?: number;
+  /** only the rows whose memory operand has so many bits */
+  readonly memoryBits?: number;
+  /** only the rows whose destination is `sti`, or only the others */
+  readonly toStackRegister?: boolean;
+  /** numbers of x87 registers that the spelling implies, before and after the operands written, in Intel's order */
+  readonly stackBefore?: readonly number[];
+  readonly stackAfter?: readonly number[];
+  /** FWAIT comes first */
+  readonly waits?: true;
 }
 
 const named = (mnemonic: string, width?: Width): Spelling => (width === undefined ? { mnemonic } : { mnemonic, width });
@@ -72,6 +81,9 @@ export const additions: Readonly<Record<string, readonly Spelling[]>> = {
   movsb: [extended('movsx', 8)], movsbw: [extended('movsx', 8, 16)], movsbl: [extended('movsx', 8, 32)], movsbq: [extended('movsx', 8, 64)],
   movsw: [extended('movsx', 16)], movswl: [extended('movsx', 16, 32)], movswq: [extended('movsx', 16, 64)],
   movsl: [extended('movsxd', 32)], movslq: [extended('movsxd', 32, 64)],
+  crc32b: [extended('crc32', 8)],
+  crc32l: [extended('crc32', 32)],
+  crc32q: [extended('crc32', 64, 64)],
   movsd: [{ mnemonic: 'movs', width: 32, operandCount: 0 }],
   cmpsd: [{ mnemonic: 'cmps', width: 32, operandCount: 0 }],
   stosd: [named('stos', 32)], lodsd: [named('lods', 32)], scasd: [named('scas', 32)],
