@@ -50,8 +50,11 @@ async function runTraced(
   return 'budget';
 }
 
-/** For the kernel log's words on what has gone wrong. */
-const lastLogLine = (box: Box): string => box.kernelLog.at(-1) ?? '';
+/** The kernel log's last words on a process: why it was killed, when the kernel had anything to say about it. */
+function lastWords(box: Box, { pid }: Process): string {
+  const record = box.kernel.log.findLast((other) => other.pid === pid);
+  return record === undefined ? '' : `; the kernel log says: ${record.text}`;
+}
 
 const endings: Readonly<Record<Outcome, (box: Box, exit: Exit | undefined, budget: number) => string>> = {
   exited: (_box, exit) => describeStatus(exit?.status ?? 0),
@@ -90,6 +93,7 @@ async function complain(
   output: CommandOutput,
   job: Job,
   box: Box,
+  process: Process,
   outcome: Outcome,
   ending: string,
   missing: Missing,
@@ -98,7 +102,7 @@ async function complain(
   for (const line of await describeMissing(missing)) say(line);
   if (job.sample !== undefined) return;
   if (outcome !== 'exited') say(`${job.argv0} ${ending}`);
-  else if (ending.startsWith('killed')) say(`${job.argv0} was ${ending}; the kernel log ends: ${lastLogLine(box)}`);
+  else if (ending.startsWith('killed')) say(`${job.argv0} was ${ending}${lastWords(box, process)}`);
 }
 
 async function runJob(job: Job, options: Options): Promise<number> {
@@ -147,7 +151,7 @@ async function runJob(job: Job, options: Options): Promise<number> {
     milliseconds: performance.now() - start,
     tracePipe: box.tracePipe,
   });
-  await complain(output, job, box, outcome, ending, missing);
+  await complain(output, job, box, process, outcome, ending, missing);
   output.flush();
   return exitCode;
 }

@@ -41,14 +41,27 @@ interface Subject {
   readonly before: Picture;
 }
 
+/** With one register for all operands of a kind: simplifications speak of equal operands. */
+function unified(instruction: Instruction): Instruction {
+  const first = new Map<number, number>();
+  const operands = instruction.operands.map((operand) => {
+    if (operand.kind !== 0 && operand.kind !== 3 && operand.kind !== 7) return operand;
+    const index = first.get(operand.kind) ?? operand.index;
+    first.set(operand.kind, index);
+    return operand.kind === 0 && operand.high && index > 3 ? operand : { ...operand, index };
+  });
+  return { ...instruction, operands };
+}
+
 /** A random instruction of the row in a random state of the machine, which stands before it. */
 function subjectOf(row: CompiledRow, seed: number): Subject | undefined {
   const made = caseOf(row, seed);
   if (made === undefined) return undefined;
   const bytes = new Uint8Array(MAX_INSTRUCTION_LENGTH).fill(0xcc);
   bytes.set(made.code);
-  const instruction = decode(bytes, 0, bytes.length);
-  if (typeof instruction !== 'object') return undefined;
+  const decoded = decode(bytes, 0, bytes.length);
+  if (typeof decoded !== 'object') return undefined;
+  const instruction = seed % 3 === 0 ? unified(decoded) : decoded;
   prepare(machine, made, instruction.length);
   const explanation = explain(instruction, { address: BigInt(Layout.codeStart) });
   const text = `${disassembly(bytes)} (${Buffer.from(made.code).toString('hex')}, row ${row.row.pattern}, SEED=${seed})\n  ${explanation.sentence}`;

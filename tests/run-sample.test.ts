@@ -153,7 +153,7 @@ test('input is read only when the program asks for it', async () => {
 test('a program of the host that dies, hangs, or wants what there is not', () => {
   const killed = run(program('trap', '\tud2\n'));
   assert.is(killed.status, 132);
-  assert.match(killed.stderr, /trap was killed by SIGILL; the kernel log ends: .*invalid opcode/);
+  assert.match(killed.stderr, /trap was killed by SIGILL; the kernel log says: .*invalid opcode/);
   const endless = run('--budget', '100_000', program('endless', 'loop: jmp loop\n'));
   assert.is(endless.status, 42);
   assert.match(endless.stderr, 'used up its budget of 100,000 instructions');

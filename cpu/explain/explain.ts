@@ -76,7 +76,8 @@ export function explain(instruction: Instruction, options: ExplainOptions = {}):
 function resultOf(statements: readonly Statement[]): Node | undefined {
   for (const statement of statements) {
     if (statement.kind === 'flags') return statement.result;
-    const inner = statement.kind === 'if' ? [...statement.yes, ...statement.no] : statement.kind === 'while' ? statement.body : [];
+    const inner =
+      statement.kind === 'if' ? [...statement.yes, ...statement.no] : statement.kind === 'while' ? statement.body : [];
     const result = resultOf(inner);
     if (result !== undefined) return result;
   }

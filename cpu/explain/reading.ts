@@ -11,7 +11,6 @@ import {
   namedFlagBits,
   registerAt,
   RIP,
-  statusFlagBits,
   type Condition,
   type Expression,
   type Location,
@@ -23,42 +22,10 @@ import {
   type VectorExpression,
 } from './node.ts';
 import { Extended, usesFcw } from './extended.ts';
+import { copyOf, freshState, type State } from './explored-state.ts';
+import { rflagsBit, statusConditions } from './status-bits.ts';
 import { isItself } from './view.ts';
 import { usesMxcsr } from './vectors.ts';
-
-/** What has been written; what is absent is as before the instruction. */
-interface State {
-  readonly registers: Map<number, Expression>;
-  readonly vectors: Map<number, VectorExpression>;
-  readonly flags: Map<FlagName, Condition>;
-  readonly system: Map<SystemRegister, Expression>;
-  /** by number from the top as it was */
-  readonly x87: Map<number, { readonly value: VectorExpression; readonly empty: Condition }>;
-  /** how far the top has moved */
-  turned: number;
-  rflags: Expression | undefined;
-  /** of the branch: an exception was raised for certain */
-  abandoned: boolean;
-}
-
-const freshState = (): State => ({
-  registers: new Map(),
-  vectors: new Map(),
-  flags: new Map(),
-  system: new Map(),
-  x87: new Map(),
-  turned: 0,
-  rflags: undefined,
-  abandoned: false,
-});
-const copyOf = (state: State): State => ({
-  ...state,
-  registers: new Map(state.registers),
-  vectors: new Map(state.vectors),
-  flags: new Map(state.flags),
-  system: new Map(state.system),
-  x87: new Map(state.x87),
-});
 
 /** A load or a store. */
 export interface Access {
@@ -439,7 +406,7 @@ export class Reading extends Extended implements Algebra<Expression, Condition, 
   }
   /** FSW with other condition bits: written one by one. */
   private writeStatusFlags(value: Expression): boolean {
-    const conditions = statusConditions(value, this.readSystem('fsw'), this);
+    const conditions = statusConditions(value, this.readSystem('fsw'), this.never);
     if (conditions === undefined) return false;
     for (const [name, condition] of conditions) this.put({ kind: 'flag', name }, condition, 1);
     return true;
@@ -666,48 +633,4 @@ export class Reading extends Extended implements Algebra<Expression, Condition, 
     this.faults.add(Vector.XM).add(Vector.UD);
     this.act('settleFloatExceptions', this.rounded, [{ kind: 'system', name: 'mxcsr' }]);
   }
-}
-
-/** What `value` has at a bit of rflags: what is there already, a constant, or something else. */
-function rflagsBit(value: Node, position: number): 'same' | 0 | 1 | 'other' {
-  const [left, right] = value.args as [Node, Node];
-  switch (value.op) {
-    case 'readRflags':
-      return 'same';
-    case 'constant':
-      return ((value.args[0] as bigint) >> BigInt(position)) & 1n ? 1 : 0;
-    case 'and': {
-      const [one, two] = [rflagsBit(left, position), rflagsBit(right, position)];
-      return one === 0 || two === 0 ? 0 : one === 1 ? two : two === 1 ? one : one === two ? one : 'other';
-    }
-    case 'or': {
-      const [one, two] = [rflagsBit(left, position), rflagsBit(right, position)];
-      return one === 1 || two === 1 ? 1 : one === 0 ? two : two === 0 ? one : one === two ? one : 'other';
-    }
-    default:
-      return position >= value.bits ? 0 : 'other';
-  }
-}
-
-const STATUS = Object.entries(statusFlagBits) as [StatusFlag, number][];
-
-/** The condition bits that `value` puts in `before`, where it is a disjunction of such bits; else undefined. */
-function statusConditions(value: Node, before: Node, reading: Reading): Map<StatusFlag, Condition> | undefined {
-  const found = new Map<StatusFlag, Condition>();
-  const flagOf = (bit: Node): StatusFlag | undefined =>
-    bit.op === 'constant' ? STATUS.find(([, at]) => bit.args[0] === 1n << BigInt(at))?.[0] : undefined;
-  let cleared = false;
-  const visit = (node: Node): boolean => {
-    const [first, second, third] = node.args as [Node, Node, Node];
-    if (node.op === 'or') return visit(first) && visit(second);
-    if (node.op === 'and' && first === before)
-      return (cleared = second.op === 'constant' && second.args[0] === 0xb8ffn);
-    if (node.op !== 'select' || third.op !== 'constant' || third.args[0] !== 0n) return false;
-    const name = flagOf(second);
-    if (name === undefined) return false;
-    found.set(name, first as Condition);
-    return true;
-  };
-  if (!visit(value) || !cleared) return undefined;
-  return new Map(STATUS.map(([name]) => [name, found.get(name) ?? reading.never]));
 }
