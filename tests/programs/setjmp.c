@@ -11,8 +11,8 @@ static sigjmp_buf saved;
 static int descend(int depth, double value) {
   char frame[64];
   memset(frame, depth, sizeof frame);
-  if (depth == 0) longjmp(outer, (int)value);
-  return descend(depth - 1, value * 1.25) + frame[3];
+  if (depth <= 0) longjmp(outer, (int)value);
+  return (value < 0 ? 0 : descend(depth - 1, value * 1.25)) + frame[3];
 }
 
 static void frames(void) {
@@ -71,9 +71,11 @@ static void out_of_faults(void) {
       faults++;
       continue;
     }
-    if (faults % 2 == 0) *(volatile int *)(8L + faults) = 1;
-    volatile int zero = 0;
-    printf("not reached %d\n", 1 / zero);
+    /* C leaves both undefined, so they are instructions */
+    if (faults % 2 == 0) __asm__ volatile("movl $1, (%0)" : : "r"(8L) : "memory");
+    else __asm__ volatile("divl %2" : : "a"(1), "d"(0), "r"(0));
+    printf("not reached\n");
+    return;
   }
   printf("%d faults, each left by siglongjmp\n", faults);
 }
