@@ -77,7 +77,9 @@ export function addName(fileSystem: FileSystem, directory: Inode, name: string, 
   fileSystem.orphans.delete(inode.id);
   if (inode.type === 'directory') {
     inode.parent = directory.id;
-    inode.links = 2;
+    // its own `.`, its name, and the `..` of each directory in it: a renamed one may have some
+    inode.links =
+      2 + [...inode.entries.values()].filter((id) => fileSystem.inodes.get(id)?.type === 'directory').length;
     directory.links++;
   } else {
     inode.links++;
