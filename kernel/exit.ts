@@ -2,12 +2,13 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import { freeDyingPrograms } from './bpf/programs.ts';
 import { releaseFileTable } from './fs/files.ts';
+import { futexChannel, wakeFutex } from './futex.ts';
 import type { Kernel } from './kernel.ts';
 import { releaseAddressSpace } from './mm/address-space.ts';
 import { writeUserU32 } from './mm/user-memory.ts';
 import { reapTask, threadGroup } from './process.ts';
 import { loadAddressSpace, wake } from './scheduler.ts';
-import { sendSignal, Signal } from './signal.ts';
+import { sendProcessSignal, Signal } from './signal.ts';
 import type { Task } from './task.ts';
 
 /** Channel on which a parent waits for its children. */
@@ -25,7 +26,7 @@ export function exitTask(kernel: Kernel, task: Task, status: number): void {
     } catch {
       // an address the program has unmapped: Linux ignores it too
     }
-    wake(kernel, futexChannel(task, task.clearChildTid));
+    wakeFutex(kernel, futexChannel(kernel, task, task.clearChildTid), 1);
   }
   releaseFileTable(kernel, task.fileTable);
   freeDyingPrograms(kernel);
@@ -52,9 +53,6 @@ export function exitTask(kernel: Kernel, task: Task, status: number): void {
   if (last) notifyParent(kernel, task);
 }
 
-export const futexChannel = (task: Task, address: bigint): string =>
-  `futex:${task.addressSpace ?? 'none'}:${address.toString(16)}`;
-
 /** A thread other than the leader leaves nothing to wait for; its stack is in use until its CPU has left it. */
 function releaseThread(kernel: Kernel, task: Task): void {
   const onCpu = kernel.perCpu.some((state) => state.current === task.pid);
@@ -71,9 +69,9 @@ function reparentChildren(kernel: Kernel, task: Task): void {
 
 function notifyParent(kernel: Kernel, leader: Task): void {
   const parent = kernel.tasks.get(leader.parent);
-  if (parent === undefined || parent.state === 'zombie') return;
+  if (parent === undefined || threadGroup(kernel, parent).every((thread) => thread.state === 'zombie')) return;
   const action = parent.signals.actions.get(Signal.SIGCHLD);
-  sendSignal(kernel, parent, {
+  sendProcessSignal(kernel, parent, {
     number: Signal.SIGCHLD,
     code: leader.exitStatus & 0x7f ? 2 : 1,
     pid: leader.pid,
@@ -88,7 +86,11 @@ export function exitProcess(kernel: Kernel, task: Task, status: number): void {
   const others = threadGroup(kernel, task).filter((other) => other !== task && other.pid !== task.tgid);
   for (const other of others) exitTask(kernel, other, status);
   const leader = kernel.tasks.get(task.tgid);
-  if (leader !== undefined && leader !== task) exitTask(kernel, leader, status);
+  if (leader !== undefined && leader !== task) {
+    exitTask(kernel, leader, status);
+    // it may have left before: what counts is the status of the group
+    leader.exitStatus = status;
+  }
   exitTask(kernel, task, status);
 }
 

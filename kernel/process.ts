@@ -67,7 +67,7 @@ function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
     signals: origin.signals,
     exitStatus: 0,
     clearChildTid: 0n,
-    futexWaiting: 0n,
+    futexWait: undefined,
     executable: parent?.executable ?? '',
     syscall: undefined,
     cpuTime: 0,
@@ -96,6 +96,7 @@ export function createProcess(kernel: Kernel, comm: string): Task {
   const signals = {
     blocked: 0n,
     pending: [],
+    shared: [],
     actions: new Map(),
     alternateStack: { pointer: 0n, size: 0n, flags: 2 },
     savedMask: undefined,
@@ -135,6 +136,7 @@ export function cloneTask(kernel: Kernel, cpu: Cpu, parent: Task, flags: number,
     signals: {
       blocked: signals.blocked,
       pending: [],
+      shared: shares(CloneFlag.thread) ? signals.shared : [],
       actions: shares(CloneFlag.sighand) ? signals.actions : new Map(signals.actions),
       alternateStack:
         shares(CloneFlag.vm) && !shares(CloneFlag.vfork) ? { pointer: 0n, size: 0n, flags: 2 } : signals.alternateStack,

@@ -11,7 +11,7 @@ import { now, SLICE, type Kernel } from './kernel.ts';
 import { constants } from './layout/constants.ts';
 import { writeKernelU64 } from './mm/kernel-memory.ts';
 import { oops } from './oops.ts';
-import { nextDeadline, schedule, wakeExpired } from './scheduler.ts';
+import { leaveTask, nextDeadline, schedule, wakeExpired } from './scheduler.ts';
 import { lookupName } from './symbols.ts';
 
 const { TICK_NSEC } = constants;
@@ -53,9 +53,12 @@ function runCpu(kernel: Kernel, cpu: Cpu, host: Host, limit: number, stop: () =>
     reapLeftThread(kernel, cpu, before);
     if (!runs) return false;
     tick(kernel, cpu);
+    const { current } = state;
     const outcome = run(cpu, host, Math.min(end - cpu.retired, state.nextTick - now(kernel, cpu)));
     if (outcome === 'triple-fault') oops(kernel, cpu, 'triple fault: an exception could not be delivered');
     if (cpu.words[Slot.halted * 2] !== 0) oops(kernel, cpu, 'hlt: a processor was halted outside the idle loop');
+    leaveTask(kernel, cpu);
+    reapLeftThread(kernel, cpu, current);
   }
   return true;
 }

@@ -111,8 +111,11 @@ export function loadAddressSpace(kernel: Kernel, cpu: Cpu, task: Task): void {
   flushTlb(cpu);
 }
 
-/** Takes the current task off `cpu` if it does not run any more, and puts the next of the queue on. True: a task runs. */
-export function schedule(kernel: Kernel, cpu: Cpu): boolean {
+/**
+ * Takes the current task off `cpu` if it does not run any more: before another CPU has its turn, which may wake it and must
+ * find its registers saved. True: it stays.
+ */
+export function leaveTask(kernel: Kernel, cpu: Cpu): boolean {
   const state = kernel.perCpu[cpu.index]!;
   const task = kernel.tasks.get(state.current);
   if (task?.state === 'running') return true;
@@ -122,7 +125,13 @@ export function schedule(kernel: Kernel, cpu: Cpu): boolean {
     updateTimes(kernel, task);
   }
   state.current = 0;
-  state.needResched = false;
+  return false;
+}
+
+/** Puts the next task of the queue on `cpu` if the current one has left it. True: a task runs. */
+export function schedule(kernel: Kernel, cpu: Cpu): boolean {
+  if (leaveTask(kernel, cpu)) return true;
+  kernel.perCpu[cpu.index]!.needResched = false;
   for (;;) {
     const pid = kernel.runQueue.shift();
     if (pid === undefined) return false;

@@ -18,8 +18,10 @@ export interface PendingSignal {
 export interface SignalState {
   /** blocked signals, bit n-1 for signal n */
   blocked: bigint;
-  /** at most one of each number */
+  /** sent to the thread; at most one of each number */
   readonly pending: PendingSignal[];
+  /** sent to the process, for the first of its threads that takes it; at most one of each number */
+  readonly shared: PendingSignal[];
   /** by number; shared by the threads of a process */
   readonly actions: Map<number, SignalAction>;
   alternateStack: { readonly pointer: bigint; readonly size: bigint; readonly flags: number };

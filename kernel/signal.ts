@@ -10,7 +10,7 @@ import { constants } from './layout/constants.ts';
 import { pt_regs } from './layout/structures.ts';
 import { readKernel, readKernelU64, writeKernel, writeKernelU64 } from './mm/kernel-memory.ts';
 import { copyFromUser, copyToUser } from './mm/user-memory.ts';
-import { userRegisters } from './process.ts';
+import { threadGroup, userRegisters } from './process.ts';
 import { makeRunnable } from './scheduler.ts';
 import type { PendingSignal, SignalAction } from './signal-types.ts';
 import type { Task } from './task.ts';
@@ -85,6 +85,29 @@ export function sendSignal(kernel: Kernel, task: Task, signal: PendingSignal): v
   if (hasDeliverable(task) || task.channels.includes(signalChannel(task))) makeRunnable(kernel, task);
 }
 
+const isUp = (task: Task): boolean =>
+  task.state === 'sleeping' || task.state === 'runnable' || task.state === 'running';
+
+/**
+ * complete_signal: makes `signal` pending for `task`'s process. The thread that takes it is `task` if it does not block it,
+ * else another one; when all block it, the first that opens to it or waits for it.
+ */
+export function sendProcessSignal(kernel: Kernel, task: Task, signal: PendingSignal): void {
+  const threads = [task, ...threadGroup(kernel, task).filter((other) => other !== task)].filter(isUp);
+  const [first] = threads;
+  if (first === undefined) return;
+  const bit = bitOf(signal.number) & ~UNBLOCKABLE;
+  const open = threads.find((thread) => (thread.signals.blocked & bit) === 0n);
+  const { shared } = first.signals;
+  if (isIgnored(first, signal.number) && open === first) return;
+  if (!shared.some((other) => other.number === signal.number)) shared.push(signal);
+  kernel.events.push({ type: 'signal', pid: (open ?? first).pid, signal: signal.number });
+  if (open?.state === 'sleeping') makeRunnable(kernel, open);
+  for (const thread of threads) {
+    if (thread.state === 'sleeping' && thread.channels.includes(signalChannel(thread))) makeRunnable(kernel, thread);
+  }
+}
+
 /**
  * force_sig: a fault of the task's own. Blocked or ignored, it gets its default action, which ends the process.
  */
@@ -98,16 +121,25 @@ export function forceSignal(kernel: Kernel, task: Task, signal: PendingSignal): 
   sendSignal(kernel, task, signal);
 }
 
+/** What is pending for a thread: its own signals, then its process's. */
+export const pendingSignals = ({ signals }: Task): readonly PendingSignal[] => [...signals.pending, ...signals.shared];
+
+/** Takes a pending signal off the list it is in. */
+export function removePending({ signals }: Task, signal: PendingSignal): void {
+  const list = signals.pending.includes(signal) ? signals.pending : signals.shared;
+  list.splice(list.indexOf(signal), 1);
+}
+
 /** A pending signal that is not blocked. */
 export function hasDeliverable(task: Task): boolean {
-  return task.signals.pending.some((signal) => (task.signals.blocked & bitOf(signal.number) & ~UNBLOCKABLE) === 0n);
+  return pendingSignals(task).some((signal) => (task.signals.blocked & bitOf(signal.number) & ~UNBLOCKABLE) === 0n);
 }
 
 function dequeue(task: Task): PendingSignal | undefined {
-  const { pending, blocked } = task.signals;
-  const candidates = pending.filter((signal) => (blocked & bitOf(signal.number) & ~UNBLOCKABLE) === 0n);
+  const { blocked } = task.signals;
+  const candidates = pendingSignals(task).filter((signal) => (blocked & bitOf(signal.number) & ~UNBLOCKABLE) === 0n);
   const first = candidates.toSorted((left, right) => left.number - right.number)[0];
-  if (first !== undefined) pending.splice(pending.indexOf(first), 1);
+  if (first !== undefined) removePending(task, first);
   return first;
 }
 

@@ -1,3 +1,4 @@
+import type { FutexWait } from './futex.ts';
 import type { SignalState } from './signal-types.ts';
 
 /** A task's registers while it is on no CPU: the slots of `contextSlots` in order. */
@@ -46,8 +47,8 @@ export interface Task {
   exitStatus: number;
   /** where to store 0 and wake a futex at exit, or 0 */
   clearChildTid: bigint;
-  /** address of the futex it has gone to sleep on, or 0 */
-  futexWaiting: bigint;
+  /** the futex it has gone to sleep on */
+  futexWait: FutexWait | undefined;
   /** path of the program it runs */
   executable: string;
   /** the system call it is in, for observers */

@@ -31,6 +31,33 @@ for (const [name, ...args] of checking) {
   }
 }
 
+/** Programs whose output was recorded on Linux: NAME.expected. */
+const recorded = [
+  'qsort',
+  'malloc',
+  'setjmp',
+  'threads',
+  'sha256',
+  'aes',
+  'crc32c',
+  'deflate',
+  'nbody',
+  'matmul',
+  'mandelbrot',
+  'fft',
+] as const;
+
+for (const name of recorded) {
+  test(`${name} prints what it prints on Linux`, () => {
+    const kernel = bootForPrograms();
+    const result = runProgram(kernel, readRepositoryFile(`${folder}/${name}`), [name], 40_000_000);
+    assert.is(result.stderr, '');
+    assert.is(result.stdout, Buffer.from(readRepositoryFile(`tests/programs/${name}.expected`)).toString('latin1'));
+    assert.is(result.outcome, 'done');
+    assert.is(result.status, 0);
+  });
+}
+
 test('hello, with and without a libc', () => {
   const kernel = bootForPrograms();
   const hello = runProgram(kernel, readRepositoryFile(`${folder}/hello`), ['hello']);

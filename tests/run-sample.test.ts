@@ -166,9 +166,9 @@ test('a program of the host that dies, hangs, or wants what there is not', () =>
     instruction.stderr,
     /instruction "vaddps .*" \(62 f1 7c 48 58 c2\) at 0x401002 \(wide\+0x1\) is not implemented: #UD/,
   );
-  const call = run(program('clone3', `\tmov $435, %eax\n\tsyscall\n\tmov %eax, %edi\n\tmov $231, %eax\n\tsyscall\n`));
+  const call = run(program('io_uring', `\tmov $425, %eax\n\tsyscall\n\tmov %eax, %edi\n\tmov $231, %eax\n\tsyscall\n`));
   assert.is(call.status, 256 - 38);
-  assert.match(call.stderr, 'system call 435 (clone3) is not implemented');
+  assert.match(call.stderr, 'system call 425 (io_uring_setup) is not implemented');
 });
 
 test('what cannot be loaded', () => {

@@ -63,7 +63,7 @@ const rows: readonly (readonly [number: number, values: readonly (bigint | numbe
   [16,  [6, 0x2400, 0],                   0,              'ioctl(6, PERF_EVENT_IOC_ENABLE, 0) = 0'],
   [16,  [6, 0xffff_1234, 1],              -25,            'ioctl(6, 0xffff1234, 0x1) = -1 ENOTTY (Inappropriate ioctl for device)'],
   [231, [1],                              0,              'exit_group(1) = ?'],
-  [435, [1, 2],                           -38,            'clone3(0x1, 0x2, 0x0, 0x0, 0x0, 0x0) = -1 ENOSYS (Function not implemented)'],
+  [425, [1, 2],                           -38,            'io_uring_setup(0x1, 0x2, 0x0, 0x0, 0x0, 0x0) = -1 ENOSYS (Function not implemented)'],
   [9999, [],                              -38,            'syscall_0x270f(0x0, 0x0, 0x0, 0x0, 0x0, 0x0) = -1 ENOSYS (Function not implemented)'],
 ];
 

@@ -53,7 +53,8 @@ const mask = (bits: bigint): string => BigInt.asUintN(64, bits).toString(16).pad
 
 export function statusText(kernel: Kernel, task: Task): string {
   const { signals } = task;
-  const pending = signals.pending.reduce((bits, { number }) => bits | (1n << BigInt((number - 1) & 63)), 0n);
+  const bitsOf = (list: readonly { readonly number: number }[]): bigint =>
+    list.reduce((bits, { number }) => bits | (1n << BigInt((number - 1) & 63)), 0n);
   let ignored = 0n;
   let caught = 0n;
   for (const [number, { handler }] of signals.actions) {
@@ -75,7 +76,8 @@ export function statusText(kernel: Kernel, task: Task): string {
     ['FDSize', kernel.fileTables.get(task.fileTable)?.descriptors.length ?? 0],
     ['VmSize', `${String(virtualSize(kernel, task) / 1024).padStart(8)} kB`],
     ['Threads', threadsOf(kernel, task)],
-    ['SigPnd', mask(pending)],
+    ['SigPnd', mask(bitsOf(signals.pending))],
+    ['ShdPnd', mask(bitsOf(signals.shared))],
     ['SigBlk', mask(signals.blocked)],
     ['SigIgn', mask(ignored)],
     ['SigCgt', mask(caught)],

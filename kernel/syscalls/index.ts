@@ -5,6 +5,7 @@ import type { NativeFunction } from '../native.ts';
 import { bpfSyscalls } from '../bpf/commands.ts';
 import { perfSyscalls } from '../perf/open.ts';
 import { fileSyscalls } from './files.ts';
+import { futexSyscalls } from './futex.ts';
 import { memorySyscalls } from './memory.ts';
 import { miscellaneousSyscalls } from './miscellaneous.ts';
 import { processSyscalls } from './process.ts';
@@ -16,6 +17,7 @@ export const syscallTable: readonly SyscallRow[] = [
   ...fileSyscalls,
   ...memorySyscalls,
   ...processSyscalls,
+  ...futexSyscalls,
   ...signalSyscalls,
   ...timeSyscalls,
   ...miscellaneousSyscalls,

@@ -1,18 +1,9 @@
 import { fail } from '../errno.ts';
 import { execute } from '../exec.ts';
-import {
-  childChannel,
-  childrenOf,
-  exitedStatus,
-  exitProcess,
-  exitTask,
-  futexChannel,
-  isWaitable,
-  vforkChannel,
-} from '../exit.ts';
+import { childChannel, childrenOf, exitedStatus, exitProcess, exitTask, isWaitable, vforkChannel } from '../exit.ts';
 import { readContent } from '../fs/content.ts';
 import { pathOf, resolve } from '../fs/paths.ts';
-import { now, type Kernel } from '../kernel.ts';
+import type { Kernel } from '../kernel.ts';
 import {
   copyFromUser,
   copyToUser,
@@ -27,7 +18,7 @@ import { hasDeliverable } from '../signal.ts';
 import { contextIndex, wake } from '../scheduler.ts';
 import type { Task } from '../task.ts';
 import { TASK_SIZE_MAX } from '../layout/address-map.ts';
-import { toInt, toUnsigned } from './arguments.ts';
+import { toInt } from './arguments.ts';
 import { syscall, type SyscallCall, type SyscallHandler, type SyscallRow } from './types.ts';
 
 const PATH_MAX = 4096;
@@ -56,6 +47,29 @@ function clone(
   if (has(CloneFlag.childSettid)) ignoringFaults(() => writeUserU32(kernel, child, childTid, child.pid));
   return has(CloneFlag.vfork) ? { wait: [vforkChannel(child.pid)], result: child.pid } : child.pid;
 }
+
+/** struct clone_args, each field 8 bytes */
+const cloneArguments = { flags: 0, childTid: 2, parentTid: 3, stack: 5, stackSize: 6, tls: 7, setTid: 8 } as const;
+const CLONE_ARGS_SIZE_VER0 = 64n;
+const CLONE_PIDFD = 0x1000n;
+/** more than clone_args has in any version */
+const CLONE_ARGS_LIMIT = 4096n;
+
+const clone3: SyscallHandler = (call) => {
+  const { kernel, task, args } = call;
+  if (args[1] > CLONE_ARGS_LIMIT) fail('E2BIG');
+  if (args[1] < CLONE_ARGS_SIZE_VER0) fail('EINVAL');
+  const image = new DataView(copyFromUser(kernel, task, args[0], Number(args[1])).buffer);
+  const get = (field: keyof typeof cloneArguments): bigint => {
+    const offset = cloneArguments[field] * 8;
+    return offset + 8 <= image.byteLength ? image.getBigUint64(offset, true) : 0n;
+  };
+  const flags = get('flags');
+  const [stack, size] = [get('stack'), get('stackSize')];
+  if (flags >> 32n !== 0n || (flags & CLONE_PIDFD) !== 0n || get('setTid') !== 0n) fail('EINVAL');
+  if ((stack === 0n) !== (size === 0n) || (flags & BigInt(CSIGNAL)) !== 0n) fail('EINVAL');
+  return clone(call, Number(flags), stack + size, get('parentTid'), get('childTid'), get('tls'));
+};
 
 function setFsBase(child: Task, base: bigint): void {
   child.context[contextIndex(Slot.fsBase)] = base;
@@ -137,43 +151,6 @@ const arch_prctl: SyscallHandler = ({ kernel, cpu, task, args: [code, address] }
   }
 };
 
-const FUTEX_WAIT = 0;
-const FUTEX_WAKE = 1;
-const FUTEX_REQUEUE = 3;
-const FUTEX_WAIT_BITSET = 9;
-const FUTEX_WAKE_BITSET = 10;
-const futex: SyscallHandler = ({ kernel, cpu, task, args: [address, operation, value, timeout] }) => {
-  const command = toInt(operation) & 0x7f;
-  const channel = futexChannel(task, address);
-  if ((address & 3n) !== 0n) fail('EINVAL');
-  if (command === FUTEX_WAKE || command === FUTEX_WAKE_BITSET || command === FUTEX_REQUEUE) {
-    // everybody is woken and looks again: requeueing would only spare the look
-    const waiting = [...kernel.tasks.values()].filter(
-      (other) => other.state === 'sleeping' && other.channels.includes(channel),
-    );
-    wake(kernel, channel);
-    return Math.min(waiting.length, command === FUTEX_REQUEUE ? waiting.length : toUnsigned(value));
-  }
-  if (command !== FUTEX_WAIT && command !== FUTEX_WAIT_BITSET) fail('ENOSYS');
-  if (task.timedOut) {
-    task.timedOut = false;
-    task.futexWaiting = 0n;
-    fail('ETIMEDOUT');
-  }
-  const current = new DataView(copyFromUser(kernel, task, address, 4).buffer).getUint32(0, true);
-  if (task.futexWaiting === address) {
-    task.futexWaiting = 0n;
-    return 0; // woken, perhaps spuriously
-  }
-  if (current !== toUnsigned(value)) fail('EAGAIN');
-  if (hasDeliverable(task)) fail('EINTR');
-  task.futexWaiting = address;
-  if (timeout === 0n) return { wait: [channel] };
-  const nanoseconds =
-    Number(readUserU64(kernel, task, timeout)) * 1e9 + Number(readUserU64(kernel, task, timeout + 8n));
-  return { wait: [channel], deadline: command === FUTEX_WAIT ? now(kernel, cpu) + nanoseconds : nanoseconds };
-};
-
 function sharedIdentity(get: (task: Task) => number): SyscallHandler {
   return ({ task }) => get(task);
 }
@@ -208,6 +185,13 @@ export const processSyscalls: readonly SyscallRow[] = [
     (call) =>
       clone(call, Number(BigInt.asUintN(32, call.args[0])), call.args[1], call.args[2], call.args[3], call.args[4]),
     'namespaces and ptrace flags are ignored',
+  ),
+  syscall(
+    435,
+    'clone3',
+    ['pointer', 'unsigned'],
+    clone3,
+    'CLONE_PIDFD, CLONE_INTO_CGROUP and set_tid are refused; namespaces and ptrace flags are ignored',
   ),
   syscall(57, 'fork', [], (call) => clone(call, 0, 0n, 0n, 0n, 0n)),
   syscall(58, 'vfork', [], (call) => clone(call, CloneFlag.vfork | CloneFlag.vm, 0n, 0n, 0n, 0n)),
@@ -263,13 +247,6 @@ export const processSyscalls: readonly SyscallRow[] = [
     [],
     sharedIdentity((task) => task.pid),
   ),
-  syscall(
-    202,
-    'futex',
-    ['pointer', 'int', 'unsigned', 'pointer', 'pointer', 'hex'],
-    futex,
-    'wait, wake and requeue, without priorities and bit sets',
-  ),
   syscall(218, 'set_tid_address', ['pointer'], ({ task, args }) => {
     task.clearChildTid = args[0];
     return task.pid;
@@ -286,4 +263,5 @@ export const processSyscalls: readonly SyscallRow[] = [
     false,
   ),
   syscall(273, 'set_robust_list', ['pointer', 'unsigned'], root, 'accepted; a dying thread leaves its robust futexes'),
+  syscall(334, 'rseq', ['pointer', 'unsigned', 'int', 'hex'], () => fail('ENOSYS'), 'refused: libcs do without'),
 ];

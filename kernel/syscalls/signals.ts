@@ -3,7 +3,16 @@ import { exitProcess, signaledStatus } from '../exit.ts';
 import type { Kernel } from '../kernel.ts';
 import { now } from '../kernel.ts';
 import { copyFromUser, copyToUser, readUserU64, writeUserU64 } from '../mm/user-memory.ts';
-import { hasDeliverable, returnFromSignal, sendSignal, Signal, signalChannel } from '../signal.ts';
+import {
+  hasDeliverable,
+  pendingSignals,
+  removePending,
+  returnFromSignal,
+  sendProcessSignal,
+  sendSignal,
+  Signal,
+  signalChannel,
+} from '../signal.ts';
 import { userRegisters } from '../process.ts';
 import { readKernelU64 } from '../mm/kernel-memory.ts';
 import { pt_regs } from '../layout/structures.ts';
@@ -68,16 +77,6 @@ function deliverTo(kernel: Kernel, sender: Task, target: Task, number: number, c
   if (number !== 0) sendSignal(kernel, target, { number, code, pid: sender.tgid, address: 0n });
 }
 
-/** The thread of a process that takes a signal sent to it: one that does not block it. */
-function receiver(kernel: Kernel, tgid: number, number: number): Task | undefined {
-  const threads = [...kernel.tasks.values()].filter((task) => task.tgid === tgid && task.state !== 'zombie');
-  return (
-    threads.find((task) => (task.signals.blocked & (1n << BigInt(Math.max(0, number - 1)))) === 0n) ??
-    threads[0] ??
-    kernel.tasks.get(tgid)
-  );
-}
-
 const kill: SyscallHandler = ({ kernel, task, args }) => {
   const [pid, number] = [toInt(args[0]), toInt(args[1])];
   const leaders = [...kernel.tasks.values()].filter((other) => other.pid === other.tgid);
@@ -88,10 +87,10 @@ const kill: SyscallHandler = ({ kernel, task, args }) => {
         ? leaders.filter((other) => other.pid !== 1 && other !== task)
         : leaders.filter((other) => other.processGroup === (pid === 0 ? task.processGroup : -pid));
   if (targets.length === 0) fail('ESRCH');
-  for (const target of targets) {
-    const thread = target.tgid === task.tgid ? task : receiver(kernel, target.tgid, number);
-    if (thread !== undefined) deliverTo(kernel, task, thread, number, SI_USER);
-  }
+  if (number < 0 || number > HIGHEST_SIGNAL) fail('EINVAL');
+  if (number === 0) return 0;
+  for (const target of targets)
+    sendProcessSignal(kernel, target, { number, code: SI_USER, pid: task.tgid, address: 0n });
   return 0;
 };
 
@@ -154,10 +153,8 @@ const pause: SyscallHandler = ({ task }) => (hasDeliverable(task) ? fail('EINTR'
 /** Takes one of the signals of a set off the pending ones. */
 const rt_sigtimedwait: SyscallHandler = ({ kernel, cpu, task, args: [set, info, timeout] }) => {
   const mask = readUserU64(kernel, task, set);
-  const { pending } = task.signals;
-  const at = pending.findIndex((signal) => (mask & (1n << BigInt(signal.number - 1))) !== 0n);
-  if (at >= 0) {
-    const signal = pending[at]!;
+  const signal = pendingSignals(task).find(({ number }) => (mask & (1n << BigInt(number - 1))) !== 0n);
+  if (signal !== undefined) {
     if (info !== 0n) {
       const image = new DataView(new ArrayBuffer(128));
       image.setInt32(0, signal.number, true);
@@ -165,7 +162,7 @@ const rt_sigtimedwait: SyscallHandler = ({ kernel, cpu, task, args: [set, info, 
       image.setInt32(16, signal.pid, true);
       copyToUser(kernel, task, info, new Uint8Array(image.buffer));
     }
-    pending.splice(at, 1);
+    removePending(task, signal);
     task.timedOut = false;
     return signal.number;
   }
@@ -187,7 +184,7 @@ export const signalSyscalls: readonly SyscallRow[] = [
   syscall(34, 'pause', [], pause),
   syscall(62, 'kill', ['int', 'signal'], kill),
   syscall(127, 'rt_sigpending', ['pointer', 'unsigned'], ({ kernel, task, args }) => {
-    const set = task.signals.pending.reduce((sum, signal) => sum | (1n << BigInt(signal.number - 1)), 0n);
+    const set = pendingSignals(task).reduce((sum, signal) => sum | (1n << BigInt(signal.number - 1)), 0n);
     writeUserU64(kernel, task, args[0], set & task.signals.blocked);
     return 0;
   }),

@@ -10,24 +10,15 @@ static unsigned char box[256], inverse_box[256];
 static unsigned char keys[11][16];
 
 static unsigned char twice(unsigned char x) { return (unsigned char)(x << 1 ^ (x >> 7) * 0x1b); }
-static unsigned char times(unsigned char x, unsigned char y) {
-  unsigned char product = 0;
-  for (; y != 0; y >>= 1, x = twice(x)) product ^= (y & 1) * x;
-  return product;
-}
-
 static void tables(void) {
+  /* 3 generates the field without 0: the inverse of its nth power is its (255-n)th */
+  unsigned char powers[256] = {1};
+  for (int n = 1; n < 256; n++) powers[n] = powers[n - 1] ^ twice(powers[n - 1]);
   for (int n = 0; n < 256; n++) {
-    unsigned char inverse = 0;
-    for (int m = 1; m < 256 && n != 0; m++)
-      if (times(n, m) == 1) {
-        inverse = m;
-        break;
-      }
-    unsigned char value = 0x63;
+    unsigned char number = n == 255 ? 0 : powers[n], inverse = n == 255 ? 0 : powers[255 - n], value = 0x63;
     for (int r = 0; r < 5; r++) value ^= inverse << r | inverse >> (8 - r);
-    box[n] = value;
-    inverse_box[value] = n;
+    box[number] = value;
+    inverse_box[value] = number;
   }
 }
 
@@ -136,7 +127,7 @@ static void modes(const char *name, block_function *forth, block_function *back,
 }
 
 int main(int argc, char **argv) {
-  int blocks = 40 * (argc > 1 ? atoi(argv[1]) : 1);
+  int blocks = 16 * (argc > 1 ? atoi(argv[1]) : 1);
   unsigned char key[16], text[16], out[16];
   for (int n = 0; n < 16; n++) key[n] = n, text[n] = n * 0x11;
   tables();

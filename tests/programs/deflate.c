@@ -160,7 +160,7 @@ static void inflate(unsigned char *out, size_t length, struct bits *in) {
 
 int main(int argc, char **argv) {
   static const char *const words[] = {"kernel ", "box ", "probe ", "static ", "the ", "a ", "of ", "extension\n"};
-  size_t length = 4000 * (argc > 1 ? atoi(argv[1]) : 1), at = 0;
+  size_t length = 3000 * (argc > 1 ? atoi(argv[1]) : 1), at = 0;
   unsigned char *text = malloc(length), *again = malloc(length);
   struct bits packed = {calloc(length * 2 + 4096, 1), 0};
   for (uint32_t state = 99; at < length; state = state * 1664525 + 1013904223) {

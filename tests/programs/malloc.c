@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define SLOTS 200
-#define STEPS 2500
+#define STEPS 1500
 
 struct block {
   unsigned char *bytes;

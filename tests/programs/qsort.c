@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT 3000
+#define COUNT 1500
 
 struct record {
   char name[12];

@@ -68,7 +68,7 @@ static void sha256(const char *name, const unsigned char *bytes, size_t length) 
 }
 
 int main(int argc, char **argv) {
-  size_t length = 6000 * (argc > 1 ? atoi(argv[1]) : 1);
+  size_t length = 3000 * (argc > 1 ? atoi(argv[1]) : 1);
   unsigned char *bytes = malloc(length);
   constants();
   for (size_t n = 0; n < length; n++) bytes[n] = (unsigned char)(n * n + 7 * n);

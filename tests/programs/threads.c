@@ -8,13 +8,14 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define THREADS 4
 
-static int rounds = 60;
+static int rounds = 36;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
@@ -278,6 +279,51 @@ static void check_fork(int leader_leaves) {
          WEXITSTATUS(status));
 }
 
+/* semaphores in memory that two processes share */
+static void check_shared(void) {
+  int status;
+  sem_t *shared = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  sem_init(&shared[0], 1, 0);
+  sem_init(&shared[1], 1, 0);
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    for (int n = 0; n < 5; n++) {
+      sem_wait(&shared[0]);
+      sem_post(&shared[1]);
+    }
+    _exit(3);
+  }
+  for (int n = 0; n < 5; n++) {
+    usleep(500);
+    sem_post(&shared[0]);
+    sem_wait(&shared[1]);
+  }
+  waitpid(child, &status, 0);
+  printf("shared semaphores: the child exited with %d\n", WEXITSTATUS(status));
+}
+
+/* blocked by all threads, taken by the one that waits for it */
+static void *wait_in_set(void *set) {
+  int signal = 0;
+  sem_post(&ready);
+  sigwait(set, &signal);
+  return (void *)(long)signal;
+}
+static void check_sigwait(void) {
+  pthread_t thread;
+  void *result;
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR2);
+  pthread_sigmask(SIG_BLOCK, &set, NULL);
+  pthread_create(&thread, NULL, wait_in_set, &set);
+  sem_wait(&ready);
+  kill(getpid(), SIGUSR2);
+  pthread_join(thread, &result);
+  printf("sigwait: %ld\n", (long)result);
+}
+
 int main(int argc, char **argv) {
   rounds *= argc > 1 ? atoi(argv[1]) : 1;
   all(count, "mutex");
@@ -299,6 +345,8 @@ int main(int argc, char **argv) {
   check_interrupted();
   check_timeouts();
   check_cancel();
+  check_shared();
+  check_sigwait();
   check_fork(0);
   check_fork(1);
   return 0;

@@ -49,6 +49,7 @@ export function createFileMachine(): FileMachine {
     signals: {
       blocked: 0n,
       pending: [],
+      shared: [],
       actions: new Map(),
       alternateStack: { pointer: 0n, size: 0n, flags: 2 },
       savedMask: undefined,
