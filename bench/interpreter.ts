@@ -11,7 +11,7 @@ import { Box } from '../index.ts';
 
 const RUNS = 3;
 /** Units of work, about a million instructions each: enough for each engine to run a quarter of a second or longer. */
-const UNITS = { native: 1000, qemu: 250, box: 6 } as const;
+const UNITS = { native: 1000, qemu: 600, box: 5 } as const;
 const QEMU = 'qemu-x86_64';
 const programs = fileURLToPath(new URL('programs/', import.meta.url));
 

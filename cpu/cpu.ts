@@ -38,6 +38,16 @@ export interface Cpu {
   unknownInstruction: { readonly address: bigint; readonly bytes: readonly number[] } | undefined;
 }
 
+/** The same functions for every CPU, so that the engine sees one shape of object. */
+const currentAccessor = {
+  get(this: Cpu): bigint {
+    return this.slots[Slot.current]!;
+  },
+  set(this: Cpu, value: bigint): void {
+    this.slots[Slot.current] = value;
+  },
+};
+
 export function createCpu(memory: Memory, index: number): Cpu {
   const slots = new BigUint64Array(memory.stateBuffer, index * STATE_SIZE, STATE_SIZE / 8);
   const cpu = {
@@ -48,11 +58,11 @@ export function createCpu(memory: Memory, index: number): Cpu {
     tlb: createTlb(),
     mode: 1,
     retired: 0,
-    current: 0n,
     leave: false,
     pendingInterrupts: [],
     unknownInstruction: undefined,
   } as unknown as { -readonly [Key in keyof Cpu]: Cpu[Key] };
+  Object.defineProperty(cpu, 'current', currentAccessor);
   Object.defineProperty(cpu, 'registers', { value: registersOf(cpu), enumerable: false });
   slots[Slot.rflags] = 2n;
   for (const [slot, value] of initialFloatingSlots) slots[slot] = value;

@@ -36,13 +36,23 @@ import * as extendedConvert from './extended-convert.ts';
 import { Fsw } from './extended-format.ts';
 import { transcendentalBinary, transcendentalUnary } from './extended-transcendental.ts';
 import { raise, Vector } from './fault.ts';
-import { conditionCodes, flagBits, flagsKindNumbers, flagsRowByNumber, type Operation } from './flags.ts';
+import { conditionOf, flagOf, settleWords } from './flag-words.ts';
+import { flagBits, flagsKindNumbers } from './flags.ts';
 import * as floats from './float.ts';
 import { reportedExceptions, unmaskedExceptions, type FloatStatus } from './float-format.ts';
 import type { MemoryOperand, Operand, Width } from './instruction.ts';
-import { load, load128, store, store128 } from './linear.ts';
+import { load, load128, loadWords, store, store128, storeWords } from './linear.ts';
 import { readMsr, writeMsr } from './msr.ts';
-import { Access, flushPage, flushTlb, isCanonical, refreshMode, translate } from './paging.ts';
+import {
+  Access,
+  flushPage,
+  flushTlb,
+  isCanonical,
+  joinWords,
+  refreshMode,
+  translate,
+  translateWords,
+} from './paging.ts';
 import { hash } from './sha.ts';
 import { Flag, settleFlags, Slot } from './state.ts';
 import { compareStrings } from './string-comparison.ts';
@@ -50,15 +60,15 @@ import * as vectors from './vector.ts';
 import * as x87 from './x87.ts';
 
 const MASK64 = 0xffff_ffff_ffff_ffffn;
-// the engine keeps asUintN of 64 bits out of the heap, but not `& MASK64`
+// the engine keeps asUintN with a literal width out of the heap, but not `& MASK64`
 const mask = (value: bigint, width: Width): bigint =>
   width === 64
     ? BigInt.asUintN(64, value)
     : width === 32
-      ? value & 0xffff_ffffn
+      ? BigInt.asUintN(32, value)
       : width === 16
-        ? value & 0xffffn
-        : value & 0xffn;
+        ? BigInt.asUintN(16, value)
+        : BigInt.asUintN(8, value);
 
 const CR0_EM = 1 << 2;
 const CR0_TS = 1 << 3;
@@ -70,26 +80,17 @@ const CASTAGNOLI = 0x82f6_3b78n;
 const scratch64 = new BigUint64Array(1);
 const scratch32 = new Int32Array(scratch64.buffer);
 
-/** The operation behind the flags that are not settled, read from the state block when a flag asks for it. */
-class PendingOperation implements Operation<bigint> {
-  private readonly slots: BigUint64Array;
-  private readonly words: Int32Array;
-  constructor(cpu: Cpu) {
-    this.slots = cpu.slots;
-    this.words = cpu.words;
-  }
-  get width(): Width {
-    return (this.words[Slot.flagsKind * 2]! >> 8) as Width;
-  }
-  get left(): bigint {
-    return this.slots[Slot.flagsLeft]!;
-  }
-  get right(): bigint {
-    return this.slots[Slot.flagsRight]!;
-  }
-  get result(): bigint {
-    return this.slots[Slot.flagsResult]!;
-  }
+/** A count, of which all above 63 are alike. */
+function shiftCount(count: bigint): number {
+  scratch64[0] = count;
+  return scratch32[1] === 0 ? Math.min(scratch32[0]! >>> 0, 64) : 64;
+}
+
+/** The value of two halves, at the width. */
+function settleScratch(low: number, high: number, width: Width): bigint {
+  scratch32[0] = width >= 32 ? low : width === 16 ? low & 0xffff : low & 0xff;
+  scratch32[1] = width === 64 ? high : 0;
+  return scratch64[0]!;
 }
 
 const extendedOperations = { ...binaryOperations, ...transcendentalBinary };
@@ -101,7 +102,6 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   readonly words: Int32Array;
   readonly always = true;
   readonly never = false;
-  readonly pending: Operation<bigint>;
   host: Host | undefined;
   /** nothing is raised between instructions */
   readonly floating: FloatStatus = { mxcsr: 0, raised: 0 };
@@ -111,7 +111,6 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     this.cpu = cpu;
     this.slots = cpu.slots;
     this.words = cpu.words;
-    this.pending = new PendingOperation(cpu);
   }
 
   constant(value: bigint): bigint {
@@ -121,12 +120,12 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   read(operand: Operand): bigint {
     switch (operand.kind) {
       case 0: {
-        const value = this.slots[operand.index]!;
-        if (operand.width === 64) return value;
-        return operand.high ? (value >> 8n) & 0xffn : mask(value, operand.width);
+        if (operand.high) return (this.slots[operand.index]! >> 8n) & 0xffn;
+        return this.readRegister(operand.index, operand.width);
       }
       case 1:
-        return load(this.cpu, this.linearAddress(operand), operand.width as Width);
+        this.locate(operand);
+        return loadWords(this.cpu, scratch32[0]!, scratch32[1]!, operand.width as Width);
       case 2:
         return operand.value;
       case 3: {
@@ -142,9 +141,13 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
 
   readForWrite(operand: Operand): bigint {
     if (operand.kind !== 1) return this.read(operand);
-    const linear = this.linearAddress(operand);
-    this.probeStore(linear, operand.width as Width);
-    return load(this.cpu, linear, operand.width as Width);
+    this.locate(operand);
+    const low = scratch32[0]!;
+    const high = scratch32[1]!;
+    const width = operand.width as Width;
+    const at = translateWords(this.cpu, low, high, Access.write, 8);
+    if ((at & 4095) > 4096 - width / 8) this.probeStore(joinWords(low, high), width);
+    return loadWords(this.cpu, low, high, width);
   }
 
   write(operand: Operand, value: bigint): void {
@@ -154,7 +157,8 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
         else this.writeRegister(operand.index, operand.width, value);
         return;
       case 1:
-        store(this.cpu, this.linearAddress(operand), operand.width as Width, value);
+        this.locate(operand);
+        storeWords(this.cpu, scratch32[0]!, scratch32[1]!, operand.width as Width, value);
         return;
       case 3: {
         const at = Slot.xmm + operand.index * 4;
@@ -167,29 +171,67 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   }
 
   readRegister(index: number, width: Width): bigint {
-    const value = this.slots[index]!;
-    return width === 64 ? value : mask(value, width);
+    if (width === 64) return this.slots[index]!;
+    const low = this.words[index * 2]!;
+    scratch32[0] = width === 32 ? low : width === 16 ? low & 0xffff : low & 0xff;
+    scratch32[1] = 0;
+    return scratch64[0]!;
   }
 
   writeRegister(index: number, width: Width, value: bigint): void {
-    if (width === 64) this.slots[index] = value;
-    else if (width === 32) this.slots[index] = value & 0xffff_ffffn;
-    else if (width === 16) this.slots[index] = (this.slots[index]! & ~0xffffn) | (value & 0xffffn);
-    else this.slots[index] = (this.slots[index]! & ~0xffn) | (value & 0xffn);
+    if (width === 64) {
+      this.slots[index] = value;
+      return;
+    }
+    scratch64[0] = value;
+    const low = scratch32[0]!;
+    const before = this.words[index * 2]!;
+    this.words[index * 2] =
+      width === 32 ? low : width === 16 ? (before & ~0xffff) | (low & 0xffff) : (before & ~0xff) | (low & 0xff);
+    if (width === 32) this.words[index * 2 + 1] = 0;
   }
 
   effectiveAddress(operand: MemoryOperand): bigint {
-    let address = operand.displacement;
-    if (operand.base >= 0) address += this.slots[operand.base]!;
-    else if (operand.ripRelative) address += this.nextRip();
-    if (operand.index >= 0) address += this.slots[operand.index]! * BigInt(operand.scale);
-    return operand.addressWidth === 32 ? address & 0xffff_ffffn : address & MASK64;
+    this.locateEffective(operand);
+    return scratch64[0]!;
   }
 
   linearAddress(operand: MemoryOperand): bigint {
-    const address = this.effectiveAddress(operand);
-    if (operand.segment < 0) return address;
-    return (address + this.slots[operand.segment === 4 ? Slot.fsBase : Slot.gsBase]!) & MASK64;
+    this.locate(operand);
+    return scratch64[0]!;
+  }
+
+  /** The effective address, into the scratch slot. */
+  private locateEffective(operand: MemoryOperand): void {
+    const { words } = this;
+    const { base, index, scale } = operand;
+    scratch64[0] = operand.displacement;
+    // sums of a few halves are exact
+    let low = scratch32[0]! >>> 0;
+    let high = scratch32[1]!;
+    if (base >= 0) {
+      low += words[base * 2]! >>> 0;
+      high += words[base * 2 + 1]!;
+    } else if (operand.ripRelative) {
+      low += words[Slot.rip * 2]! >>> 0;
+      high += words[Slot.rip * 2 + 1]!;
+    }
+    if (index >= 0) {
+      low += (words[index * 2]! >>> 0) * scale;
+      high += words[index * 2 + 1]! * scale;
+    }
+    scratch32[0] = low;
+    scratch32[1] = operand.addressWidth === 32 ? 0 : high + Math.floor(low / 2 ** 32);
+  }
+
+  /** The linear address, into the scratch slot. */
+  private locate(operand: MemoryOperand): void {
+    this.locateEffective(operand);
+    if (operand.segment < 0) return;
+    const slot = operand.segment === 4 ? Slot.fsBase : Slot.gsBase;
+    const low = (scratch32[0]! >>> 0) + (this.words[slot * 2]! >>> 0);
+    scratch32[1] = scratch32[1]! + this.words[slot * 2 + 1]! + (low >= 2 ** 32 ? 1 : 0);
+    scratch32[0] = low;
   }
 
   load(linear: bigint, width: Width): bigint {
@@ -218,6 +260,8 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   }
   multiplyHigh(left: bigint, right: bigint, width: Width, signed: boolean): bigint {
     const product = signed ? BigInt.asIntN(width, left) * BigInt.asIntN(width, right) : left * right;
+    scratch64[0] = product;
+    if (width === 32) return settleScratch(scratch32[1]!, 0, 32);
     return mask(product >> BigInt(width), width);
   }
   divide(
@@ -237,25 +281,41 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     return { quotient: mask(quotient, width), remainder: mask(dividend % by, width) };
   }
   and(left: bigint, right: bigint): bigint {
-    return left & right;
+    return BigInt.asUintN(64, left & right);
   }
   or(left: bigint, right: bigint): bigint {
-    return left | right;
+    return BigInt.asUintN(64, left | right);
   }
   xor(left: bigint, right: bigint): bigint {
-    return left ^ right;
+    return BigInt.asUintN(64, left ^ right);
   }
   not(value: bigint, width: Width): bigint {
     return mask(~value, width);
   }
   shl(value: bigint, count: bigint, width: Width): bigint {
-    return count >= BigInt(width) ? 0n : mask(value << count, width);
+    const by = shiftCount(count);
+    if (by >= width) return 0n;
+    scratch64[0] = value;
+    const low = scratch32[0]!;
+    if (by >= 32) return settleScratch(0, low << (by - 32), width);
+    return settleScratch(low << by, by === 0 ? scratch32[1]! : (scratch32[1]! << by) | (low >>> (32 - by)), width);
   }
   shr(value: bigint, count: bigint, width: Width): bigint {
-    return count >= BigInt(width) ? 0n : value >> count;
+    const by = shiftCount(count);
+    if (by >= width) return 0n;
+    scratch64[0] = value;
+    const high = scratch32[1]!;
+    if (by >= 32) return settleScratch(high >>> (by - 32), 0, 64);
+    return settleScratch(by === 0 ? scratch32[0]! : (scratch32[0]! >>> by) | (high << (32 - by)), high >>> by, 64);
   }
   sar(value: bigint, count: bigint, width: Width): bigint {
-    return mask(BigInt.asIntN(width, value) >> (count >= BigInt(width) ? BigInt(width - 1) : count), width);
+    const by = Math.min(shiftCount(count), width - 1);
+    scratch64[0] = value;
+    const low = scratch32[0]!;
+    const high = scratch32[1]!;
+    if (width < 64) return settleScratch(((low << (32 - width)) >> (32 - width)) >> by, 0, width);
+    if (by >= 32) return settleScratch(high >> (by - 32), high >> 31, 64);
+    return settleScratch(by === 0 ? low : (low >>> by) | (high << (32 - by)), high >> by, 64);
   }
   signExtend(value: bigint, from: Width, to: Width): bigint {
     return mask(BigInt.asIntN(from, value), to);
@@ -348,24 +408,25 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   }
 
   setFlags(kind: FlagsKind, width: Width, left: bigint, right: bigint, result: bigint): void {
-    this.words[Slot.flagsKind * 2] = flagsKindNumbers[kind] | (width << 8);
+    const { sub, logic, add } = flagsKindNumbers;
+    // the commonest first: a look-up by a name that varies is slower
+    const number = kind === 'sub' ? sub : kind === 'logic' ? logic : kind === 'add' ? add : flagsKindNumbers[kind];
+    this.words[Slot.flagsKind * 2] = number | (width << 8);
     this.slots[Slot.flagsLeft] = left;
     this.slots[Slot.flagsRight] = right;
     this.slots[Slot.flagsResult] = result;
   }
   setFlag(name: FlagName, value: boolean): void {
-    settleFlags(this.cpu);
-    const bit = 1n << BigInt(flagBits[name]);
-    this.slots[Slot.rflags] = value ? this.slots[Slot.rflags]! | bit : this.slots[Slot.rflags]! & ~bit;
+    const { words } = this;
+    settleWords(words);
+    const bit = 1 << flagBits[name];
+    words[Slot.rflags * 2] = value ? words[Slot.rflags * 2]! | bit : words[Slot.rflags * 2]! & ~bit;
   }
   flag(name: FlagName): boolean {
-    const kind = this.words[Slot.flagsKind * 2]!;
-    const rules = flagsRowByNumber[kind & 0xff];
-    if (rules === undefined) return (this.words[Slot.rflags * 2]! & (1 << flagBits[name])) !== 0;
-    return rules[name](this, this.pending);
+    return flagOf(this.words, name);
   }
   conditionCode(code: number): boolean {
-    return conditionCodes[code >> 1]!(this) !== ((code & 1) === 1);
+    return conditionOf(this.words, code);
   }
   readRflags(): bigint {
     settleFlags(this.cpu);
@@ -513,7 +574,7 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   writeVector(operand: Operand, value: bigint, aligned: boolean): void {
     if (operand.kind === 3) {
       const at = Slot.xmm + operand.index * 4;
-      this.slots[at] = value & MASK64;
+      this.slots[at] = value; // the array keeps 64 bits
       this.slots[at + 1] = value >> 64n;
       return;
     }

@@ -6,12 +6,11 @@ import { evaluate } from './evaluate.ts';
 import { deliver } from './exceptions.ts';
 import { isFault, raise, Vector } from './fault.ts';
 import { OperandKind, type Instruction, type MemoryOperand } from './instruction.ts';
-import { Access, translate } from './paging.ts';
+import { rememberDecoded } from './memory.ts';
+import { Access, translate, translateWords } from './paging.ts';
 import { Flag, Slot } from './state.ts';
 
 const PAGE = 4096;
-/** Instruction lengths as the address arithmetic wants them. */
-const sizes = Array.from({ length: MAX_INSTRUCTION_LENGTH + 1 }, (_, size) => BigInt(size));
 const straddling = new Uint8Array(MAX_INSTRUCTION_LENGTH);
 
 /** Why a run ended. */
@@ -25,16 +24,19 @@ export type RunEnd =
 
 /** The instruction at rip; raises #PF, #GP or #UD. What lies on two pages is decoded anew each time. */
 export function fetch(cpu: Cpu): Instruction {
-  const rip = cpu.slots[Slot.rip]!;
-  const physical = translate(cpu, rip, Access.fetch);
+  const { memory, words } = cpu;
+  const physical = translateWords(cpu, words[Slot.rip * 2]!, words[Slot.rip * 2 + 1]!, Access.fetch, 8);
+  const known = memory.decoded[physical >>> 12]?.[physical & (PAGE - 1)];
+  return known !== undefined ? known : fetchAnew(cpu, physical);
+}
+
+function fetchAnew(cpu: Cpu, physical: number): Instruction {
   const { memory } = cpu;
-  const page = memory.decoded[physical >>> 12];
-  const known = page?.[physical & (PAGE - 1)];
-  if (known !== undefined) return known;
+  const rip = cpu.slots[Slot.rip]!;
   const pageEnd = (physical & ~(PAGE - 1)) + PAGE;
   const decoded = decode(memory.bytes, physical, pageEnd);
   if (typeof decoded === 'object') {
-    (memory.decoded[physical >>> 12] ??= [])[physical & (PAGE - 1)] = decoded;
+    rememberDecoded(memory, physical, decoded);
     return decoded;
   }
   if (decoded === 'truncated') return fetchAcross(cpu, rip, physical, pageEnd);
@@ -130,6 +132,10 @@ function acceptInterrupt(cpu: Cpu): boolean {
 /** From this value of `cpu.mode` on, accesses are examined: see paging.ts. */
 const EXAMINED = 3;
 
+/** Words of the state block: the interpreter moves rip in halves, which stay out of the heap. */
+const RIP = Slot.rip * 2;
+const CURRENT = Slot.current * 2;
+
 /** The trap after an instruction that has met a data breakpoint. */
 function deliverBreakpoint(cpu: Cpu): boolean {
   const { slots } = cpu;
@@ -153,15 +159,19 @@ export function run(cpu: Cpu, host: Host, limit: number): RunEnd {
     if (cpu.pendingInterrupts.length > 0 && !acceptInterrupt(cpu)) return 'triple-fault';
     if (words[Slot.halted * 2] !== 0) return 'left';
     words[Slot.interruptShadow * 2] = 0;
-    const rip = slots[Slot.rip]!;
-    cpu.current = rip;
+    const low = words[RIP]!;
+    const high = words[RIP + 1]!;
+    words[CURRENT] = low;
+    words[CURRENT + 1] = high;
     const stepping = (words[Slot.rflags * 2]! & 0x100) !== 0;
     const examined = cpu.mode >= EXAMINED;
     let instruction: Instruction | undefined;
     try {
-      if (examined) checkInstruction(cpu, rip);
+      if (examined) checkInstruction(cpu, cpu.current);
       instruction = fetch(cpu);
-      slots[Slot.rip] = rip + sizes[instruction.length]!; // the array keeps 64 bits
+      const next = low + instruction.length;
+      words[RIP] = next;
+      if (low < 0 && next >= 0) words[RIP + 1] = high + 1;
       instruction.semantics(algebra, instruction);
       cpu.retired++;
       if (examined && words[Slot.debugPending * 2] !== 0 && !deliverBreakpoint(cpu)) return 'triple-fault';
@@ -173,7 +183,7 @@ export function run(cpu: Cpu, host: Host, limit: number): RunEnd {
       }
     } catch (fault) {
       if (!isFault(fault)) throw fault;
-      slots[Slot.rip] = rip;
+      slots[Slot.rip] = cpu.current;
       if (examined) slots[Slot.debugPending] = 0n;
       cpu.retired++;
       if (!deliverFault(cpu, vectorOf(cpu, fault, instruction), fault.errorCode, fault.address)) return 'triple-fault';

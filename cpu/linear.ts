@@ -2,26 +2,31 @@
 import type { Cpu } from './cpu.ts';
 import type { Width } from './instruction.ts';
 import { forgetDecoded } from './memory.ts';
-import { Access, translate } from './paging.ts';
+import { Access, joinWords, translate, translateWords } from './paging.ts';
 
 const MASK64 = 0xffff_ffff_ffff_ffffn;
 const PAGE = 4096;
 
+const scratch64 = new BigUint64Array(1);
+const scratch32 = new Int32Array(scratch64.buffer);
+
 /** Little-endian, zero-extended. */
 export function load(cpu: Cpu, linear: bigint, width: Width): bigint {
-  const at = translate(cpu, linear, Access.read, width);
-  const { view } = cpu.memory;
-  if ((at & (PAGE - 1)) > PAGE - width / 8) return loadAcross(cpu, linear, at, width / 8);
-  switch (width) {
-    case 64:
-      return view.getBigUint64(at, true);
-    case 32:
-      return BigInt(view.getUint32(at, true));
-    case 16:
-      return BigInt(view.getUint16(at, true));
-    default:
-      return BigInt(cpu.memory.bytes[at]!);
-  }
+  scratch64[0] = linear;
+  return loadWords(cpu, scratch32[0]!, scratch32[1]!, width);
+}
+
+/** `load` from an address in two halves. */
+export function loadWords(cpu: Cpu, low: number, high: number, width: Width): bigint {
+  const at = translateWords(cpu, low, high, Access.read, width);
+  const { memory } = cpu;
+  if ((at & (PAGE - 1)) > PAGE - width / 8) return loadAcross(cpu, joinWords(low, high), at, width / 8);
+  if (width === 64) return memory.view.getBigUint64(at, true);
+  // cheaper than BigInt(number)
+  scratch32[0] =
+    width === 32 ? memory.view.getInt32(at, true) : width === 16 ? memory.view.getUint16(at, true) : memory.bytes[at]!;
+  scratch32[1] = 0;
+  return scratch64[0]!;
 }
 
 /** Bytes of the first page, then bytes of the page after it. */
@@ -37,20 +42,21 @@ function loadAcross(cpu: Cpu, linear: bigint, at: number, size: number): bigint 
 
 /** Writes the low `width` bits of `value`, little-endian: all of them or, on a fault, none. */
 export function store(cpu: Cpu, linear: bigint, width: Width, value: bigint): void {
-  const at = translate(cpu, linear, Access.write, width);
+  scratch64[0] = linear;
+  storeWords(cpu, scratch32[0]!, scratch32[1]!, width, value);
+}
+
+/** `store` to an address in two halves. */
+export function storeWords(cpu: Cpu, low: number, high: number, width: Width, value: bigint): void {
+  const at = translateWords(cpu, low, high, Access.write, width);
   const { memory } = cpu;
-  if ((at & (PAGE - 1)) > PAGE - width / 8) return storeAcross(cpu, linear, at, width / 8, value);
+  if ((at & (PAGE - 1)) > PAGE - width / 8) return storeAcross(cpu, joinWords(low, high), at, width / 8, value);
   if (memory.decoded[at >>> 12] !== undefined) forgetDecoded(memory, at, 1);
-  switch (width) {
-    case 64:
-      return memory.view.setBigUint64(at, value, true);
-    case 32:
-      return memory.view.setUint32(at, Number(value & 0xffff_ffffn), true);
-    case 16:
-      return memory.view.setUint16(at, Number(value & 0xffffn), true);
-    default:
-      memory.bytes[at] = Number(value & 0xffn);
-  }
+  if (width === 64) return memory.view.setBigUint64(at, value, true);
+  scratch64[0] = value;
+  if (width === 32) memory.view.setInt32(at, scratch32[0]!, true);
+  else if (width === 16) memory.view.setInt16(at, scratch32[0]!, true);
+  else memory.bytes[at] = scratch32[0]!;
 }
 
 function storeAcross(cpu: Cpu, linear: bigint, at: number, size: number, value: bigint): void {

@@ -16,7 +16,7 @@ export interface Memory {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   /** decoded instructions by physical page and offset; derived from memory, dropped when a page is written */
-  readonly decoded: (Instruction | undefined)[][];
+  readonly decoded: ((Instruction | undefined)[] | undefined)[];
 }
 
 export class MemorySizeError extends Error {
@@ -42,10 +42,19 @@ export function createMemory(size: number, stateSize: number): Memory {
   };
 }
 
+/** Makes `instruction` known at `physical`. The arrays have no holes, which would make the engine turn them into hash tables. */
+export function rememberDecoded(memory: Memory, physical: number, instruction: Instruction): void {
+  const { decoded } = memory;
+  const page = physical >>> 12;
+  while (decoded.length <= page) decoded.push(undefined);
+  const instructions = (decoded[page] ??= Array.from({ length: PAGE_SIZE }, () => undefined));
+  instructions[physical & (PAGE_SIZE - 1)] = instruction;
+}
+
 /** Must follow every write that does not go through a CPU. `physical` and `length` in bytes. */
 export function forgetDecoded(memory: Memory, physical: number, length: number): void {
   const last = (physical + length - 1) >>> 12;
   for (let page = physical >>> 12; page <= last; page++) {
-    if (memory.decoded[page] !== undefined) delete memory.decoded[page];
+    if (memory.decoded[page] !== undefined) memory.decoded[page] = undefined;
   }
 }

@@ -60,6 +60,13 @@ export const Pte = {
 const scratch64 = new BigUint64Array(1);
 const scratch32 = new Int32Array(scratch64.buffer);
 
+/** A 64-bit value of its halves. */
+export function joinWords(low: number, high: number): bigint {
+  scratch32[0] = low;
+  scratch32[1] = high;
+  return scratch64[0]!;
+}
+
 export const isCanonical = (linear: bigint): boolean => BigInt.asUintN(64, BigInt.asIntN(48, linear)) === linear;
 
 /**
@@ -88,12 +95,24 @@ function examine(cpu: Cpu, linear: bigint, access: Access, size: number): void {
  */
 export function translate(cpu: Cpu, linear: bigint, access: Access, width = 8): number {
   scratch64[0] = linear;
-  const low = scratch32[0]!;
-  const high = scratch32[1]!;
+  return translateWords(cpu, scratch32[0]!, scratch32[1]!, access, width);
+}
+
+/** `translate` of an address in two halves: numbers stay out of the heap. */
+export function translateWords(cpu: Cpu, low: number, high: number, access: Access, width: number): number {
   const page = (low >>> 12) | (high << 20);
   const entry = (cpu.mode * 3 + access) * ENTRIES + (page & 255);
   const { tlb } = cpu;
   if (tlb.low[entry] === page && tlb.highPlusOne[entry] === (high >>> 12) + 1) return tlb.frame[entry]! + (low & 0xfff);
+  return fill(cpu, low, high, access, width);
+}
+
+/** After a miss. */
+function fill(cpu: Cpu, low: number, high: number, access: Access, width: number): number {
+  const page = (low >>> 12) | (high << 20);
+  const entry = (cpu.mode * 3 + access) * ENTRIES + (page & 255);
+  const { tlb } = cpu;
+  const linear = joinWords(low, high);
   const physical = walk(cpu, linear, access, (cpu.mode % MODES) as 0, true);
   if (cpu.mode >= MODES) {
     examine(cpu, linear, access, width / 8);

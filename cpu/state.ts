@@ -2,9 +2,8 @@
  * A CPU's registers: one block of 64-bit slots in the machine's memory, so that every reading of the instruction
  * definitions shares them without copying. Slots hold unsigned 64-bit values.
  */
-import { arithmeticFlags, flagBits, flagNames, flagsRowByNumber } from './flags.ts';
-import { evaluate } from './evaluate.ts';
 import type { Cpu } from './cpu.ts';
+import { settleWords } from './flag-words.ts';
 
 /** Slot numbers. */
 export const Slot = {
@@ -50,6 +49,8 @@ export const Slot = {
   debug: 52,
   /** data breakpoints that the current instruction has met, as DR6 has them */
   debugPending: 58,
+  /** rip of the instruction being executed */
+  current: 59,
   /** 32 bytes a register */
   xmm: 64,
   /** 16 bytes a physical register, of which ten count */
@@ -106,20 +107,7 @@ export const Flag = {
 
 /** Computes pending arithmetic flags into the rflags slot. */
 export function settleFlags(cpu: Cpu): void {
-  const { slots, words } = cpu;
-  const rules = flagsRowByNumber[words[Slot.flagsKind * 2]! & 0xff];
-  if (rules === undefined) return;
-  const a = evaluate(cpu);
-  const operation = {
-    width: (words[Slot.flagsKind * 2]! >> 8) as 64,
-    left: slots[Slot.flagsLeft]!,
-    right: slots[Slot.flagsRight]!,
-    result: slots[Slot.flagsResult]!,
-  };
-  let value = slots[Slot.rflags]! & ~arithmeticFlags;
-  for (const name of flagNames) if (rules[name](a, operation)) value |= 1n << BigInt(flagBits[name]);
-  slots[Slot.rflags] = value;
-  words[Slot.flagsKind * 2] = 0;
+  settleWords(cpu.words);
 }
 
 /** The registers a person names, as accessors over a CPU's block: unsigned 64-bit values. */

@@ -21,7 +21,7 @@ const second = scratch();
 const out = scratch();
 
 function fill(lanes: Scratch, value: bigint): void {
-  lanes.bigUint64[0] = value & MASK64;
+  lanes.bigUint64[0] = value; // the array keeps 64 bits
   lanes.bigUint64[1] = value >> 64n;
 }
 const value = (lanes: Scratch): bigint => lanes.bigUint64[0]! | (lanes.bigUint64[1]! << 64n);
@@ -159,16 +159,23 @@ export function shift(operation: VectorShift, lane: Width, whole: bigint, count:
     if (operation !== 'sar') return 0n;
     return shift('sar', lane, whole, BigInt(lane - 1));
   }
-  const width = BigInt(lane);
-  const mask = (1n << width) - 1n;
-  let result = 0n;
-  for (let at = 0n; at < 128n; at += width) {
-    const part = (whole >> at) & mask;
-    const shifted =
-      operation === 'shl' ? part << count : operation === 'shr' ? part >> count : BigInt.asIntN(lane, part) >> count;
-    result |= (shifted & mask) << at;
+  fill(first, whole);
+  if (lane === 64) {
+    for (let n = 0; n < 2; n++) {
+      const part = first.bigUint64[n]!;
+      out.bigUint64[n] =
+        operation === 'shl' ? part << count : operation === 'shr' ? part >> count : BigInt.asIntN(64, part) >> count;
+    }
+    return value(out);
   }
-  return result;
+  const by = Number(count);
+  const from = operation === 'sar' ? first.signed[lane] : first.unsigned[lane];
+  const target = out.unsigned[lane];
+  for (let n = 0; n < target.length; n++) {
+    const part = from[n]!;
+    target[n] = operation === 'shl' ? part << by : operation === 'shr' ? part >>> by : part >> by;
+  }
+  return value(out);
 }
 
 /** Byte n of the result is byte `picks[n]` of `left` (0-15) or `right` (16-31), or zero for -1. */

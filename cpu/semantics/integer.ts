@@ -4,6 +4,10 @@ import type { Instruction, MemoryOperand, Width } from '../instruction.ts';
 
 const widthOf = (i: Instruction): Width => i.width;
 
+// BigInt(number) costs more than a look-up
+const wholeWidth: Readonly<Record<Width, bigint>> = { 8: 8n, 16: 16n, 32: 32n, 64: 64n };
+const lastBit: Readonly<Record<Width, bigint>> = { 8: 7n, 16: 15n, 32: 31n, 64: 63n };
+
 // MOV, MOVABS: DEST <- SRC
 export const mov: Semantics = (a, i) => a.write(i.operands[0]!, a.read(i.operands[1]!));
 
@@ -53,32 +57,58 @@ export const xchg: Semantics = (a, i) => {
 // NOP, ENDBR64, PAUSE, PREFETCHh, hint space
 export const nop: Semantics = () => {};
 
-type Binary = <V, C, X>(a: Algebra<V, C, X>, left: V, right: V, width: Width) => V;
-const addition: Binary = (a, left, right, width) => a.add(left, right, width);
-const subtraction: Binary = (a, left, right, width) => a.sub(left, right, width);
+type Binary = 'add' | 'sub' | 'and' | 'or' | 'xor';
+
+// a switch, not a function that is passed in: calls with one target are inlined
+function combine<V, C, X>(a: Algebra<V, C, X>, operation: Binary, left: V, right: V, width: Width): V {
+  switch (operation) {
+    case 'add':
+      return a.add(left, right, width);
+    case 'sub':
+      return a.sub(left, right, width);
+    case 'and':
+      return a.and(left, right);
+    case 'or':
+      return a.or(left, right);
+    case 'xor':
+      return a.xor(left, right);
+  }
+}
 
 function arithmetic(kind: FlagsKind, operation: Binary, keepsResult: boolean): Semantics {
   return (a, i) => {
     const width = widthOf(i);
     const left = keepsResult ? a.readForWrite(i.operands[0]!) : a.read(i.operands[0]!);
     const right = a.truncate(a.read(i.operands[1]!), width);
-    const result = operation(a, left, right, width);
+    const result = combine(a, operation, left, right, width);
     if (keepsResult) a.write(i.operands[0]!, result);
     a.setFlags(kind, width, left, right, result);
   };
 }
 
-export const add = arithmetic('add', addition, true);
-export const sub = arithmetic('sub', subtraction, true);
-export const cmp = arithmetic('sub', subtraction, false);
-export const and = arithmetic('logic', (a, left, right) => a.and(left, right), true);
-export const or = arithmetic('logic', (a, left, right) => a.or(left, right), true);
-export const xor = arithmetic('logic', (a, left, right) => a.xor(left, right), true);
-export const test = arithmetic('logic', (a, left, right) => a.and(left, right), false);
+export const add = arithmetic('add', 'add', true);
+export const sub = arithmetic('sub', 'sub', true);
+export const cmp = arithmetic('sub', 'sub', false);
+export const and = arithmetic('logic', 'and', true);
+export const or = arithmetic('logic', 'or', true);
+export const xor = arithmetic('logic', 'xor', true);
+export const test = arithmetic('logic', 'and', false);
 
 // ADC, SBB: the flag formulas take the carry in through the result
-export const adc = arithmetic('add', (a, l, r, w) => a.add(a.add(l, r, w), a.toValue(a.flag('CF')), w), true);
-export const sbb = arithmetic('sub', (a, l, r, w) => a.sub(a.sub(l, r, w), a.toValue(a.flag('CF')), w), true);
+function withCarry(operation: 'add' | 'sub'): Semantics {
+  return (a, i) => {
+    const width = widthOf(i);
+    const left = a.readForWrite(i.operands[0]!);
+    const right = a.truncate(a.read(i.operands[1]!), width);
+    const carry = a.toValue(a.flag('CF'));
+    const result = combine(a, operation, combine(a, operation, left, right, width), carry, width);
+    a.write(i.operands[0]!, result);
+    a.setFlags(operation, width, left, right, result);
+  };
+}
+
+export const adc = withCarry('add');
+export const sbb = withCarry('sub');
 
 function step(kind: 'inc' | 'dec'): Semantics {
   return (a, i) => {
@@ -137,8 +167,8 @@ function rotate(direction: 'left' | 'right'): Semantics {
     const width = widthOf(i);
     const value = a.readForWrite(i.operands[0]!);
     const masked = maskedCount(a, i, 1);
-    const count = a.and(masked, a.constant(BigInt(width - 1)));
-    const back = a.and(a.sub(a.constant(BigInt(width)), count, 64), a.constant(BigInt(width - 1)));
+    const count = a.and(masked, a.constant(lastBit[width]));
+    const back = a.and(a.sub(a.constant(wholeWidth[width]), count, 64), a.constant(lastBit[width]));
     const result =
       direction === 'left'
         ? a.or(a.shl(value, count, width), a.shr(value, back, width))

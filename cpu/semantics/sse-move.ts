@@ -64,12 +64,13 @@ export function signMask(lane: Width): Semantics {
   return (a, i) => a.write(i.operands[0]!, a.signMask(lane, a.readVector(i.operands[1]!, false)));
 }
 
-/** Lanes of `lane` bits picked from the destination (0 …) and from the source (following). */
+/** Lanes of `lane` bits picked from the destination (0 …) and from the source (following), by the immediate if there is one. */
 function picked(lane: Width, picksOf: (i: Instruction) => readonly number[]): Semantics {
+  const size = bytesOf(lane);
+  const known: (readonly number[] | undefined)[] = Array.from({ length: 256 }, () => undefined);
   return (a, i) => {
-    const [destination, source] = i.operands;
-    const size = bytesOf(lane);
-    const picks = picksOf(i).flatMap((pick) => range(size).map((n) => pick * size + n));
+    const [destination, source, order] = i.operands;
+    const picks = (known[immediateOf(order)] ??= picksOf(i).flatMap((pick) => range(size).map((n) => pick * size + n)));
     const right = a.readVector(source!, true);
     a.writeVector(destination!, a.shuffleBytes(a.readVector(destination!, false), right, picks), false);
   };
