@@ -29,7 +29,7 @@
 #define DATA_BASE 0x20000000UL
 #define PAGE 4096UL
 
-enum { GPRS = 16, XMM_WORDS = 32, EDGES = 32, MAX_CODE = 64 };
+enum { GPRS = 16, XMM_WORDS = 32, EDGES = 32, MAX_CODE = 2048 };
 
 struct registers {
     uint64_t gpr[GPRS], rflags, mxcsr, xmm[XMM_WORDS];
@@ -103,7 +103,7 @@ static void on(int signal, void (*handler)(int, siginfo_t *, void *)) {
 static uint64_t word(char **at) { return strtoull(*at, at, 16); }
 
 int main(void) {
-    static char line[8192], stack[1 << 16];
+    static char line[16384], stack[1 << 16];
     static uint64_t before[PAGE / 8];
     stack_t alternate = { .ss_sp = stack, .ss_size = sizeof stack };
     sigaltstack(&alternate, NULL);

@@ -19,7 +19,8 @@ const Physical = {
   code: 0x10000,
   data: 0x11000,
 } as const;
-const LIMIT = 200;
+/** instructions; more than the longest repeated string in a loop */
+const LIMIT = 100_000;
 const HLT = 0xf4;
 const HANDLER_SIZE = 16;
 const RSP = 4;

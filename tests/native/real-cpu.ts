@@ -31,30 +31,33 @@ function parseOutcome(line: string): Outcome {
   };
 }
 
+let program: string | undefined;
+/** The harness, built once a process. */
+function harness(): string {
+  if (program !== undefined) return program;
+  const directory = mkdtempSync(join(tmpdir(), 'native-'));
+  process.once('exit', () => rmSync(directory, { recursive: true }));
+  const path = join(directory, 'harness');
+  const source = new URL('harness.c', import.meta.url).pathname;
+  const built = spawnSync('gcc', ['-O2', '-fno-stack-protector', '-mno-red-zone', '-o', path, source], {
+    encoding: 'utf8',
+  });
+  if (built.status !== 0) throw new Error(`harness.c: ${built.stderr}`);
+  program = path;
+  return path;
+}
+
 /** One outcome a case, in order. */
 export function runOnRealCpu(cases: readonly Case[]): Outcome[] {
-  const directory = mkdtempSync(join(tmpdir(), 'native-'));
-  try {
-    const program = join(directory, 'harness');
-    const source = new URL('harness.c', import.meta.url).pathname;
-    const built = spawnSync('gcc', ['-O2', '-fno-stack-protector', '-mno-red-zone', '-o', program, source], {
-      encoding: 'utf8',
-    });
-    if (built.status !== 0) throw new Error(`harness.c: ${built.stderr}`);
-    const lines = cases.map((test) => {
-      const start = startOf(test);
-      return `case ${Buffer.from(test.code).toString('hex')} ${hex([...start.gpr, start.rflags, start.mxcsr, test.seed >>> 0, ...start.xmm])}\n`;
-    });
-    const input = `edge ${hex(edges)}\n${lines.join('')}`;
-    const run = spawnSync(program, { input, encoding: 'utf8', maxBuffer: 2 ** 30 });
-    const outputs = run.stdout.split('\n').slice(0, -1);
-    if (run.status !== 0 || outputs.length !== cases.length) {
-      throw new Error(
-        `the harness ended with ${run.status ?? run.signal} in case ${outputs.length} of ${cases.length}`,
-      );
-    }
-    return outputs.map(parseOutcome);
-  } finally {
-    rmSync(directory, { recursive: true });
+  const lines = cases.map((test) => {
+    const start = startOf(test);
+    return `case ${Buffer.from(test.code).toString('hex')} ${hex([...start.gpr, start.rflags, start.mxcsr, test.seed >>> 0, ...start.xmm])}\n`;
+  });
+  const input = `edge ${hex(edges)}\n${lines.join('')}`;
+  const run = spawnSync(harness(), { input, encoding: 'utf8', maxBuffer: 2 ** 30 });
+  const outputs = run.stdout.split('\n').slice(0, -1);
+  if (run.status !== 0 || outputs.length !== cases.length) {
+    throw new Error(`the harness ended with ${run.status ?? run.signal} in case ${outputs.length} of ${cases.length}`);
   }
+  return outputs.map(parseOutcome);
 }

@@ -1,10 +1,12 @@
 /**
  * `npm run test:native`: our processor against the one under us, at length, with a line a family.
- * CASES single instructions (2,000,000), SEQUENCES of six (200,000), SEED (1). Exit code 1 when any case differs.
+ * CASES single instructions (2,000,000), SEQUENCES of 1 to 50 (200,000), SEED (1). Exit code 1 when any case differs.
  */
-import { compare, explain, familyOf, generateCases, generateSequences, type Difference } from './differential.ts';
+import { compare, explain, familyOf, generateCases, type Difference } from './differential.ts';
 import { comparableRows } from './cases.ts';
 import { missingPart } from './real-cpu.ts';
+import { generateSequences } from './sequences.ts';
+import { explainSequence } from './shrink.ts';
 import type { Case } from './state.ts';
 
 const CASES = Number(process.env['CASES'] ?? 2_000_000);
@@ -35,10 +37,10 @@ function compareAll(count: number, generate: (size: number, seed: number) => Cas
   return line;
 }
 
-function print(name: string, { rows, cases, differences, seconds }: Line): void {
+function print(name: string, { rows, cases, differences, seconds }: Line, describe = explain): void {
   const columns = [rows === 0 ? '' : `${rows}`, `${cases}`, `${differences.length}`, seconds.toFixed(0)];
   console.log(name.padEnd(16) + columns.map((text) => text.padStart(12)).join(''));
-  for (const difference of differences.slice(0, SHOWN)) console.log(`\n${explain(difference)}\n`);
+  for (const difference of differences.slice(0, SHOWN)) console.log(`\n${describe(difference)}\n`);
 }
 
 function main(): number {
@@ -62,7 +64,7 @@ function main(): number {
   }
   const sequences = compareAll(SEQUENCES, generateSequences);
   lines.push(sequences);
-  print('sequences', sequences);
+  print('sequences', sequences, explainSequence);
   const total = (pick: (line: Line) => number): number => lines.reduce((sum, line) => sum + pick(line), 0);
   const seconds = total((line) => line.seconds);
   const cases = total((line) => line.cases);
