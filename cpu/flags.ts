@@ -104,12 +104,10 @@ export const flagsKindNumbers: Readonly<Record<FlagsKind, number>> = {
   shr: 7,
   sar: 8,
 };
-export const flagsRowByNumber: readonly (FlagsRow | undefined)[] = [undefined, ...Object.values(flagsRows)];
 
 /** Bit positions in rflags. */
 export const flagBits: Readonly<Record<FlagName, number>> = { CF: 0, PF: 2, AF: 4, ZF: 6, SF: 7, OF: 11 };
 export const flagNames = Object.keys(flagBits) as FlagName[];
-export const arithmeticFlags = 0x8d5n;
 
 /** The even condition codes of Jcc, SETcc and CMOVcc; an odd code is the negation of the one before it. */
 export const conditionCodes: readonly (<V, C, X>(a: Algebra<V, C, X>) => C)[] = [

@@ -113,7 +113,7 @@ function fill(cpu: Cpu, low: number, high: number, access: Access, width: number
   const entry = (cpu.mode * 3 + access) * ENTRIES + (page & 255);
   const { tlb } = cpu;
   const linear = joinWords(low, high);
-  const physical = walk(cpu, linear, access, (cpu.mode % MODES) as 0, true);
+  const physical = walk(cpu, linear, access, (cpu.mode % MODES) as 0);
   if (cpu.mode >= MODES) {
     examine(cpu, linear, access, width / 8);
     return physical;
@@ -129,7 +129,7 @@ export function refreshMode(cpu: Cpu): void {
   cpu.mode = modeOf(cpu);
 }
 
-function walk(cpu: Cpu, linear: bigint, access: Access, mode: 0 | 1 | 2, mark: boolean): number {
+function walk(cpu: Cpu, linear: bigint, access: Access, mode: 0 | 1 | 2): number {
   if (!isCanonical(linear)) raise(Vector.GP, 0, linear);
   const { slots, memory } = cpu;
   const code =
@@ -151,10 +151,8 @@ function walk(cpu: Cpu, linear: bigint, access: Access, mode: 0 | 1 | 2, mark: b
     noExecute ||= (value & Pte.noExecute) !== 0n;
     const leaf = level === 0 || (level <= 2 && (value & Pte.large) !== 0n);
     if (leaf) checkPermission(cpu, linear, access, mode, code, { writable, user, noExecute });
-    if (mark) {
-      const marked = value | Pte.accessed | (leaf && access === Access.write ? Pte.dirty : 0n);
-      if (marked !== value) memory.view.setBigUint64(at, marked, true);
-    }
+    const marked = value | Pte.accessed | (leaf && access === Access.write ? Pte.dirty : 0n);
+    if (marked !== value) memory.view.setBigUint64(at, marked, true);
     if (leaf) {
       const offset = linear & ((1n << shift) - 1n);
       const physical = Number((value & Pte.address & ~((1n << shift) - 1n)) | offset);
@@ -186,13 +184,4 @@ function checkPermission(
     access === Access.fetch ? (slots[Slot.cr4]! & CR4_SMEP) !== 0n : mode === 1 && (slots[Slot.cr4]! & CR4_SMAP) !== 0n
   )
     denied();
-}
-
-/** The same for a look from outside, changing nothing: undefined where the CPU would fault. `user` looks as CPL 3 does. */
-export function peekTranslate(cpu: Cpu, linear: bigint, access: Access, user: boolean): number | undefined {
-  try {
-    return walk(cpu, linear, access, user ? 0 : 2, false);
-  } catch {
-    return undefined;
-  }
 }

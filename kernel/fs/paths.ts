@@ -102,12 +102,6 @@ export function resolveExisting(kernel: Kernel, path: string, options: ResolveOp
   return resolve(kernel, path, options).inode ?? fail('ENOENT');
 }
 
-/** `resolve` of what must be a directory: ENOENT, ENOTDIR. */
-export function resolveDirectory(kernel: Kernel, path: string, options: ResolveOptions = {}): Inode {
-  const inode = resolveExisting(kernel, path, options);
-  return inode.type === 'directory' ? inode : fail('ENOTDIR');
-}
-
 function nameIn(kernel: Kernel, parent: Inode, id: number): string | undefined {
   for (const [name, inode] of parent.entries) if (inode === id) return name;
   for (const [name, inode] of procEntries(kernel, parent) ?? []) if (inode === id) return name;
