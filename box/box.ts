@@ -11,7 +11,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import { peekUser } from '../kernel/mm/peek-user.ts';
 import { readKernel } from '../kernel/mm/kernel-memory.ts';
 import { formatLogRecord } from '../kernel/printk.ts';
-import { retired, runKernel } from '../kernel/run.ts';
+import { busy, retired, runKernel } from '../kernel/run.ts';
 import { describeAddress, type KernelSymbol } from '../kernel/symbols.ts';
 import { asked, checkInteger } from './errors.ts';
 import { createEventLog, remember, type EventLog } from './event-log.ts';
@@ -22,6 +22,7 @@ import { restoreSnapshot, takeSnapshot, type Snapshot } from './snapshot.ts';
 import {
   exitOf,
   hasEnded,
+  signalProcess,
   spawnProcess,
   type Exit,
   type InputSource,
@@ -43,8 +44,11 @@ export interface BoxOptions {
 }
 
 export interface RunOptions {
-  /** stops when this process has ended */
+  /** stops when this process has ended, or with `quiet` as soon as every task sleeps */
   readonly until?: Process;
+  readonly quiet?: boolean;
+  /** stops when so much guest time has gone by, ns */
+  readonly time?: number;
   /** most instructions to execute; default 1e9 */
   readonly budget?: number;
 }
@@ -54,6 +58,10 @@ export const DEFAULT_BUDGET = 1_000_000_000;
 export type RunReason =
   /** the process of `until` has ended */
   | 'exited'
+  /** every task sleeps, and the run was to stop then */
+  | 'quiet'
+  /** the guest time of `time` has gone by */
+  | 'time'
   /** nothing can ever run again: all have exited, or wait for each other */
   | 'idle'
   | 'budget'
@@ -124,6 +132,8 @@ export interface Box {
   /** A process of the ELF file at `path`, ready to run. `args` are without argv[0]. BoxError. */
   spawn(path: string, args?: readonly string[], options?: SpawnOptions): Process;
   run(options?: RunOptions): RunResult;
+  /** Sends a signal, as SIGINT, to a process; nothing happens when it has ended. BoxError. */
+  signal(process: Process, name: string): void;
   /** Executes `count` instructions, each on the processor whose turn it is. */
   step(count?: number): Step;
   /** The registers of a processor, live. BoxError. */
@@ -168,9 +178,13 @@ function runFor(machine: Machine, budget: number, done: () => boolean): 'done' |
   }
 }
 
-function run(machine: Machine, { until, budget = DEFAULT_BUDGET }: RunOptions): RunResult {
+function run(machine: Machine, { until, quiet = false, time, budget = DEFAULT_BUDGET }: RunOptions): RunResult {
   const { kernel, listeners } = machine;
   checkInteger('run: budget', budget, 0, Number.MAX_SAFE_INTEGER);
+  const deadline =
+    time === undefined ? Infinity : kernel.roundStart + checkInteger('run: time', time, 0, Number.MAX_SAFE_INTEGER);
+  const ended = (): boolean => until !== undefined && hasEnded(kernel, until);
+  const expired = (): boolean => kernel.roundStart >= deadline;
   const streams = { stdout: createOutput(), stderr: createOutput() };
   const listener: BoxListener = (event) => {
     if (event.type === 'write') appendOutput(streams[event.stream], event.bytes);
@@ -179,12 +193,12 @@ function run(machine: Machine, { until, budget = DEFAULT_BUDGET }: RunOptions): 
   listeners.add(listener);
   let outcome;
   try {
-    outcome = runFor(machine, budget, () => until !== undefined && hasEnded(kernel, until));
+    outcome = runFor(machine, budget, () => ended() || expired() || (quiet && !busy(kernel)));
   } finally {
     listeners.delete(listener);
   }
   return {
-    reason: outcome === 'done' ? 'exited' : outcome,
+    reason: outcome !== 'done' ? outcome : ended() ? 'exited' : expired() ? 'time' : 'quiet',
     ...(until === undefined ? undefined : exitOf(kernel, until)),
     instructions: retired(kernel) - before,
     stdout: finishOutput(streams.stdout),
@@ -266,6 +280,7 @@ function createBox(kernel: Kernel): Box {
       return process;
     },
     run: (options = {}) => run(machine, options),
+    signal: (process, name) => signalProcess(kernel, process, name),
     step: (count = 1) => step(machine, count),
     registers(cpu = 0) {
       return kernel.cpus[checkInteger('registers: cpu', cpu, 0, kernel.cpus.length - 1)]!.registers;

@@ -8,8 +8,8 @@ import { fail } from '../kernel/errno.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { createProcess, reapTask } from '../kernel/process.ts';
 import { makeRunnable } from '../kernel/scheduler.ts';
-import { signalName } from '../kernel/signal.ts';
-import { asked } from './errors.ts';
+import { sendProcessSignal, Signal, signalName } from '../kernel/signal.ts';
+import { asked, BoxError } from './errors.ts';
 
 /** What a process is called from outside. */
 export interface Process {
@@ -59,6 +59,14 @@ export function spawnProcess(kernel: Kernel, path: string, args: readonly string
     makeRunnable(kernel, task);
     return { pid: task.pid };
   });
+}
+
+/** kill(2) from outside: SI_USER of nobody. A process that has ended is left alone. BoxError. */
+export function signalProcess(kernel: Kernel, { pid }: Process, name: string): void {
+  const number = Object.hasOwn(Signal, name) ? Signal[name as keyof typeof Signal] : undefined;
+  if (number === undefined) throw new BoxError(`signal: got ${JSON.stringify(name)}, expected a name as SIGINT`);
+  const task = kernel.tasks.get(pid);
+  if (task !== undefined) sendProcessSignal(kernel, task, { number, code: 0, pid: 0, address: 0n });
 }
 
 /** All threads of the process are gone; a pid that nobody has (any more) counts too. */

@@ -31,6 +31,10 @@ const describers: { readonly [Type in KernelEvent['type']]: Describer<Type> } = 
   signal: ({ signal }, style) => style('yellow', `--- ${signalName(signal)} ---`),
   kprobe: ({ symbol, overridden }, style) =>
     style('magenta', `--- kprobe ${symbol}: ${overridden ? 'the call is overridden' : 'the call goes on'} ---`),
+  'map-create': () => undefined,
+  'program-load': () => undefined,
+  'program-free': () => undefined,
+  panic: () => undefined,
   'unknown-instruction': (event, style) =>
     style(
       'red',

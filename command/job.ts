@@ -5,7 +5,7 @@ import { PT_INTERP } from '../toolchain/elf/constants.ts';
 import { ElfError, readHeader, readProgramHeaders } from '../toolchain/elf/index.ts';
 import { CommandError, ExitCode } from './exit-codes.ts';
 import { isPath, type CommandLine } from './options.ts';
-import { readSample, sampleArguments, type Sample } from './samples.ts';
+import { readSample, sampleArguments, type Sample, type SampleStep } from './samples.ts';
 import { createStandardInput } from './standard-input.ts';
 
 export interface Job {
@@ -17,6 +17,8 @@ export interface Job {
   readonly program: string;
   readonly argv0: string;
   readonly args: readonly string[];
+  /** what follows once the program waits or has ended */
+  readonly steps: readonly SampleStep[];
   readonly stdin: InputSource | undefined;
 }
 
@@ -54,6 +56,7 @@ function hostJob(path: string, args: readonly string[]): Job {
     program,
     argv0: path,
     args,
+    steps: [],
     stdin: createStandardInput(),
   };
 }
@@ -63,5 +66,13 @@ export function readJob(name: string, { args }: CommandLine): Job {
   if (isPath(name)) return hostJob(name, args);
   const { sample, files } = readSample(name);
   const program = sample.command[0]!;
-  return { sample, files, program, argv0: program, args: sampleArguments(sample, args), stdin: undefined };
+  return {
+    sample,
+    files,
+    program,
+    argv0: program,
+    args: sampleArguments(sample, args),
+    steps: sample.steps ?? [],
+    stdin: undefined,
+  };
 }

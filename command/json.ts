@@ -9,6 +9,7 @@ export const JSON_SCHEMA = 1;
 function encode(key: string, value: unknown): unknown {
   if (key === 'milliseconds') return undefined;
   if (typeof value === 'bigint') return key === 'result' ? `${value}` : `0x${value.toString(16)}`;
+  if (value instanceof Set) return [...value];
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
   return value;
 }

@@ -28,6 +28,7 @@ const optionRows: readonly OptionRow[] = [
     most: Number.MAX_SAFE_INTEGER,
     text: 'most instructions to execute (default 1,000,000,000)',
   },
+  { name: 'all', text: 'run every sample and print a table: held against its expectation, what it used, how long' },
   { name: 'support', text: 'print what is implemented: syscalls, bpf, helpers, maps, instructions' },
   { name: 'help', text: 'print this' },
 ];
@@ -42,6 +43,7 @@ export interface Options {
   readonly memory: number | undefined;
   readonly seed: number | undefined;
   readonly budget: number | undefined;
+  readonly all: boolean;
   readonly support: boolean;
   readonly help: boolean;
 }
@@ -117,6 +119,7 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
     memory: number('memory'),
     seed: number('seed'),
     budget: number('budget'),
+    all: flag('all'),
     support: flag('support'),
     help: flag('help'),
   };

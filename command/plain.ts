@@ -15,7 +15,8 @@ export function createPlain(output: CommandOutput, style: Style, observe: boolea
       }
       const text = observe ? describeEvent(event, style) : undefined;
       if (text === undefined || event.type === 'log') return;
-      output.error(`[${event.pid}${'comm' in event ? ` ${printable(event.comm)}` : ''}] ${text}\n`);
+      const who = 'pid' in event ? `${event.pid}` : '-';
+      output.error(`[${who}${'comm' in event ? ` ${printable(event.comm)}` : ''}] ${text}\n`);
     },
     instruction(instruction) {
       const who = `[${instruction.pid} ${printable(instruction.comm)}]`;

@@ -29,7 +29,7 @@ export function createReport(box: Box, output: CommandOutput, style: Style): Vie
   const line = (event: KernelEvent): string | undefined => {
     if (event.type === 'log') return style('dim', printable(event.text));
     const text = describeEvent(event, style);
-    if (text === undefined) return undefined;
+    if (text === undefined || !('pid' in event)) return text;
     const comm = 'comm' in event ? event.comm : commOf(event.pid);
     comms.set(event.pid, comm);
     return `${style('cyan', who(event.pid, comm))} ${text}`;

@@ -1,8 +1,39 @@
 /** Samples are data: samples/NAME/sample.json says what is put where, what is run and what should come of it. */
 import { readHostFile, sampleNames, samplesDirectory } from '../box/host-files.ts';
+import { Signal } from '../kernel/signal.ts';
 import { didYouMean } from '../toolchain/assembler/did-you-mean.ts';
 import { CommandError, ExitCode } from './exit-codes.ts';
 import { listing, synopsis, UsageError } from './options.ts';
+
+/** What happens once the first process waits, or has ended; one after the other. */
+export type SampleStep =
+  /** another program: its path in the box and its arguments; the next step comes when it has ended */
+  | { readonly run: readonly string[] }
+  /** guest time goes by, ns */
+  | { readonly wait: number }
+  /** a signal for the first process, as SIGINT */
+  | { readonly signal: string };
+
+/** Where a sample's text comes from: the guest's streams, the trace buffer, the kernel log. */
+export const textSources = ['stdout', 'stderr', 'trace', 'log'] as const;
+export type TextSource = (typeof textSources)[number];
+
+/** A regular expression that occurs so many times; without a count at least once. */
+export interface ExpectedText {
+  readonly in: TextSource;
+  readonly pattern: string;
+  readonly count?: number;
+}
+
+export interface Expectation {
+  /** of the first process when all is well */
+  readonly exitCode?: number;
+  /** that ends it, in place of an exit code */
+  readonly signal?: string;
+  /** of the first process when its arguments make no sense */
+  readonly usageExitCode?: number;
+  readonly texts?: readonly ExpectedText[];
+}
 
 export interface Sample {
   readonly name: string;
@@ -12,14 +43,12 @@ export interface Sample {
   readonly usage: string;
   /** the program's path in the box, then its arguments when none are given */
   readonly command: readonly string[];
-  /** path in the box to file beside sample.json */
+  /** path in the box to file, from the folder of sample.json */
   readonly files: Readonly<Record<string, string>>;
-  readonly expectation: {
-    /** of the first process when all is well */
-    readonly exitCode: number;
-    /** of the first process when its arguments make no sense */
-    readonly usageExitCode?: number;
-  };
+  readonly steps?: readonly SampleStep[];
+  /** of the box, where the sample needs them; the command line goes first */
+  readonly box?: { readonly cpus?: number; readonly memory?: number };
+  readonly expectation: Expectation;
 }
 
 const cannotLoad = (name: string, message: string): CommandError =>
@@ -33,17 +62,60 @@ function readText(name: string, file: string): Uint8Array {
   }
 }
 
-const isText = (value: unknown): value is string => typeof value === 'string';
+type Check = (value: unknown) => boolean;
+
+const isText: Check = (value) => typeof value === 'string';
+const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+const isCommand: Check = (value) => Array.isArray(value) && value.length > 0 && value.every(isText);
+const isSignal: Check = (value) => typeof value === 'string' && Object.hasOwn(Signal, value);
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
+const listOf =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check);
+
+function isStep(value: unknown): boolean {
+  if (!isRecord(value) || Object.keys(value).length !== 1) return false;
+  return isCommand(value['run']) || isCount(value['wait']) || isSignal(value['signal']);
+}
+
+function isPattern(value: unknown): boolean {
+  try {
+    return isText(value) && new RegExp(value as string, 'gm') instanceof RegExp;
+  } catch {
+    return false;
+  }
+}
+
+const isExpectedText: Check = (value) =>
+  isRecord(value) &&
+  textSources.some((source) => source === value['in']) &&
+  isPattern(value['pattern']) &&
+  optional(isCount)(value['count']);
+
+const isExpectation: Check = (value) =>
+  isRecord(value) &&
+  (isCount(value['exitCode']) || isSignal(value['signal'])) &&
+  optional(listOf(isExpectedText))(value['texts']);
+
+const isBox: Check = (value) =>
+  isRecord(value) && optional(isCount)(value['cpus']) && optional(isCount)(value['memory']);
 
 /** What each field must be. */
-const fields: readonly (readonly [name: keyof Sample, expected: string, check: (value: unknown) => boolean])[] = [
-  ['title', 'a string', isText],
-  ['usage', 'a string', isText],
-  ['command', 'strings, the first a path', (value) => Array.isArray(value) && value.length > 0 && value.every(isText)],
-  ['files', 'paths to file names', (value) => isRecord(value) && Object.values(value).every(isText)],
-  ['expectation', 'a record with exitCode', (value) => isRecord(value) && Number.isInteger(value['exitCode'])],
+// prettier-ignore
+const fields: readonly (readonly [name: keyof Sample, expected: string, check: Check])[] = [
+  ['title',       'a string',                                                isText],
+  ['usage',       'a string',                                                isText],
+  ['command',     'strings, the first a path',                               isCommand],
+  ['files',       'paths to file names',                                     (value) => isRecord(value) && Object.values(value).every(isText)],
+  ['steps',       'records with run, wait or signal',                        optional(listOf(isStep))],
+  ['box',         'a record with cpus, memory',                              optional(isBox)],
+  ['expectation', 'a record with exitCode or signal, and texts (in, pattern, count)', isExpectation],
 ];
 
 function readDescription(name: string): Sample {

@@ -6,6 +6,7 @@ import { mapTypes } from '../kernel/bpf-maps/index.ts';
 import { syscallTable } from '../kernel/syscalls/index.ts';
 import { didYouMean } from '../toolchain/assembler/did-you-mean.ts';
 import { UsageError } from './options.ts';
+import { printTable } from './table.ts';
 
 type Row = readonly string[];
 
@@ -46,24 +47,14 @@ const tables: Readonly<Record<string, Table>> = {
   instructions: { title: 'instructions', head: ['mnemonic', 'encodings'], rows: instructionRows },
 };
 
-function printTable({ title, head, rows }: Table): string {
-  const all = [head, ...rows()];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
-  const lines = all.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd(),
-  );
-  return [`${title}:`, ...lines.map((line) => `  ${line}`), ''].join('\n');
-}
+const print = ({ title, head, rows }: Table): string => printTable(title, head, rows());
 
 /** One table, or all of them. @throws {UsageError} */
 export function supportTables(name: string | undefined): string {
   const names = Object.keys(tables);
-  if (name === undefined) return names.map((each) => printTable(tables[each]!)).join('\n');
+  if (name === undefined) return names.map((each) => print(tables[each]!)).join('\n');
   const table = Object.hasOwn(tables, name) ? tables[name] : undefined;
-  if (table !== undefined) return printTable(table);
+  if (table !== undefined) return print(table);
   throw new UsageError(
     `--support: got ${JSON.stringify(name)}, expected ${names.join(', ')}${didYouMean(name, names)}`,
   );

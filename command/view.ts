@@ -32,7 +32,24 @@ export interface Counts {
   processes: number;
   probeHits: number;
   injected: number;
+  panics: number;
+  /** of extension programs, the misses not counted */
+  programRuns: number;
+  /** BPF_PROG_TYPE_* and BPF_MAP_TYPE_* of what was loaded and created */
+  readonly programTypes: Set<number>;
+  readonly mapTypes: Set<number>;
 }
+
+export const createCounts = (): Counts => ({
+  syscalls: 0,
+  processes: 1,
+  probeHits: 0,
+  injected: 0,
+  panics: 0,
+  programRuns: 0,
+  programTypes: new Set(),
+  mapTypes: new Set(),
+});
 
 export function countEvent(counts: Counts, event: KernelEvent): void {
   if (event.type === 'syscall') counts.syscalls++;
@@ -40,5 +57,8 @@ export function countEvent(counts: Counts, event: KernelEvent): void {
   else if (event.type === 'kprobe') {
     counts.probeHits++;
     if (event.overridden) counts.injected++;
-  }
+  } else if (event.type === 'panic') counts.panics++;
+  else if (event.type === 'program-load') counts.programTypes.add(event.programType);
+  else if (event.type === 'map-create') counts.mapTypes.add(event.mapType);
+  else if (event.type === 'program-free') counts.programRuns += event.runs;
 }

@@ -17,6 +17,16 @@ export type KernelEvent =
   | { readonly type: 'exit'; readonly pid: number; readonly comm: string; readonly status: number }
   | { readonly type: 'signal'; readonly pid: number; readonly signal: number }
   | { readonly type: 'kprobe'; readonly pid: number; readonly symbol: string; readonly overridden: boolean }
+  | { readonly type: 'map-create'; readonly id: number; readonly name: string; readonly mapType: number }
+  | { readonly type: 'program-load'; readonly id: number; readonly name: string; readonly programType: number }
+  | {
+      readonly type: 'program-free';
+      readonly id: number;
+      readonly name: string;
+      readonly runs: number;
+      readonly misses: number;
+    }
+  | { readonly type: 'panic'; readonly cpu: number; readonly program: string; readonly text: string }
   | {
       readonly type: 'unknown-instruction';
       readonly pid: number;

@@ -71,7 +71,8 @@ function advanceTime(kernel: Kernel, time: number): void {
   wakeExpired(kernel, time);
 }
 
-const busy = (kernel: Kernel): boolean =>
+/** Whether a task runs or could. */
+export const busy = (kernel: Kernel): boolean =>
   kernel.runQueue.length > 0 || kernel.perCpu.some((state) => state.current !== 0);
 
 /** The next CPU's slice begins; after the last one's, the next round. */

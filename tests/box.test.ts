@@ -7,7 +7,7 @@ import { readHostFile } from '../box/host-files.ts';
 import { registerNames } from '../cpu/state.ts';
 import { Box, BoxError, MachineError, MemorySizeError, type KernelEvent } from '../index.ts';
 import { bootSample } from './support/samples.ts';
-import { catSource, tinyProgram } from './support/tiny-program.ts';
+import { catSource, exit, tinyProgram } from './support/tiny-program.ts';
 
 const program = (name: string): Uint8Array => readHostFile(new URL(`programs/bin/${name}`, import.meta.url));
 const sampleFile = (path: string): Uint8Array => readHostFile(new URL(`../samples/${path}`, import.meta.url));
@@ -345,6 +345,39 @@ test('trace_pipe holds what programs print', async () => {
   const { box, process } = await bootSample('panic', ['none']);
   box.run({ until: process });
   assert.match(box.tracePipe.join('\n'), /userapp-\d+ .*bpf_trace_printk: .*pid \d+: no panic in call 1/);
+});
+
+/** nanosleep of one second, then exit_group(3) */
+const sleeper = `
+	movq $1, buffer
+	mov $buffer, %edi
+	xor %esi, %esi
+	mov $35, %eax
+	syscall
+${exit(3)}`;
+
+test('a run stops when all is quiet, when guest time has gone by, or at the end', async () => {
+  const box = await Box.boot();
+  box.files.write('/bin/sleeper', tinyProgram(sleeper));
+  const process = box.spawn('/bin/sleeper');
+  const asleep = box.run({ until: process, quiet: true });
+  assert.is(asleep.reason, 'quiet');
+  assert.ok(asleep.instructions > 0);
+  assert.is(box.run({ until: process, time: 1_000_000 }).reason, 'time');
+  const { reason, exitCode } = box.run({ until: process, time: 2_000_000_000 });
+  assert.equal([reason, exitCode], ['exited', 3]);
+  assert.throws(() => box.run({ time: -1 }), isRefusal('time'));
+});
+
+test('a signal from outside', async () => {
+  const box = await Box.boot();
+  box.files.write('/bin/sleeper', tinyProgram(sleeper));
+  const process = box.spawn('/bin/sleeper');
+  box.run({ until: process, quiet: true });
+  assert.throws(() => box.signal(process, 'SIGNOTHING'), isRefusal('SIGNOTHING'));
+  box.signal(process, 'SIGTERM');
+  assert.is(box.run({ until: process }).signal, 'SIGTERM');
+  box.signal(process, 'SIGTERM');
 });
 
 test.run();

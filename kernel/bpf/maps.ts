@@ -46,6 +46,7 @@ export function createMap(kernel: Kernel, description: MapDescription): BpfMap {
   bpf.maps.set(map.id, map);
   bpf.mapIds.set(address, map.id);
   writeMap(kernel, map);
+  kernel.events.push({ type: 'map-create', id: map.id, name: map.name, mapType: map.type });
   return map;
 }
 

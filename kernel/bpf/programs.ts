@@ -31,7 +31,14 @@ export function createProgram(kernel: Kernel, fields: NewProgram): BpfProgram {
     unwinder_insn_off: program.timeoutHandler,
   });
   writeKernel(kernel, address, bytes);
+  kernel.events.push({ type: 'program-load', id: program.id, name: program.name, programType: program.type });
   return program;
+}
+
+/** The program whose struct bpf_prog is at `address`. */
+export function programAt(kernel: Kernel, address: bigint): BpfProgram | undefined {
+  for (const program of kernel.bpf.programs.values()) if (program.address === address) return program;
+  return undefined;
 }
 
 /** bpf_prog_inc */
@@ -49,6 +56,8 @@ export function forgetImageSymbols(kernel: Kernel, image: { readonly address: bi
 
 function freeProgram(kernel: Kernel, program: BpfProgram): void {
   kernel.bpf.programs.delete(program.id);
+  const { id, name, runs, misses } = program;
+  kernel.events.push({ type: 'program-free', id, name, runs, misses });
   kfree(kernel, program.address);
   if (program.image !== undefined) {
     forgetImageSymbols(kernel, program.image);

@@ -1,5 +1,7 @@
 /** rex_landingpad: what the kernel does about a panicked program, in the order of kernel/bpf/rex.c. */
 import type { Cpu } from '../../cpu/cpu.ts';
+import { programAt } from '../bpf/programs.ts';
+import type { BpfProgram } from '../bpf/types.ts';
 import type { Kernel } from '../kernel.ts';
 import { constants } from '../layout/constants.ts';
 import { readKernel, writeKernel } from '../mm/kernel-memory.ts';
@@ -13,6 +15,12 @@ import { dumpStack } from '../stack-trace.ts';
 /** si_code of a SIGSYS that a kernel policy sent */
 const SYS_SECCOMP = 1;
 
+/** The program that this CPU executes. */
+function currentProgram(kernel: Kernel, cpu: Cpu): BpfProgram | undefined {
+  const current = readPerCpu(kernel, cpu.index, 'rex_curr_prog');
+  return current === 0n ? undefined : programAt(kernel, current);
+}
+
 /** pr_err of the panic text: bytes of this CPU's rex_log_buf before the first NUL, at most all but the last. */
 function report(kernel: Kernel, cpu: Cpu): undefined {
   const limit = constants.REX_LOG_BUF_SIZE - 1;
@@ -20,6 +28,7 @@ function report(kernel: Kernel, cpu: Cpu): undefined {
   const end = bytes.indexOf(0);
   const text = new TextDecoder().decode(end === -1 ? bytes : bytes.subarray(0, end));
   printk(kernel, cpu, `rex: ${text}`);
+  kernel.events.push({ type: 'panic', cpu: cpu.index, program: currentProgram(kernel, cpu)?.name ?? '', text });
   return undefined;
 }
 
@@ -30,9 +39,9 @@ function dump(kernel: Kernel, cpu: Cpu): undefined {
 
 /** Crash-stop: SIGSYS to the loader if it lives, and this CPU's rex_termination_state <- 0. */
 function signal(kernel: Kernel, cpu: Cpu): undefined {
-  const current = readPerCpu(kernel, cpu.index, 'rex_curr_prog');
-  const program = [...kernel.bpf.programs.values()].find(({ address }) => address === current);
-  if (current === 0n || program === undefined) {
+  const program = currentProgram(kernel, cpu);
+  if (program === undefined) {
+    const current = readPerCpu(kernel, cpu.index, 'rex_curr_prog');
     oops(kernel, cpu, `BUG: rex_landingpad: rex_curr_prog is 0x${current.toString(16)}, which is no program`);
     return undefined;
   }

@@ -112,12 +112,13 @@ async function compile(source: string, arguments_: readonly string[], workplace:
 
 /** Paths of every file a sample's C programs follow from, below `root`. */
 export async function cInputs(name: string, root: string = repositoryRoot): Promise<string[]> {
-  const library = (await filesBelow(root, librex)).filter((path) => /\.[ch]$/.test(path));
-  return [...library, `samples/${name}/loader.c`, `samples/${name}/userapp.c`];
+  const sources = async (folder: string): Promise<string[]> =>
+    (await filesBelow(root, folder)).filter((path) => /\.[ch]$/.test(path));
+  return [...(await sources(librex)), ...(await sources(`samples/${name}`))];
 }
 
 /**
- * Compiles `samples/NAME/loader.c` (with librex) and `samples/NAME/userapp.c`, writing nothing into the repository.
+ * Compiles each `samples/NAME/PROGRAM.c` with librex to `PROGRAM` beside it, writing nothing into the repository.
  * Throws `CBuildError`.
  */
 export async function compileCSample(
@@ -129,11 +130,12 @@ export async function compileCSample(
     const { root, compiler, directory } = workplace;
     const [version] = (await runTool(compiler, ['--version'], directory)).split('\n');
     await archiveLibrex(workplace);
-    const files = [
-      { path: `${folder}/loader`, bytes: await compile(`${folder}/loader.c`, ['librex.a'], workplace) },
-      { path: `${folder}/userapp`, bytes: await compile(`${folder}/userapp.c`, [], workplace) },
-    ];
-    const inputs = await hashFiles(root, await cInputs(name, root));
+    const paths = await cInputs(name, root);
+    const files: BuiltFile[] = [];
+    for (const source of paths.filter((path) => path.startsWith(`${folder}/`) && path.endsWith('.c'))) {
+      files.push({ path: source.slice(0, -'.c'.length), bytes: await compile(source, ['librex.a'], workplace) });
+    }
+    const inputs = await hashFiles(root, paths);
     const outputs = Object.fromEntries(files.map(({ path, bytes }) => [path, sha256(bytes)]));
     return { files, manifest: { compiler: `${version}\n`, inputs, outputs } };
   });
@@ -145,7 +147,7 @@ export async function writeProgram({ path, bytes }: BuiltFile, root: string = re
   await chmod(join(root, path), 0o755);
 }
 
-/** Builds `samples/NAME/loader`, `samples/NAME/userapp` and the C part of the manifest. Throws `CBuildError`. */
+/** Builds a sample's C programs and the C part of its manifest. Throws `CBuildError`. */
 export async function buildCSample(name: string, options: CBuildOptions = {}): Promise<BuiltFile[]> {
   const { root = repositoryRoot } = options;
   const { files, manifest } = await compileCSample(name, options);

@@ -1,0 +1,64 @@
+/** `run-sample --all`: every sample, held against its expectation; a line each. */
+import { sampleNames } from '../box/host-files.ts';
+import { mapTypes } from '../kernel/bpf-maps/index.ts';
+import { constants } from '../kernel/layout/constants.ts';
+import { ExitCode } from './exit-codes.ts';
+import { readJob } from './job.ts';
+import type { Options } from './options.ts';
+import type { CommandOutput } from './output.ts';
+import { runJob } from './run-job.ts';
+import { createStyle } from './style.ts';
+import { printTable } from './table.ts';
+import type { Summary, View } from './view.ts';
+
+const silent: View = { wantsSyscalls: false, event() {}, instruction() {}, finish() {} };
+
+/** `KPROBE` for 2: the names of the constants without their prefix. */
+const programTypeNames = new Map(
+  Object.entries(constants)
+    .filter(([name]) => name.startsWith('BPF_PROG_TYPE_'))
+    .map(([name, number]) => [Number(number), name.slice('BPF_PROG_TYPE_'.length).toLowerCase()]),
+);
+const mapTypeNames = new Map(mapTypes.map(({ number, name }) => [number, name.toLowerCase()]));
+/** every object has one; it runs nothing */
+const { BPF_PROG_TYPE_REX_BASE } = constants;
+
+const names = (numbers: Iterable<number>, table: ReadonlyMap<number, string>): string =>
+  [...numbers]
+    .sort((left, right) => left - right)
+    .map((number) => table.get(number) ?? `${number}`)
+    .join(' ') || '-';
+
+function rowOf(name: string, { counts, exitCode, instructions, milliseconds }: Summary): string[] {
+  const { programTypes, programRuns, panics } = counts;
+  return [
+    name,
+    exitCode === ExitCode.ok ? 'ok' : 'FAILED',
+    names(
+      [...programTypes].filter((type) => type !== BPF_PROG_TYPE_REX_BASE),
+      programTypeNames,
+    ),
+    names(counts.mapTypes, mapTypeNames),
+    ...[programRuns, panics, instructions].map((number) => number.toLocaleString('en-US')),
+    `${(milliseconds / 1000).toFixed(2)} s`,
+  ];
+}
+
+const head = ['sample', '', 'program types', 'map types', 'events', 'panics', 'instructions', 'time'];
+
+/** The command's exit status: 0 when every sample met its expectation. */
+export async function runAllSamples(options: Options, output: CommandOutput): Promise<number> {
+  const rows: string[][] = [];
+  const failures: string[] = [];
+  for (const name of sampleNames()) {
+    const job = readJob(name, { options, name, args: [] });
+    const summary = await runJob(job, options, output, () => silent);
+    rows.push(rowOf(name, summary));
+    if (summary.exitCode !== ExitCode.ok) failures.push(`${name}: ${summary.verdict ?? summary.ending}`);
+  }
+  output.out(printTable('samples', head, rows));
+  const style = createStyle();
+  for (const failure of failures) output.out(`${style('red', failure)}\n`);
+  output.out(`${rows.length - failures.length} passed, ${failures.length} failed\n`);
+  return failures.length === 0 ? ExitCode.ok : ExitCode.unexpected;
+}
