@@ -14,6 +14,14 @@ export {
 } from './box/box.ts';
 export { CloneError } from './box/clone.ts';
 export { BoxError } from './box/errors.ts';
+export type {
+  BoxNetwork,
+  InjectOptions,
+  NetworkDevice,
+  NetworkOptions,
+  TcOptions,
+  VethOptions,
+} from './box/network.ts';
 export type { Output } from './box/output.ts';
 export type { Cell, RexExtension, RexLink, RexMap, RexProgram } from './box/rex.ts';
 export type { Exit, InputSource, Process, SpawnOptions } from './box/spawn.ts';
@@ -22,4 +30,6 @@ export type { Registers } from './cpu/state.ts';
 export { MachineError } from './kernel/create-kernel.ts';
 export type { KernelEvent } from './kernel/events.ts';
 export type { Kernel } from './kernel/kernel.ts';
+export { PcapError, readPcap, writePcap, type PcapPacket } from './kernel/net/pcap.ts';
+export type { DeviceStatistics, TcHook, XdpMode } from './kernel/net/types.ts';
 export type { KernelSymbol } from './kernel/symbols.ts';

@@ -16,6 +16,7 @@ import { describeAddress, type KernelSymbol } from '../kernel/symbols.ts';
 import { asked, checkInteger } from './errors.ts';
 import { createEventLog, remember, type EventLog } from './event-log.ts';
 import { askForInput, provideInput, wantsInput } from './input.ts';
+import { createNetwork, type BoxNetwork, type NetworkOptions } from './network.ts';
 import { appendOutput, createOutput, finishOutput, type Output } from './output.ts';
 import { loadRex, type RexExtension } from './rex.ts';
 import { restoreSnapshot, takeSnapshot, type Snapshot } from './snapshot.ts';
@@ -37,8 +38,17 @@ export interface BoxOptions {
   readonly memory?: number;
   /** of every random number in the box; default 1 */
   readonly seed?: number | bigint;
+  /**
+   * seeds how processors take turns: slices of random lengths, by which a race shows that even slices hide; default: even
+   * slices of 10,000 instructions
+   */
+  readonly schedule?: number;
+  /** ns of guest time, one an instruction, that a Rex program may run, from 1 ms; default 20 s, the watchdog's of Rex */
+  readonly watchdogPeriod?: number;
   /** whether system calls become events; default true */
   readonly recordSyscalls?: boolean;
+  /** devices beside lo */
+  readonly network?: NetworkOptions;
   /** the kernel's `.S` files; default: read from the host's disk */
   readonly sources?: readonly SourceFile[];
 }
@@ -117,6 +127,7 @@ export interface Box {
   readonly files: BoxFiles;
   readonly rex: { load(bytes: Uint8Array): RexExtension };
   readonly symbols: BoxSymbols;
+  readonly network: BoxNetwork;
   /** the latest events, oldest first */
   readonly events: readonly KernelEvent[];
   /** the kernel log as dmesg prints it */
@@ -227,7 +238,7 @@ function step(machine: Machine, count: number): Step {
   };
 }
 
-function createBox(kernel: Kernel): Box {
+function createBox(kernel: Kernel, network: NetworkOptions | undefined): Box {
   const machine: Machine = {
     kernel,
     host: createHost(kernel),
@@ -245,6 +256,7 @@ function createBox(kernel: Kernel): Box {
       },
       read: (path) => readFile(kernel, path),
     },
+    network: createNetwork(kernel, network),
     rex: { load: (bytes) => loadRex(kernel, bytes) },
     symbols: {
       lookup: (name) => kernel.symbols.byName.get(name)?.address,
@@ -310,10 +322,10 @@ export const Box = {
    * @throws {MachineError | MemorySizeError} an option out of its range
    */
   async boot(options: BoxOptions = {}): Promise<Box> {
-    const { recordSyscalls = true, ...rest } = options;
+    const { recordSyscalls = true, network, ...rest } = options;
     const sources = options.sources ?? (await import('./host-files.ts')).readKernelSources();
     const kernel = bootKernel({ ...rest, sources });
     kernel.record.syscalls = recordSyscalls;
-    return createBox(kernel);
+    return createBox(kernel, network);
   },
 };

@@ -4,11 +4,11 @@ import { operationsOf } from '../kernel/bpf-maps/index.ts';
 import { createLink, putLink } from '../kernel/bpf/links.ts';
 import { createMap, putMap } from '../kernel/bpf/maps.ts';
 import { freeDyingPrograms, putProgram } from '../kernel/bpf/programs.ts';
-import type { BpfMap, BpfProgram } from '../kernel/bpf/types.ts';
-import { fail } from '../kernel/errno.ts';
+import type { BpfMap, BpfProgram, PerfEvent } from '../kernel/bpf/types.ts';
+import { readElement, userValueSize, writeElement } from '../kernel/bpf/map-access.ts';
+import { Errno, fail } from '../kernel/errno.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { readKernel } from '../kernel/mm/kernel-memory.ts';
-import { createKprobeEvent, putEvent } from '../kernel/perf/events.ts';
+import { createKprobeEvent, createTracepointEvent, putEvent } from '../kernel/perf/events.ts';
 import { loadRexBase, loadRexProgram } from '../kernel/rex-dispatcher/load.ts';
 import type { Rows } from '../kernel/rex-dispatcher/request.ts';
 import { readRexObject, RexObjectError, type RexObject } from '../kernel/rex-dispatcher/rex-object.ts';
@@ -25,20 +25,29 @@ export interface RexLink {
 
 export interface RexProgram {
   readonly name: string;
+  /** the kernel's number of it */
+  readonly id: number;
   /** bpf_program__attach_ksyscall: `dup` is __x64_sys_dup. BoxError. */
   attachKsyscall(name: string): RexLink;
   /** `offset`: bytes from the symbol. BoxError. */
   attachKprobe(symbol: string, offset?: number | bigint): RexLink;
+  /** `syscalls/sys_enter_dup`, as folders of tracefs's events/. BoxError. */
+  attachTracepoint(path: string): RexLink;
 }
 
 export interface RexMap {
   readonly name: string;
-  /** a copy of the value; undefined when there is none */
+  /**
+   * A copy of the value as system calls see it; undefined when there is none. Of a map with a value a CPU: all of them, each
+   * rounded up to 8 bytes. A queue or stack has keys of no bytes (0 will do), and this is what `take` would give.
+   */
   lookup(key: Cell): Uint8Array | undefined;
   /** the same as an unsigned number */
   lookupNumber(key: Cell): bigint | undefined;
   /** `flags`: BPF_ANY 0, BPF_NOEXIST 1, BPF_EXIST 2. BoxError with the errno. */
   update(key: Cell, value: Cell, flags?: number): void;
+  /** BPF_MAP_LOOKUP_AND_DELETE_ELEM: the value, which is gone then */
+  take(key: Cell): Uint8Array | undefined;
   /** whether there was one */
   delete(key: Cell): boolean;
   /** every key, in the map's order */
@@ -77,31 +86,41 @@ function cellBytes(what: string, cell: Cell, size: number): Uint8Array {
   return bytes;
 }
 
+/** undefined for ENOENT */
+function ifPresent<Result>(body: () => Result): Result | undefined {
+  try {
+    return body();
+  } catch (error) {
+    if (error instanceof Errno && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 function createMapHandle(kernel: Kernel, id: number, name: string): RexMap {
   const mapOf = (): BpfMap => kernel.bpf.maps.get(id) ?? fail('EBADF');
   const act = <Result>(what: string, action: (map: BpfMap) => Result): Result =>
     asked(`map ${name}: ${what}`, () => action(mapOf()));
   const keyOf = (map: BpfMap, key: Cell): Uint8Array => cellBytes(`map ${name}: key`, key, map.keySize);
   const lookup = (key: Cell): Uint8Array | undefined =>
-    act('lookup', (map) => {
-      const address = operationsOf(map).lookup(kernel, map, keyOf(map, key));
-      return address === 0n ? undefined : readKernel(kernel, address, map.valueSize);
-    });
+    act('lookup', (map) => ifPresent(() => readElement(kernel, map, keyOf(map, key))));
   return {
     name,
     lookup,
     lookupNumber: (key) => lookup(key)?.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n),
     update: (key, value, flags = 0) =>
       act('update', (map) => {
-        const bytes = cellBytes(`map ${name}: value`, value, map.valueSize);
-        operationsOf(map).update(kernel, map, keyOf(map, key), bytes, BigInt(flags));
+        const bytes = cellBytes(`map ${name}: value`, value, userValueSize(kernel, map));
+        writeElement(kernel, undefined, { map }, keyOf(map, key), bytes, BigInt(flags));
+      }),
+    take: (key) =>
+      act('lookup and delete', (map) => {
+        const take = operationsOf(map).take ?? fail('ENOTSUPP');
+        return ifPresent(() => take(kernel, map, keyOf(map, key)));
       }),
     delete: (key) =>
       act('delete', (map) => {
         const bytes = keyOf(map, key);
-        if (operationsOf(map).lookup(kernel, map, bytes) === 0n) return false;
-        operationsOf(map).delete(kernel, map, bytes);
-        return true;
+        return ifPresent(() => (operationsOf(map).delete(kernel, map, bytes), true)) ?? false;
       }),
     keys: () =>
       act('keys', (map) => {
@@ -120,9 +139,9 @@ function createMapHandle(kernel: Kernel, id: number, name: string): RexMap {
 }
 
 /** perf_event_open and BPF_LINK_CREATE: the link holds what it needs. */
-function attach(kernel: Kernel, id: number, symbol: string, offset: bigint): RexLink {
+function attach(kernel: Kernel, id: number, open: () => PerfEvent): RexLink {
   const program = kernel.bpf.programs.get(id) ?? fail('EBADF');
-  const event = createKprobeEvent(kernel, { symbol, offset, address: 0n }, true);
+  const event = open();
   try {
     const link = createLink(kernel, program, event, 0n);
     let attached = true;
@@ -141,13 +160,22 @@ function createProgramHandle(kernel: Kernel, id: number, name: string): RexProgr
   const kprobe = (symbol: string, offset: number | bigint): RexLink => {
     const hint = kernel.symbols.byName.has(symbol) ? '' : didYouMean(symbol, kernel.symbols.byName.keys());
     return asked(`program ${name}: attach to ${symbol}+${offset}${hint}`, () =>
-      attach(kernel, id, symbol, BigInt(offset)),
+      attach(kernel, id, () => createKprobeEvent(kernel, { symbol, offset: BigInt(offset), address: 0n }, true)),
+    );
+  };
+  const tracepoint = (path: string): RexLink => {
+    const rows = new Map([...kernel.perf.tracepoints.values()].map((row) => [`${row.category}/${row.name}`, row]));
+    const hint = rows.has(path) ? '' : didYouMean(path, rows.keys());
+    return asked(`program ${name}: attach to ${path}${hint}`, () =>
+      attach(kernel, id, () => createTracepointEvent(kernel, rows.get(path) ?? fail('ENOENT'))),
     );
   };
   return {
     name,
+    id,
     attachKsyscall: (syscall) => kprobe(`__x64_sys_${syscall}`, 0),
     attachKprobe: (symbol, offset = 0) => kprobe(symbol, offset),
+    attachTracepoint: tracepoint,
   };
 }
 

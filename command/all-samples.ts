@@ -3,15 +3,14 @@ import { sampleNames } from '../box/host-files.ts';
 import { mapTypes } from '../kernel/bpf-maps/index.ts';
 import { constants } from '../kernel/layout/constants.ts';
 import { ExitCode } from './exit-codes.ts';
+import { gradeJob } from './grade.ts';
 import { readJob } from './job.ts';
 import type { Options } from './options.ts';
 import type { CommandOutput } from './output.ts';
 import { runJob } from './run-job.ts';
 import { createStyle } from './style.ts';
 import { printTable } from './table.ts';
-import type { Summary, View } from './view.ts';
-
-const silent: View = { wantsSyscalls: false, event() {}, instruction() {}, finish() {} };
+import { silent, type Summary } from './view.ts';
 
 /** `KPROBE` for 2: the names of the constants without their prefix. */
 const programTypeNames = new Map(
@@ -46,14 +45,20 @@ function rowOf(name: string, { counts, exitCode, instructions, milliseconds }: S
 
 const head = ['sample', '', 'program types', 'map types', 'events', 'panics', 'instructions', 'time'];
 
-/** The command's exit status: 0 when every sample met its expectation. */
-export async function runAllSamples(options: Options, output: CommandOutput): Promise<number> {
+/** The command's exit status: 0 when each of `selected` met its expectation. */
+export async function runAllSamples(
+  options: Options,
+  output: CommandOutput,
+  selected: readonly string[] = sampleNames(),
+): Promise<number> {
   const rows: string[][] = [];
   const failures: string[] = [];
-  for (const name of sampleNames()) {
+  for (const name of selected) {
     const job = readJob(name, { options, name, args: [] });
     const summary = await runJob(job, options, output, () => silent);
     rows.push(rowOf(name, summary));
+    const grade = await gradeJob(job, options);
+    if (grade?.passed === false) failures.push(...grade.lines);
     if (summary.exitCode !== ExitCode.ok) failures.push(`${name}: ${summary.verdict ?? summary.ending}`);
   }
   output.out(printTable('samples', head, rows));

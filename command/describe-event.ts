@@ -34,6 +34,14 @@ const describers: { readonly [Type in KernelEvent['type']]: Describer<Type> } = 
   'map-create': () => undefined,
   'program-load': () => undefined,
   'program-free': () => undefined,
+  watchdog: ({ cpu, program, from, to }, style) =>
+    style(
+      'red',
+      `--- watchdog on CPU ${cpu}: ${program} has run too long; ` +
+        (to === undefined
+          ? 'it ends after its helper ---'
+          : `from 0x${from.toString(16)} it goes to __rex_handle_timeout, 0x${to.toString(16)} ---`),
+    ),
   panic: () => undefined,
   'unknown-instruction': (event, style) =>
     style(

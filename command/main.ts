@@ -2,6 +2,7 @@
 import type { Box } from '../box/box.ts';
 import { BoxError } from '../box/errors.ts';
 import { CommandError, ExitCode } from './exit-codes.ts';
+import { gradeJob } from './grade.ts';
 import { readJob, type Job } from './job.ts';
 import { createJson } from './json.ts';
 import { help, readCommandLine, synopsis, type CommandLine, type Options } from './options.ts';
@@ -22,8 +23,15 @@ function createView(box: Box, job: Job, options: Options, output: CommandOutput)
 
 async function runOne(job: Job, options: Options): Promise<number> {
   const output = createCommandOutput(options.json || options.trace);
+  if (options.explore !== undefined) {
+    const { exploreSchedules } = await import('./explore.ts');
+    return exploreSchedules(job, options.explore, options, output);
+  }
   const { exitCode } = await runJob(job, options, output, (box) => createView(box, job, options, output));
-  return exitCode;
+  const grade = await gradeJob(job, options);
+  if (grade === undefined) return exitCode;
+  output.out(['grade:', ...grade.lines].map((line) => `${line}\n`).join(''));
+  return grade.passed ? exitCode : ExitCode.unexpected;
 }
 
 async function act(line: CommandLine, output: CommandOutput): Promise<number> {

@@ -7,6 +7,8 @@ interface OptionRow {
   readonly name: string;
   /** what its value is called; undefined for a switch */
   readonly value?: string;
+  /** its value is a path, not a number */
+  readonly path?: true;
   /** of the value, whole numbers */
   readonly least?: number;
   readonly most?: number;
@@ -22,14 +24,41 @@ const optionRows: readonly OptionRow[] = [
   { name: 'memory', value: 'MIB', least: 16, most: 2048, text: 'memory in MiB (default 128)' },
   { name: 'seed', value: 'N', least: 0, most: Number.MAX_SAFE_INTEGER, text: 'of all randomness (default 1)' },
   {
+    name: 'watchdog',
+    value: 'NS',
+    least: 1_000_000,
+    most: Number.MAX_SAFE_INTEGER,
+    text: 'how long a Rex program may run, ns of guest time (default 20,000,000,000)',
+  },
+  {
+    name: 'schedule',
+    value: 'N',
+    least: 0,
+    most: Number.MAX_SAFE_INTEGER,
+    text: 'seed of how processors take turns (default: evenly, 10,000 instructions each)',
+  },
+  {
+    name: 'explore',
+    value: 'N',
+    least: 1,
+    most: 1_000_000,
+    text: 'run the sample with schedules 1 to N, until it does not meet its expectation',
+  },
+  {
     name: 'budget',
     value: 'N',
     least: 1,
     most: Number.MAX_SAFE_INTEGER,
     text: 'most instructions to execute (default 1,000,000,000)',
   },
+  {
+    name: 'dispatcher',
+    value: 'FILE.S',
+    path: true,
+    text: "boot with this file in the place of the kernel's rex_64.S (mp4-extra-credit grades it)",
+  },
   { name: 'all', text: 'run every sample and print a table: held against its expectation, what it used, how long' },
-  { name: 'support', text: 'print what is implemented: syscalls, bpf, helpers, maps, instructions' },
+  { name: 'support', text: 'print what is implemented: syscalls, bpf, helpers, maps, rex, instructions' },
   { name: 'help', text: 'print this' },
 ];
 
@@ -42,7 +71,14 @@ export interface Options {
   /** MiB */
   readonly memory: number | undefined;
   readonly seed: number | undefined;
+  /** ns */
+  readonly watchdog: number | undefined;
+  readonly schedule: number | undefined;
+  /** schedules to try */
+  readonly explore: number | undefined;
   readonly budget: number | undefined;
+  /** path of a .S file */
+  readonly dispatcher: string | undefined;
   readonly all: boolean;
   readonly support: boolean;
   readonly help: boolean;
@@ -80,7 +116,7 @@ function readNumber({ name, least = 0, most = 0 }: OptionRow, text: string): num
   throw new UsageError(`--${name}: got ${JSON.stringify(text)}, expected a whole number from ${least} to ${most}`);
 }
 
-function readOption(token: Extract<Token, { kind: 'option' }>): [string, number | true] {
+function readOption(token: Extract<Token, { kind: 'option' }>): [string, number | string | true] {
   const row = optionRows.find(
     ({ name }) => token.rawName === `--${name}` || (name === 'help' && token.rawName === '-h'),
   );
@@ -92,7 +128,9 @@ function readOption(token: Extract<Token, { kind: 'option' }>): [string, number 
     if (token.value !== undefined) throw new UsageError(`--${row.name}: takes no value`);
     return [row.name, true];
   }
-  return [row.name, readNumber(row, token.value ?? '')];
+  if (row.path !== true) return [row.name, readNumber(row, token.value ?? '')];
+  if (!token.value) throw new UsageError(`--${row.name}: got "", expected the path of a file`);
+  return [row.name, token.value];
 }
 
 /** A path has a slash: `./true`. All that follows it is the program's, as with env or nice. */
@@ -102,7 +140,7 @@ export const isPath = (name: string): boolean => name.includes('/');
 export function readCommandLine(argv: readonly string[]): CommandLine {
   const first = tokensOf(argv).find((token) => token.kind === 'positional');
   const ours = first !== undefined && isPath(first.value) ? argv.slice(0, first.index + 1) : argv;
-  const given = new Map<string, number | true>();
+  const given = new Map<string, number | string | true>();
   const positionals: string[] = [];
   for (const token of tokensOf(ours)) {
     if (token.kind === 'option') given.set(...readOption(token));
@@ -118,7 +156,11 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
     cpus: number('cpus'),
     memory: number('memory'),
     seed: number('seed'),
+    watchdog: number('watchdog'),
+    schedule: number('schedule'),
+    explore: number('explore'),
     budget: number('budget'),
+    dispatcher: given.get('dispatcher') as string | undefined,
     all: flag('all'),
     support: flag('support'),
     help: flag('help'),

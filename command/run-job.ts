@@ -4,6 +4,7 @@ import { exitOf, hasEnded, type Exit, type Process } from '../box/spawn.ts';
 import type { KernelEvent } from '../kernel/events.ts';
 import { runAtFullSpeed, runTraced, type Advance, type Outcome } from './advance.ts';
 import { describeStatus } from './describe-event.ts';
+import { readDispatcher, sourcesWith, withDispatcher } from './dispatcher-source.ts';
 import { ExitCode } from './exit-codes.ts';
 import { disagreements, endedAsExpected, howItShouldEnd, type Texts } from './expectation.ts';
 import type { Job } from './job.ts';
@@ -42,7 +43,7 @@ interface Facts {
   readonly ending: Ending;
   readonly exit: Exit | undefined;
   readonly missing: Missing;
-  /** with the sample's expected texts */
+  /** with the steps' programs and the sample's expected texts */
   readonly problems: readonly string[];
 }
 
@@ -66,31 +67,51 @@ function verdictOf({ sample, program }: Job, exitCode: number, words: string, { 
   return `FAILED: ${program} ${words}, expected it to have ${howItShouldEnd(sample.expectation)}`;
 }
 
-/** Performs one step; what it says when the box could not. */
-function perform(box: Box, first: Process, step: SampleStep, advance: Advance, budget: number): Outcome {
-  if ('signal' in step) {
-    box.signal(first, step.signal);
-    return 'done';
-  }
+/** A run in progress. */
+interface Run {
+  readonly box: Box;
+  readonly job: Job;
+  /** the first process */
+  readonly first: Process;
+  readonly advance: Advance;
+  /** most instructions of the whole run */
+  readonly budget: number;
+  /** what the steps' programs did wrong */
+  readonly problems: string[];
+}
+
+/** Starts a program, and waits until it has ended; with `beside` also until every task sleeps. */
+function runProgram({ box, advance, budget, problems }: Run, command: readonly string[], beside: boolean): Outcome {
+  const [path, ...args] = command;
+  const process = box.spawn(path!, args);
+  const outcome = advance({ ended: process, quiet: beside }, budget);
+  const exit = exitOf(box.kernel, process);
+  if (exit !== undefined && exit.exitCode !== 0) problems.push(`${command.join(' ')} ${describeStatus(exit.status)}`);
+  return outcome;
+}
+
+function perform(run: Run, step: SampleStep): Outcome {
+  const { box, first, advance, budget } = run;
+  if ('run' in step) return runProgram(run, step.run, false);
+  if ('start' in step) return runProgram(run, step.start, true);
   if ('wait' in step) {
     const outcome = advance({ time: step.wait }, budget);
     return outcome === 'idle' ? 'done' : outcome;
   }
-  const [path, ...args] = step.run;
-  const process = box.spawn(path!, args);
-  const outcome = advance({ ended: process }, budget);
-  // the host is its parent: nobody else will ask for its status
+  const outcome = advance({ ended: first, quiet: true }, budget);
+  if (outcome === 'done') box.signal(first, step.signal);
   return outcome;
 }
 
 /** The job's program, and once it waits or has ended its steps; then its end. */
-function runSteps(box: Box, job: Job, first: Process, advance: Advance, budget: number): Ending {
+function runSteps(run: Run): Ending {
+  const { box, job, first, advance, budget } = run;
   if (job.steps.length > 0) {
     const outcome = advance({ ended: first, quiet: true }, budget);
     if (outcome === 'budget' || outcome === 'dead') return outcome;
   }
   for (const step of job.steps) {
-    const outcome = perform(box, first, step, advance, budget);
+    const outcome = perform(run, step);
     if (outcome !== 'done') return outcome;
   }
   if (hasEnded(box.kernel, first)) return 'exited';
@@ -123,14 +144,19 @@ async function complain(output: CommandOutput, job: Job, box: Box, process: Proc
 }
 
 /** The command line's options, then the sample's own. */
-function boxOptions(job: Job, { cpus, seed, memory }: Options) {
+function boxOptions(job: Job, { cpus, seed, memory, schedule, watchdog, dispatcher }: Options) {
   const own = job.sample?.box;
   const mebibytes = memory ?? own?.memory;
   const processors = cpus ?? own?.cpus;
+  const watchdogPeriod = watchdog ?? own?.watchdog;
   return {
+    ...(dispatcher === undefined ? undefined : { sources: sourcesWith(readDispatcher(dispatcher)) }),
     ...(processors === undefined ? undefined : { cpus: processors }),
     ...(seed === undefined ? undefined : { seed }),
+    ...(schedule === undefined ? undefined : { schedule }),
+    ...(watchdogPeriod === undefined ? undefined : { watchdogPeriod }),
     ...(mebibytes === undefined ? undefined : { memory: mebibytes * MIB }),
+    ...(own?.network === undefined ? undefined : { network: own.network }),
   };
 }
 
@@ -143,7 +169,7 @@ export async function runJob(
 ): Promise<Summary> {
   const start = performance.now();
   const { budget = DEFAULT_BUDGET } = options;
-  const box = await Box.boot(boxOptions(job, options));
+  const box = await withDispatcher(options.dispatcher, () => Box.boot(boxOptions(job, options)));
   const view = createView(box);
   box.kernel.record.syscalls = view.wantsSyscalls;
   const counts = createCounts();
@@ -166,12 +192,13 @@ export async function runJob(
   const { stdin, argv0, program } = job;
   const process = box.spawn(program, job.args, { argv0, ...(stdin === undefined ? undefined : { stdin }) });
   const advance = options.trace ? await runTraced(box, view, flushEvents) : runAtFullSpeed(box);
-  const ending = runSteps(box, job, process, advance, budget);
+  const steps: string[] = [];
+  const ending = runSteps({ box, job, first: process, advance, budget, problems: steps });
   flushEvents();
   for (const { runs } of box.kernel.bpf.programs.values()) counts.programRuns += runs;
   const exit = exitOf(box.kernel, process);
-  const problems =
-    job.sample === undefined ? [] : disagreements(job.sample.expectation, transcript.texts(box.tracePipe));
+  const texts = transcript.texts(box.tracePipe);
+  const problems = job.sample === undefined ? [] : [...steps, ...disagreements(job.sample.expectation, texts)];
   const facts: Facts = { ending, exit, missing, problems };
   const words = endings[ending](box, exit, budget);
   const exitCode = exitCodeOf(job, facts);

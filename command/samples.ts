@@ -1,4 +1,5 @@
 /** Samples are data: samples/NAME/sample.json says what is put where, what is run and what should come of it. */
+import type { NetworkOptions } from '../box/network.ts';
 import { readHostFile, sampleNames, samplesDirectory } from '../box/host-files.ts';
 import { Signal } from '../kernel/signal.ts';
 import { didYouMean } from '../toolchain/assembler/did-you-mean.ts';
@@ -9,9 +10,11 @@ import { listing, synopsis, UsageError } from './options.ts';
 export type SampleStep =
   /** another program: its path in the box and its arguments; the next step comes when it has ended */
   | { readonly run: readonly string[] }
+  /** a program that goes on beside what follows, which comes when every task sleeps */
+  | { readonly start: readonly string[] }
   /** guest time goes by, ns */
   | { readonly wait: number }
-  /** a signal for the first process, as SIGINT */
+  /** a signal for the first process, as SIGINT, once every task sleeps */
   | { readonly signal: string };
 
 /** Where a sample's text comes from: the guest's streams, the trace buffer, the kernel log. */
@@ -46,9 +49,17 @@ export interface Sample {
   /** path in the box to file, from the folder of sample.json */
   readonly files: Readonly<Record<string, string>>;
   readonly steps?: readonly SampleStep[];
-  /** of the box, where the sample needs them; the command line goes first */
-  readonly box?: { readonly cpus?: number; readonly memory?: number };
+  /** of the box, where the sample needs them; watchdog in ns; the command line goes first */
+  readonly box?: {
+    readonly cpus?: number;
+    readonly memory?: number;
+    readonly watchdog?: number;
+    /** devices beside lo, as of BoxOptions */
+    readonly network?: NetworkOptions;
+  };
   readonly expectation: Expectation;
+  /** what is graded beside the run: the dispatcher that --dispatcher gave */
+  readonly grade?: 'dispatcher';
 }
 
 const cannotLoad = (name: string, message: string): CommandError =>
@@ -81,7 +92,7 @@ const listOf =
 
 function isStep(value: unknown): boolean {
   if (!isRecord(value) || Object.keys(value).length !== 1) return false;
-  return isCommand(value['run']) || isCount(value['wait']) || isSignal(value['signal']);
+  return isCommand(value['run']) || isCommand(value['start']) || isCount(value['wait']) || isSignal(value['signal']);
 }
 
 function isPattern(value: unknown): boolean {
@@ -103,8 +114,17 @@ const isExpectation: Check = (value) =>
   (isCount(value['exitCode']) || isSignal(value['signal'])) &&
   optional(listOf(isExpectedText))(value['texts']);
 
+const isGrade: Check = (value) => value === 'dispatcher';
+
+const isVeth: Check = (value) => isRecord(value) && isText(value['name']);
+const isNetwork: Check = (value) => isRecord(value) && optional(listOf(isVeth))(value['veth']);
+
 const isBox: Check = (value) =>
-  isRecord(value) && optional(isCount)(value['cpus']) && optional(isCount)(value['memory']);
+  isRecord(value) &&
+  optional(isCount)(value['cpus']) &&
+  optional(isCount)(value['memory']) &&
+  optional(isCount)(value['watchdog']) &&
+  optional(isNetwork)(value['network']);
 
 /** What each field must be. */
 // prettier-ignore
@@ -113,9 +133,10 @@ const fields: readonly (readonly [name: keyof Sample, expected: string, check: C
   ['usage',       'a string',                                                isText],
   ['command',     'strings, the first a path',                               isCommand],
   ['files',       'paths to file names',                                     (value) => isRecord(value) && Object.values(value).every(isText)],
-  ['steps',       'records with run, wait or signal',                        optional(listOf(isStep))],
-  ['box',         'a record with cpus, memory',                              optional(isBox)],
+  ['steps',       'records with run, start, wait or signal',                        optional(listOf(isStep))],
+  ['box',         'a record with cpus, memory, watchdog, network',                optional(isBox)],
   ['expectation', 'a record with exitCode or signal, and texts (in, pattern, count)', isExpectation],
+  ['grade',       '"dispatcher"',                                            optional(isGrade)],
 ];
 
 function readDescription(name: string): Sample {

@@ -5,6 +5,7 @@ import { helpers } from '../kernel/bpf/helpers.ts';
 import { mapTypes } from '../kernel/bpf-maps/index.ts';
 import { syscallTable } from '../kernel/syscalls/index.ts';
 import { didYouMean } from '../toolchain/assembler/did-you-mean.ts';
+import { rexFeatures } from './rex-features.ts';
 import { UsageError } from './options.ts';
 import { printTable } from './table.ts';
 
@@ -43,6 +44,11 @@ const tables: Readonly<Record<string, Table>> = {
     title: 'map types',
     head: ['number', 'name', 'note'],
     rows: () => mapTypes.map(({ number, name, note }) => [`${number}`, name, note]),
+  },
+  rex: {
+    title: 'what Rex promises',
+    head: ['support', 'what', 'note'],
+    rows: () => rexFeatures.flatMap(({ features }) => features.map(({ support, what, note }) => [support, what, note])),
   },
   instructions: { title: 'instructions', head: ['mnemonic', 'encodings'], rows: instructionRows },
 };

@@ -11,6 +11,9 @@ export interface View {
   finish(summary: Summary): void;
 }
 
+/** Shows nothing. */
+export const silent: View = { wantsSyscalls: false, event() {}, instruction() {}, finish() {} };
+
 export interface Summary {
   /** the first process's program */
   readonly program: string;

@@ -32,7 +32,7 @@ export interface Cpu {
   current: bigint;
   /** set by the host to end the run after this instruction */
   leave: boolean;
-  /** vectors of external interrupts that wait, lowest first */
+  /** vectors of external interrupts that wait, in the order of their turn; 2 is the NMI, which goes before all others */
   pendingInterrupts: number[];
   /** bytes and address of the last instruction that the processor does not know, other than ud0, ud1 and ud2 */
   unknownInstruction: { readonly address: bigint; readonly bytes: readonly number[] } | undefined;

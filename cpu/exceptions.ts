@@ -107,9 +107,13 @@ export function softwareInterrupt(cpu: Cpu, vector: number, next: bigint, checke
   deliver(cpu, vector, next, undefined, false);
 }
 
-/** IRET, IRETD, IRETQ: always five words, of `width` bits; the new CPL is that of the CS image. */
+/**
+ * IRET, IRETD, IRETQ: always five words, of `width` bits; the new CPL is that of the CS image. Admits the next NMI even
+ * when it faults (SDM vol. 3, 6.7.1).
+ */
 export function interruptReturn(cpu: Cpu, width: 16 | 32 | 64): void {
   const { slots } = cpu;
+  cpu.words[Slot.nmiBlocked * 2] = 0;
   const rsp = slots[RSP]!;
   const size = BigInt(width / 8);
   const [rip, cs, image, newRsp, ss] = [0n, 1n, 2n, 3n, 4n].map((n) => load(cpu, rsp + n * size, width)) as [

@@ -113,11 +113,23 @@ function vectorOf(
     : fault.vector;
 }
 
-/** Delivers the lowest waiting interrupt when IF is set and no sti has just been executed. Wakes from hlt. */
+/** Takes the next interrupt that may be delivered now: the NMI unless blocked, others with IF and not right behind sti. */
+function takeInterrupt(cpu: Cpu): number | undefined {
+  const { pendingInterrupts: waiting, words } = cpu;
+  const nmi = waiting.indexOf(Vector.NMI);
+  if (nmi !== -1 && words[Slot.nmiBlocked * 2] === 0) {
+    words[Slot.nmiBlocked * 2] = 1;
+    return waiting.splice(nmi, 1)[0];
+  }
+  if ((cpu.slots[Slot.rflags]! & Flag.IF) === 0n || words[Slot.interruptShadow * 2] !== 0) return undefined;
+  const maskable = waiting.findIndex((vector) => vector !== Vector.NMI);
+  return maskable === -1 ? undefined : waiting.splice(maskable, 1)[0];
+}
+
+/** Delivers an interrupt if one may be. Wakes from hlt. */
 function acceptInterrupt(cpu: Cpu): boolean {
-  if (cpu.pendingInterrupts.length === 0 || (cpu.slots[Slot.rflags]! & Flag.IF) === 0n) return true;
-  if (cpu.words[Slot.interruptShadow * 2] !== 0) return true;
-  const vector = cpu.pendingInterrupts.shift()!;
+  const vector = takeInterrupt(cpu);
+  if (vector === undefined) return true;
   cpu.words[Slot.halted * 2] = 0;
   cpu.current = cpu.slots[Slot.rip]!;
   try {

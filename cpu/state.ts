@@ -51,6 +51,8 @@ export const Slot = {
   debugPending: 58,
   /** rip of the instruction being executed */
   current: 59,
+  /** 1 from the delivery of a non-maskable interrupt to the next iret */
+  nmiBlocked: 60,
   /** 32 bytes a register */
   xmm: 64,
   /** 16 bytes a physical register, of which ten count */

@@ -7,6 +7,7 @@ import { vectorRows } from './entry/vectors.ts';
 import type { Kernel, PerCpuState } from './kernel.ts';
 import { constants } from './layout/constants.ts';
 import { perCpuAreaSize } from './layout/per-cpu.ts';
+import { createLoopback } from './net/devices.ts';
 import { kmalloc } from './mm/heap.ts';
 import { writeKernelU64 } from './mm/kernel-memory.ts';
 import { entryAddress } from './mm/page-tables.ts';
@@ -15,8 +16,11 @@ import { nativeIds, stubNames } from './natives.ts';
 import { perCpuAddress, writePerCpu } from './per-cpu.ts';
 import { printk } from './printk.ts';
 import { initRexStacks } from './rex-dispatcher/stacks.ts';
+import { initRexWatchdog } from './rex-dispatcher/watchdog.ts';
 import { addSymbols, lookupName } from './symbols.ts';
 import { syscallTable } from './syscalls/index.ts';
+import { tracepointsOf } from './tracing/events.ts';
+import { createEventFiles } from './tracing/files.ts';
 import { utsname } from './version.ts';
 
 export interface BootOptions extends MachineOptions {
@@ -28,9 +32,13 @@ export interface BootOptions extends MachineOptions {
 export function bootKernel(options: BootOptions): Kernel {
   const kernel = createKernel(options);
   loadImage(kernel, assembleKernel(options.sources, syscallTable, stubNames, nativeIds));
+  for (const tracepoint of tracepointsOf(syscallTable)) kernel.perf.tracepoints.set(tracepoint.id, tracepoint);
+  createEventFiles(kernel);
   printk(kernel, undefined, `${utsname.sysname} version ${utsname.release} (kernel-in-a-box) ${utsname.version}`);
   for (const cpu of kernel.cpus) setUpPerCpu(kernel, cpu.index);
   initRexStacks(kernel);
+  createLoopback(kernel);
+  initRexWatchdog(kernel);
   const idt = buildIdt(kernel);
   for (const cpu of kernel.cpus) startCpu(kernel, cpu.index, idt);
   return kernel;
@@ -66,10 +74,12 @@ function setUpPerCpu(kernel: Kernel, index: number): void {
     area,
     retiredAtRoundStart: 0,
     nextTick: constants.TICK_NSEC,
+    watchdog: { at: Infinity, fired: false },
     savedFpu: undefined,
   };
   kernel.perCpu.push(state);
   writePerCpu(kernel, index, 'this_cpu_off', area);
+  writeKernelU64(kernel, lookupName(kernel.symbols, '__per_cpu_offset') + BigInt(index * 8), area);
   writePerCpu(kernel, index, 'cpu_number', BigInt(index));
 }
 
@@ -88,7 +98,8 @@ const descriptors = [
 /** SYSCALL's CS and SYSRET's base: STAR */
 const STAR = (0x23n << 48n) | (KERNEL_CS << 32n);
 const TSS_SIZE = 104n;
-const IST1 = 36n;
+/** stacks 1, for double faults, and 2, for the NMI */
+const IST = [36n, 44n];
 const EXCEPTION_STACK = 16384;
 
 function buildGdt(kernel: Kernel, index: number): bigint {
@@ -132,7 +143,7 @@ function startCpu(kernel: Kernel, index: number, idt: bigint): void {
   const cpu = kernel.cpus[index]!;
   const gdt = buildGdt(kernel, index);
   const tss = perCpuAddress(kernel, index, 'cpu_tss_rw');
-  writeKernelU64(kernel, tss + IST1, kmalloc(kernel, EXCEPTION_STACK) + BigInt(EXCEPTION_STACK));
+  for (const ist of IST) writeKernelU64(kernel, tss + ist, kmalloc(kernel, EXCEPTION_STACK) + BigInt(EXCEPTION_STACK));
   const registers: readonly (readonly [slot: number, value: bigint])[] = [
     [Slot.cr0, CR0],
     [Slot.cr3, BigInt(kernel.swapperPgDir)],

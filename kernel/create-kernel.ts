@@ -5,12 +5,16 @@ import { Pte } from '../cpu/paging.ts';
 import { STATE_SIZE } from '../cpu/state.ts';
 import { createBpfState } from './bpf/state.ts';
 import { createFileSystem } from './fs/inodes.ts';
-import { SLICE, type Kernel } from './kernel.ts';
+import { SLICE, xorshiftState, type Kernel } from './kernel.ts';
 import { createKprobeState } from './kprobe/types.ts';
+import { constants } from './layout/constants.ts';
+import { createNetState } from './net/state.ts';
 import { MODULES_VADDR, PAGE_OFFSET, VMALLOC_START } from './layout/address-map.ts';
 import { createHeap } from './mm/heap.ts';
 import { mapLarge } from './mm/page-tables.ts';
 import { allocatePage, createPhysicalPages } from './mm/physical.ts';
+import { WATCHDOG_PERIOD } from './rex-dispatcher/watchdog.ts';
+import { createPerfState } from './perf/types.ts';
 import { createSymbolTable } from './symbols.ts';
 
 export interface MachineOptions {
@@ -20,6 +24,10 @@ export interface MachineOptions {
   readonly memory?: number;
   /** of every random number in the box; a whole number */
   readonly seed?: number | bigint;
+  /** seeds how the processors take turns: slices of random lengths; default: even ones of SLICE instructions */
+  readonly schedule?: number;
+  /** how long a Rex program may run, and how often that is looked at: ns of guest time, from 1 ms; default 20 s */
+  readonly watchdogPeriod?: number;
 }
 
 export class MachineError extends Error {
@@ -37,22 +45,36 @@ function checkWhole(name: string, value: number, lowest: number, highest: number
 }
 
 /** Errors: MachineError, MemorySizeError. */
-export function createKernel({ cpus = 1, memory: size = 128 << 20, seed = 1 }: MachineOptions): Kernel {
+export function createKernel({
+  cpus = 1,
+  memory: size = 128 << 20,
+  seed = 1,
+  schedule,
+  watchdogPeriod = WATCHDOG_PERIOD,
+}: MachineOptions): Kernel {
   checkWhole('cpus', cpus, 1, MAX_CPUS);
   if (typeof seed === 'number') checkWhole('seed', seed, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+  if (schedule !== undefined) checkWhole('schedule', schedule, 0, Number.MAX_SAFE_INTEGER);
+  checkWhole('watchdogPeriod', watchdogPeriod, constants.TICK_NSEC, Number.MAX_SAFE_INTEGER);
   const memory = createMemory(size, cpus * STATE_SIZE);
   const kernel: Kernel = {
     memory,
     cpus: Array.from({ length: cpus }, (_, index) => createCpu(memory, index)),
     perCpu: [],
-    // odd, as xorshift cannot leave 0; multiplied, to spread small seeds
-    random: BigInt.asUintN(64, (BigInt(seed) + 1n) * 0x9e37_79b9_7f4a_7c15n) | 1n,
+    watchdogPeriod,
+    random: xorshiftState(seed),
     roundStart: 0,
-    turn: { cpu: 0, left: SLICE },
+    turn: {
+      cpu: 0,
+      length: SLICE,
+      left: SLICE,
+      longest: 0,
+      random: schedule === undefined ? undefined : xorshiftState(schedule),
+    },
     pages: createPhysicalPages(memory.size, RESERVED),
     heap: createHeap(),
-    vmalloc: { start: VMALLOC_START, end: VMALLOC_START + (1n << 32n), blocks: new Map() },
-    modules: { start: MODULES_VADDR, end: MODULES_VADDR + (1n << 29n), blocks: new Map() },
+    vmalloc: { start: VMALLOC_START, end: VMALLOC_START + (1n << 34n), blocks: new Map(), lazy: new Map() },
+    modules: { start: MODULES_VADDR, end: MODULES_VADDR + (1n << 29n), blocks: new Map(), lazy: new Map() },
     // the first page handed out, below
     swapperPgDir: RESERVED,
     addressSpaces: new Map(),
@@ -66,6 +88,8 @@ export function createKernel({ cpus = 1, memory: size = 128 << 20, seed = 1 }: M
     fileTables: new Map(),
     bpf: createBpfState(cpus),
     kprobes: createKprobeState(),
+    net: createNetState(cpus),
+    perf: createPerfState(cpus),
     log: [],
     events: [],
     record: { syscalls: false },

@@ -26,6 +26,14 @@ export type KernelEvent =
       readonly runs: number;
       readonly misses: number;
     }
+  | {
+      readonly type: 'watchdog';
+      readonly cpu: number;
+      readonly program: string;
+      /** where the NMI found the program, and where it goes on: undefined when it ends after its helper */
+      readonly from: bigint;
+      readonly to: bigint | undefined;
+    }
   | { readonly type: 'panic'; readonly cpu: number; readonly program: string; readonly text: string }
   | {
       readonly type: 'unknown-instruction';

@@ -38,11 +38,14 @@ import {
   Protection,
   releaseAddressSpace,
 } from './mm/address-space.ts';
-import { writeKernel } from './mm/kernel-memory.ts';
+import { readKernelU64, writeKernel } from './mm/kernel-memory.ts';
 import type { AddressSpace } from './mm/types.ts';
 import { copyToUser } from './mm/user-memory.ts';
 import { setComm, userRegisters } from './process.ts';
 import { contextIndex, loadAddressSpace } from './scheduler.ts';
+import { enabledByExec } from './perf/counting.ts';
+import { setEnabled } from './perf/events.ts';
+import { traceExec } from './tracing/sched.ts';
 import type { Task } from './task.ts';
 
 const STACK_TOP = 0x7fff_ffff_e000n;
@@ -238,10 +241,14 @@ export function execute(
   task.signals.alternateStack = { pointer: 0n, size: 0n, flags: 2 };
   task.clearChildTid = 0n;
   startThread(kernel, cpu, task, program.entry, stackPointer);
+  for (const event of enabledByExec(kernel, task.pid)) setEnabled(kernel, event, true);
+  if (cpu !== undefined) traceExec(kernel, cpu, task, path);
   kernel.events.push({ type: 'exec', pid: task.pid, path });
 }
 
-/** start_thread: fresh user registers. */
+const ORIG_AX = BigInt(pt_regs.fields.orig_ax.offset);
+
+/** start_thread: fresh user registers; the number of the call stays. */
 function startThread(kernel: Kernel, cpu: Cpu | undefined, task: Task, entry: bigint, stackPointer: bigint): void {
   const regs = new DataView(new ArrayBuffer(pt_regs.size));
   const set = (name: keyof typeof pt_regs.fields, value: bigint): void =>
@@ -251,6 +258,7 @@ function startThread(kernel: Kernel, cpu: Cpu | undefined, task: Task, entry: bi
   set('cs', BigInt(constants.USER_CS));
   set('ss', BigInt(constants.USER_DS));
   set('flags', 0x202n);
+  if (cpu !== undefined) set('orig_ax', readKernelU64(kernel, userRegisters(task) + ORIG_AX) ?? 0n);
   writeKernel(kernel, userRegisters(task), new Uint8Array(regs.buffer));
   const slots: readonly (readonly [number, bigint])[] = [
     [Slot.fsBase, 0n],

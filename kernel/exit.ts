@@ -9,6 +9,7 @@ import { writeUserU32 } from './mm/user-memory.ts';
 import { reapTask, threadGroup } from './process.ts';
 import { loadAddressSpace, wake } from './scheduler.ts';
 import { sendProcessSignal, Signal } from './signal.ts';
+import { traceExit } from './tracing/sched.ts';
 import type { Task } from './task.ts';
 
 /** Channel on which a parent waits for its children. */
@@ -28,6 +29,7 @@ export function exitTask(kernel: Kernel, task: Task, status: number): void {
     }
     wakeFutex(kernel, futexChannel(kernel, task, task.clearChildTid), 1);
   }
+  traceExit(kernel, task);
   releaseFileTable(kernel, task.fileTable);
   freeDyingPrograms(kernel);
   const space = task.addressSpace;

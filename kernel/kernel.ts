@@ -6,7 +6,9 @@ import type { Cpu } from '../cpu/cpu.ts';
 import type { Memory } from '../cpu/memory.ts';
 import type { FileSystem, FileTable, OpenFile } from './fs/types.ts';
 import type { BpfState } from './bpf/types.ts';
+import type { PerfState } from './perf/types.ts';
 import type { KprobeState } from './kprobe/types.ts';
+import type { NetState } from './net/types.ts';
 import type { LogRecord } from './printk.ts';
 import type { Task, TaskContext } from './task.ts';
 import type { AddressSpace, SharedMemory } from './mm/types.ts';
@@ -24,12 +26,13 @@ export interface Kernel {
   readonly cpus: readonly Cpu[];
   /** per CPU: what the scheduler and the clock know of it */
   readonly perCpu: PerCpuState[];
+  /** the Rex watchdog's, ns */
+  readonly watchdogPeriod: number;
   /** xorshift64* state of the box's one source of randomness */
   random: bigint;
   /** nanoseconds of guest time at the start of the current round of CPU slices */
   roundStart: number;
-  /** whose slice of the round it is, and how many instructions of it are left */
-  readonly turn: { cpu: number; left: number };
+  readonly turn: Turn;
 
   readonly pages: PhysicalPages;
   readonly heap: Heap;
@@ -53,6 +56,8 @@ export interface Kernel {
 
   readonly bpf: BpfState;
   readonly kprobes: KprobeState;
+  readonly net: NetState;
+  readonly perf: PerfState;
 
   /** the kernel log, oldest first, bounded */
   readonly log: LogRecord[];
@@ -66,6 +71,18 @@ export interface Kernel {
   readonly nextId: { file: number; fileTable: number; addressSpace: number; sharedMemory: number; pipe: number };
 }
 
+/** Whose slice of the round it is. */
+export interface Turn {
+  cpu: number;
+  /** instructions of the slice, and those of it that are left */
+  length: number;
+  left: number;
+  /** of the longest slice of the round so far, which is the round's time, ns */
+  longest: number;
+  /** xorshift64* state that the slices' lengths come from; undefined: each is SLICE */
+  random: bigint | undefined;
+}
+
 export interface PerCpuState {
   /** pid of the task on this CPU; 0 is idle */
   current: number;
@@ -77,6 +94,8 @@ export interface PerCpuState {
   retiredAtRoundStart: number;
   /** guest time of the next timer interrupt, ns */
   nextTick: number;
+  /** the watchdog's counter: `retired` of the CPU at which it overflows; whether it has and its NMI has not come yet */
+  readonly watchdog: { at: number; fired: boolean };
   /** user FPU state while the kernel uses SSE: see kernel_fpu_begin */
   savedFpu: TaskContext | undefined;
 }
@@ -93,12 +112,22 @@ export function currentTask(kernel: Kernel, cpu: Cpu): Task {
   return task;
 }
 
-/** 64 random bits from the box's seed (xorshift64*). */
-export function random64(kernel: Kernel): bigint {
-  let x = kernel.random;
+/** One step of xorshift64*: the next state, and 64 random bits. */
+export function xorshift(state: bigint): { readonly state: bigint; readonly bits: bigint } {
+  let x = state;
   x ^= x >> 12n;
   x = BigInt.asUintN(64, x ^ (x << 25n));
   x ^= x >> 27n;
-  kernel.random = x;
-  return BigInt.asUintN(64, x * 0x2545f4914f6cdd1dn);
+  return { state: x, bits: BigInt.asUintN(64, x * 0x2545f4914f6cdd1dn) };
+}
+
+/** A state of xorshift64* for a seed: odd, as it cannot leave 0; multiplied, to spread small seeds. */
+export const xorshiftState = (seed: number | bigint): bigint =>
+  BigInt.asUintN(64, (BigInt(seed) + 1n) * 0x9e37_79b9_7f4a_7c15n) | 1n;
+
+/** 64 random bits from the box's seed. */
+export function random64(kernel: Kernel): bigint {
+  const { state, bits } = xorshift(kernel.random);
+  kernel.random = state;
+  return bits;
 }

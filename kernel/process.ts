@@ -1,8 +1,9 @@
 /** Tasks: the first one, fork and clone, and what exit and wait leave of them. */
 import type { Cpu } from '../cpu/cpu.ts';
+import { releaseTaskStruct } from './bpf/task-helpers.ts';
 import { initialFloatingSlots } from '../cpu/floating-state.ts';
 import { Slot } from '../cpu/state.ts';
-import { copyFileTable, createStandardFileTable, shareFileTable } from './fs/files.ts';
+import { copyFileTable, createFileTable, createStandardFileTable, shareFileTable } from './fs/files.ts';
 import type { Kernel } from './kernel.ts';
 import { constants } from './layout/constants.ts';
 import { pt_regs, task_struct } from './layout/structures.ts';
@@ -12,6 +13,9 @@ import { readKernel, writeKernel, writeKernelU32, writeKernelU64 } from './mm/ke
 import { fail } from './errno.ts';
 import { CONTEXT_LENGTH, contextIndex, makeRunnable, saveContext } from './scheduler.ts';
 import { lookupName } from './symbols.ts';
+import { forgetTask, inheritEvents } from './perf/counting.ts';
+import { traceFork } from './tracing/sched.ts';
+import { setSyscallWork } from './tracing/syscall-work.ts';
 import type { Task } from './task.ts';
 
 /** sysctl kernel.pid_max bounds numbers; this bounds live tasks. */
@@ -36,6 +40,9 @@ function nextPid(kernel: Kernel): number {
 }
 
 interface Origin {
+  /** a kernel thread's own, and the CPU it stays on */
+  readonly pid?: number;
+  readonly boundCpu?: number;
   readonly parent: Task | undefined;
   readonly tgid: number | undefined;
   readonly fileTable: number;
@@ -44,7 +51,7 @@ interface Origin {
 }
 
 function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
-  const pid = nextPid(kernel);
+  const pid = origin.pid ?? nextPid(kernel);
   const { parent } = origin;
   const task: Task = {
     pid,
@@ -69,9 +76,11 @@ function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
     clearChildTid: 0n,
     futexWait: undefined,
     executable: parent?.executable ?? '',
+    seccomp: parent?.seccomp,
     syscall: undefined,
     cpuTime: 0,
     switchedInAt: 0,
+    boundCpu: origin.boundCpu,
   };
   const field = (name: keyof typeof task_struct.fields): bigint =>
     task.address + BigInt(task_struct.fields[name].offset);
@@ -80,6 +89,7 @@ function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
   writeKernelU32(kernel, field('tgid'), task.tgid);
   writeKernelU64(kernel, field('real_parent'), parent?.address ?? 0n);
   setComm(kernel, task, comm);
+  setSyscallWork(kernel, task);
   kernel.tasks.set(pid, task);
   // it starts in the entry code's last part, which pops the user registers
   task.context[contextIndex(Slot.rip)] = lookupName(kernel.symbols, 'ret_from_fork_asm');
@@ -91,18 +101,38 @@ function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
   return task;
 }
 
+const noSignals = (): Task['signals'] => ({
+  blocked: 0n,
+  pending: [],
+  shared: [],
+  actions: new Map(),
+  alternateStack: { pointer: 0n, size: 0n, flags: 2 },
+  savedMask: undefined,
+});
+
 /** A process without a parent or a program: give it one with `execute`, then it runs. */
 export function createProcess(kernel: Kernel, comm: string): Task {
-  const signals = {
-    blocked: 0n,
-    pending: [],
-    shared: [],
-    actions: new Map(),
-    alternateStack: { pointer: 0n, size: 0n, flags: 2 },
-    savedMask: undefined,
-  };
   const fileTable = createStandardFileTable(kernel);
+  const signals = noSignals();
   return createTask(kernel, comm, { parent: undefined, tgid: undefined, fileTable, addressSpace: undefined, signals });
+}
+
+/** above what fork hands out: PID_MAX_LIMIT */
+const FIRST_KERNEL_THREAD = 4_194_304;
+
+/** kthread_create_on_cpu: a sleeping task without user memory, about to execute `entry`. ENOMEM. */
+export function createKernelThread(kernel: Kernel, comm: string, entry: bigint, cpu: number): Task {
+  const task = createTask(kernel, comm, {
+    pid: FIRST_KERNEL_THREAD + cpu,
+    boundCpu: cpu,
+    parent: undefined,
+    tgid: undefined,
+    fileTable: createFileTable(kernel),
+    addressSpace: undefined,
+    signals: noSignals(),
+  });
+  task.context[contextIndex(Slot.rip)] = entry;
+  return task;
 }
 
 export const CloneFlag = {
@@ -146,6 +176,8 @@ export function cloneTask(kernel: Kernel, cpu: Cpu, parent: Task, flags: number,
   if (shares(CloneFlag.thread) || shares(CloneFlag.parent)) child.parent = parent.parent;
   copyRegisters(kernel, cpu, parent, child, stack);
   makeRunnable(kernel, child);
+  inheritEvents(kernel, parent, child);
+  traceFork(kernel, cpu, parent, child);
   kernel.events.push({ type: 'fork', pid: parent.pid, child: child.pid });
   return child;
 }
@@ -167,8 +199,9 @@ function copyRegisters(kernel: Kernel, cpu: Cpu, parent: Task, child: Task, stac
 
 /** Forgets a zombie: its numbers have been read. */
 export function reapTask(kernel: Kernel, task: Task): void {
+  forgetTask(kernel, task.pid);
   kernel.tasks.delete(task.pid);
-  kfree(kernel, task.address);
+  releaseTaskStruct(kernel, task.address);
   kfree(kernel, task.stack);
 }
 

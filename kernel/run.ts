@@ -7,10 +7,13 @@ import { run } from '../cpu/interpreter.ts';
 import { Slot } from '../cpu/state.ts';
 import { LOCAL_TIMER_VECTOR } from './entry/vectors.ts';
 import { reapLeftThread } from './exit.ts';
-import { now, SLICE, type Kernel } from './kernel.ts';
+import { now, SLICE, xorshift, type Kernel, type Turn } from './kernel.ts';
 import { constants } from './layout/constants.ts';
 import { writeKernelU64 } from './mm/kernel-memory.ts';
+import { leavePackets } from './net/softnet.ts';
 import { oops } from './oops.ts';
+import { nextOverflow } from './perf/counting.ts';
+import { countWatchdog } from './rex-dispatcher/watchdog.ts';
 import { leaveTask, nextDeadline, schedule, wakeExpired } from './scheduler.ts';
 import { lookupName } from './symbols.ts';
 
@@ -41,20 +44,27 @@ function tick(kernel: Kernel, cpu: Cpu): void {
 }
 
 /**
- * Runs `cpu` for at most `limit` instructions; false when it has nothing to run. A run ends at the tick, so that an
- * interrupt comes at the same instruction however the box is stepped.
+ * Runs `cpu` for at most `limit` instructions; false when it has nothing to run. A run ends at the tick and at the
+ * watchdog, so that an interrupt comes at the same instruction however the box is stepped.
  */
 function runCpu(kernel: Kernel, cpu: Cpu, host: Host, limit: number, stop: () => boolean): boolean {
   const state = kernel.perCpu[cpu.index]!;
   const end = cpu.retired + limit;
   while (cpu.retired < end && kernel.dead === undefined && !stop()) {
     const before = state.current;
+    if (before === 0) leavePackets(kernel, cpu.index);
     const runs = schedule(kernel, cpu);
     reapLeftThread(kernel, cpu, before);
     if (!runs) return false;
     tick(kernel, cpu);
     const { current } = state;
-    const outcome = run(cpu, host, Math.min(end - cpu.retired, state.nextTick - now(kernel, cpu)));
+    const toWatchdog = countWatchdog(kernel, cpu);
+    const toOverflow = nextOverflow(kernel, cpu);
+    const outcome = run(
+      cpu,
+      host,
+      Math.min(end - cpu.retired, state.nextTick - now(kernel, cpu), toWatchdog, toOverflow),
+    );
     if (outcome === 'triple-fault') oops(kernel, cpu, 'triple fault: an exception could not be delivered');
     if (cpu.words[Slot.halted * 2] !== 0) oops(kernel, cpu, 'hlt: a processor was halted outside the idle loop');
     leaveTask(kernel, cpu);
@@ -75,12 +85,32 @@ function advanceTime(kernel: Kernel, time: number): void {
 export const busy = (kernel: Kernel): boolean =>
   kernel.runQueue.length > 0 || kernel.perCpu.some((state) => state.current !== 0);
 
+/** Time goes by while every task sleeps: until `time`, or the next deadline when that comes first. */
+export function passTime(kernel: Kernel, time: number): void {
+  if (busy(kernel) || kernel.dead !== undefined) return;
+  const earliest = Math.max(...kernel.cpus.map((cpu) => now(kernel, cpu)));
+  advanceTime(kernel, Math.max(earliest, Math.min(time, nextDeadline(kernel) ?? Infinity)));
+}
+
+/** Lengths are spread evenly over the powers of two: races need short slices as well as long ones. */
+function nextLength(turn: Turn): number {
+  if (turn.random === undefined) return SLICE;
+  const { state, bits } = xorshift(turn.random);
+  turn.random = state;
+  const most = 2 ** Number((bits >> 60n) & 15n);
+  return Math.min(SLICE, 1 + Number(BigInt.asUintN(32, bits) % BigInt(most)));
+}
+
 /** The next CPU's slice begins; after the last one's, the next round. */
 function passTurn(kernel: Kernel): void {
   const { turn } = kernel;
-  turn.left = SLICE;
+  turn.longest = Math.max(turn.longest, turn.length);
+  turn.length = nextLength(turn);
+  turn.left = turn.length;
   turn.cpu = (turn.cpu + 1) % kernel.cpus.length;
-  if (turn.cpu === 0) advanceTime(kernel, kernel.roundStart + SLICE);
+  if (turn.cpu !== 0) return;
+  advanceTime(kernel, kernel.roundStart + turn.longest);
+  turn.longest = 0;
 }
 
 /**
@@ -95,7 +125,7 @@ export function runKernel(kernel: Kernel, host: Host, budget: number, until: () 
     if (until()) return 'done';
     const left = end - retired(kernel);
     if (left <= 0) return 'budget';
-    if (turn.cpu === 0 && turn.left === SLICE && !busy(kernel)) {
+    if (turn.cpu === 0 && turn.left === turn.length && !busy(kernel)) {
       const deadline = nextDeadline(kernel);
       if (deadline === undefined) return 'idle';
       advanceTime(kernel, Math.max(deadline, kernel.roundStart));

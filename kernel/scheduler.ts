@@ -9,9 +9,12 @@ import { Slot } from '../cpu/state.ts';
 import type { Kernel } from './kernel.ts';
 import { now } from './kernel.ts';
 import { constants } from './layout/constants.ts';
+import { notifyEpolls } from './fs/epoll.ts';
 import { task_struct } from './layout/structures.ts';
 import { writeKernelU64 } from './mm/kernel-memory.ts';
 import { perCpuAddress, writePerCpu } from './per-cpu.ts';
+import { schedIn, schedOut } from './perf/counting.ts';
+import { noteSwitchOut, traceIdle, traceSwitch, traceWakeup } from './tracing/sched.ts';
 import type { Task } from './task.ts';
 
 /** First slot and count of what belongs to a task; GS base is the CPU's while in the kernel. */
@@ -53,14 +56,16 @@ export function contextIndex(slot: number): number {
 
 /** Marks a task runnable at the end of the queue. */
 export function makeRunnable(kernel: Kernel, task: Task): void {
+  if (task.state === 'sleeping') traceWakeup(kernel, task);
   task.state = 'runnable';
   task.channels = [];
   task.deadline = undefined;
   kernel.runQueue.push(task.pid);
 }
 
-/** Wakes every task that sleeps on `channel`, in the order of their pids. */
+/** Wakes every task that sleeps on `channel`, in the order of their pids, and those that watch it through epoll. */
 export function wake(kernel: Kernel, channel: string): void {
+  if (kernel.fileSystem.epolls.size > 0) notifyEpolls(kernel, channel);
   for (const task of kernel.tasks.values()) {
     if (task.state === 'sleeping' && task.channels.includes(channel)) makeRunnable(kernel, task);
   }
@@ -102,6 +107,8 @@ function switchTo(kernel: Kernel, cpu: Cpu, task: Task): void {
   writeKernelU64(kernel, perCpuAddress(kernel, cpu.index, 'cpu_tss_rw') + RSP0, stackTop);
   loadAddressSpace(kernel, cpu, task);
   refreshMode(cpu);
+  schedIn(kernel, cpu, task);
+  traceSwitch(kernel, cpu, task);
 }
 
 /** CR3 <- the task's page table, or the kernel's own. */
@@ -123,9 +130,17 @@ export function leaveTask(kernel: Kernel, cpu: Cpu): boolean {
     task.cpuTime += now(kernel, cpu) - task.switchedInAt;
     saveContext(cpu, task.context);
     updateTimes(kernel, task);
+    schedOut(kernel, cpu, task);
+    noteSwitchOut(kernel, cpu, task);
   }
   state.current = 0;
   return false;
+}
+
+/** The first of the queue that may run on `cpu`. */
+function takeFromQueue({ tasks, runQueue }: Kernel, cpu: number): number | undefined {
+  const index = runQueue.findIndex((pid) => (tasks.get(pid)?.boundCpu ?? cpu) === cpu);
+  return index < 0 ? undefined : runQueue.splice(index, 1)[0];
 }
 
 /** Puts the next task of the queue on `cpu` if the current one has left it. True: a task runs. */
@@ -133,8 +148,11 @@ export function schedule(kernel: Kernel, cpu: Cpu): boolean {
   if (leaveTask(kernel, cpu)) return true;
   kernel.perCpu[cpu.index]!.needResched = false;
   for (;;) {
-    const pid = kernel.runQueue.shift();
-    if (pid === undefined) return false;
+    const pid = takeFromQueue(kernel, cpu.index);
+    if (pid === undefined) {
+      traceIdle(kernel, cpu);
+      return false;
+    }
     const next = kernel.tasks.get(pid);
     if (next?.state !== 'runnable') continue;
     switchTo(kernel, cpu, next);

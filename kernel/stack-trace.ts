@@ -171,6 +171,10 @@ export function stackTrace(kernel: Kernel, cpu: Cpu, start?: TraceStart): TraceF
   const section = rexTop !== 0n && onRexStack(rexTop, sp) ? 'REX' : 'TASK';
   const walk: Walk = { kernel, rexTop, frames: [], section, bp, entry: undefined, contextStart: 0 };
   addFrame(walk, ip);
+  // code that was interrupted anywhere may have no frame yet, or no longer
+  const slot = start === undefined ? undefined : returnWithoutFrame(kernel, ip, sp);
+  const returnTo = slot === undefined ? undefined : readKernelU64(kernel, slot);
+  if (slot !== undefined && returnTo !== undefined) addFrame(walk, returnTo, slot + 8n);
   while (walk.frames.length < MAX_FRAMES && step(walk));
   return walk.frames;
 }

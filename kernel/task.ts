@@ -1,4 +1,5 @@
 import type { FutexWait } from './futex.ts';
+import type { SeccompFilter } from './seccomp/types.ts';
 import type { SignalState } from './signal-types.ts';
 
 /** A task's registers while it is on no CPU: the slots of `contextSlots` in order. */
@@ -51,12 +52,16 @@ export interface Task {
   futexWait: FutexWait | undefined;
   /** path of the program it runs */
   executable: string;
+  /** seccomp filters, newest last; undefined: none was ever set */
+  seccomp: readonly SeccompFilter[] | undefined;
   /** the system call it is in, for observers */
   syscall: CurrentSyscall | undefined;
   /** instructions retired in user mode and in kernel mode are not told apart: ns on a CPU */
   cpuTime: number;
   /** guest time at which it came onto its CPU */
   switchedInAt: number;
+  /** the CPU that a kernel thread stays on */
+  readonly boundCpu: number | undefined;
 }
 
 export interface CurrentSyscall {

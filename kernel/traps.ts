@@ -8,8 +8,10 @@ import { pt_regs } from './layout/structures.ts';
 import { kprobeFaultHandler } from './kprobe/index.ts';
 import { handleMmFault } from './mm/address-space.ts';
 import { readKernel, readKernelU64 } from './mm/kernel-memory.ts';
+import { touchLazyPage } from './mm/vmalloc.ts';
 import type { NativeFunction } from './native.ts';
 import { oops } from './oops.ts';
+import { countPageFault } from './perf/counting.ts';
 import { printk } from './printk.ts';
 import { forceSignal, Signal } from './signal.ts';
 import { formatStackTrace } from './stack-trace.ts';
@@ -134,7 +136,18 @@ function trapHandler(trap: Trap): NativeFunction {
 
 const SEGV_MAPERR = 1;
 const SEGV_ACCERR = 2;
+const BUS_ADRERR = 2;
 const USER_END = 0x8000_0000_0000n;
+
+/** The kernel's own fault in memory of `vmallocLazy`: the page appears, zeroed. */
+function fillLazyPage(kernel: Kernel, address: bigint, error: number): 'done' | 'elsewhere' | 'no-memory' {
+  if ((error & (PageFault.present | PageFault.fetch)) !== 0) return 'elsewhere';
+  try {
+    return touchLazyPage(kernel, address) === undefined ? 'elsewhere' : 'done';
+  } catch {
+    return 'no-memory';
+  }
+}
 
 /** do_user_addr_fault and do_kern_addr_fault. */
 const exc_page_fault: NativeFunction = (kernel, cpu) => {
@@ -143,11 +156,18 @@ const exc_page_fault: NativeFunction = (kernel, cpu) => {
   const address = cpu.slots[Slot.cr2]!;
   const error = Number(cpu.registers.rsi & 0xffn);
   if ((regs.get('cs') & 3n) !== 3n) {
+    const lazy = fillLazyPage(kernel, address, error);
+    if (lazy === 'done') return undefined;
+    if (lazy === 'no-memory') {
+      die(kernel, cpu, `Out of memory: no page for the lazily allocated address ${hex(address)}`);
+      return undefined;
+    }
     const what = address < 4096n ? 'kernel NULL pointer dereference' : 'unable to handle page fault';
     die(kernel, cpu, `BUG: ${what}, address: ${address.toString(16).padStart(16, '0')}`);
     return undefined;
   }
   const task = currentTask(kernel, cpu);
+  countPageFault(kernel, cpu, task.pid, address);
   const space = task.addressSpace === undefined ? undefined : kernel.addressSpaces.get(task.addressSpace);
   const access = (error & PageFault.fetch) !== 0 ? 'execute' : (error & PageFault.write) !== 0 ? 'write' : 'read';
   const outcome =
@@ -156,6 +176,10 @@ const exc_page_fault: NativeFunction = (kernel, cpu) => {
   if (outcome === 'no-memory') {
     printk(kernel, cpu, `Out of memory: Killed process ${task.pid} (${task.comm})`);
     forceSignal(kernel, task, { number: Signal.SIGKILL, code: SI_KERNEL, pid: 0, address: 0n });
+    return undefined;
+  }
+  if (outcome === 'bus-error') {
+    forceSignal(kernel, task, { number: Signal.SIGBUS, code: BUS_ADRERR, pid: 0, address });
     return undefined;
   }
   if ((task.signals.actions.get(Signal.SIGSEGV)?.handler ?? 0n) === 0n) {

@@ -18,6 +18,7 @@ test('the kernel symbols of an image', () => {
     'rex_cleanup_entries',
     'rex_landingpad',
     'rex_log_buf',
+    'rex_stack_ptr',
     'rex_termination_state',
     'rex_trace_printk',
     'this_cpu_off',

@@ -430,4 +430,67 @@ test('an image linked by rustc and lld', () => {
   }
 });
 
+/** An image whose attributes wrote the entries: a function in each executable section. */
+function generatedImage(sections: readonly (readonly [section: string, name?: string])[]): Uint8Array {
+  const place = (index: number): bigint => TEXT + 64n * BigInt(index);
+  return writeElf({
+    type: ET_DYN,
+    segments: [
+      { flags: PF_R, address: 0n, data: new Uint8Array(16) },
+      { flags: PF_R | PF_X, address: TEXT, data: new Uint8Array(64 * sections.length).fill(0xc3) },
+    ],
+    sections: sections.map(([name], index) => ({
+      name,
+      flags: SHF_ALLOC | SHF_EXECINSTR,
+      address: place(index),
+      size: 64,
+      addralign: 16,
+    })),
+    symbols: sections.flatMap(([section, name], index) =>
+      name === undefined ? [] : [{ name, value: place(index), size: 64n, type: STT_FUNC, binding: STB_LOCAL, section }],
+    ),
+  });
+}
+
+test('entries that attributes wrote only lose the prefix of their section and become global', () => {
+  const image = generatedImage([
+    ['.text', '__rex_handle_timeout'],
+    ['rex/xdp', 'rx'],
+    ['rex/uprobe//bin/true:main', 'probe'],
+  ]);
+  const { bytes, entries } = insertEntries(image);
+  assert.equal(
+    entries.map(({ name, section, programType, entryAddress, objectAddress }) => [
+      name,
+      section,
+      programType,
+      entryAddress,
+      objectAddress,
+    ]),
+    [
+      ['rx', 'xdp', 'xdp', TEXT + 64n, undefined],
+      ['probe', 'uprobe//bin/true:main', 'kprobe', TEXT + 128n, undefined],
+    ],
+  );
+  const elf = readElf(bytes);
+  for (const { name, section } of entries) {
+    const symbol = elf.symbols.find((row) => row.name === name)!;
+    assert.is(symbol.binding, STB_GLOBAL);
+    assert.is(elf.sections[symbol.sectionIndex]!.name, section);
+  }
+  assert.equal(allocatedBytes(bytes), allocatedBytes(image));
+  assert.equal(checkRexImage(bytes), []);
+});
+
+test('executable sections without a function, or of no known type, are refused', () => {
+  assert.is(
+    codeOf(() => insertEntries(generatedImage([['rex/xdp']]))),
+    'bad-section',
+  );
+  assert.is(
+    codeOf(() => insertEntries(generatedImage([['rex/socket', 'f']]))),
+    'unknown-program-type',
+  );
+});
+
 test.run();

@@ -3,6 +3,7 @@
 import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { restoreSnapshot, takeSnapshot } from '../box/snapshot.ts';
 import { isFault } from '../cpu/fault.ts';
 import { perCpuAreaSize } from '../kernel/layout/per-cpu.ts';
 import { writeKernel } from '../kernel/mm/kernel-memory.ts';
@@ -28,6 +29,9 @@ function machine(): Kernel {
   schedule(kernel, kernel.cpus[0]!);
   return kernel;
 }
+
+const kernel = machine();
+const fresh = takeSnapshot(kernel);
 
 /** Addresses that mean something, given the kernel; and numbers. */
 function value(kernel: Kernel, [kind, offset]: readonly [number, bigint]): bigint {
@@ -66,7 +70,7 @@ for (const [id, name] of nativeNames.entries()) {
   test(name, () => {
     const result = fc.check(
       fc.property(call, ({ registers, damage }) => {
-        const kernel = machine();
+        restoreSnapshot(kernel, fresh);
         const cpu = kernel.cpus[0]!;
         const task = [...kernel.tasks.values()][0]!;
         const targets = [kernel.perCpu[0]!.area, task.address, task.stack];

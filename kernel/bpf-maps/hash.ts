@@ -1,100 +1,199 @@
-/** BPF_MAP_TYPE_HASH, kernel/bpf/hashtab.c. Elements stay where they are until deleted, and are listed by age. */
+/** BPF_MAP_TYPE_HASH and its kinds, kernel/bpf/hashtab.c. Elements stay where they are until they are deleted. */
 import type { BpfMap } from '../bpf/types.ts';
 import { fail } from '../errno.ts';
+import type { Kernel } from '../kernel.ts';
 import { constants } from '../layout/constants.ts';
 import { kfree, kmalloc } from '../mm/heap.ts';
-import { checkMapFlags, dataOf, MapFlag, roundUp8, store, type MapType } from './map-type.ts';
+import { append, keyBytes, keyString, oldestUnused, unlink } from './hash-list.ts';
+import {
+  checkMapFlags,
+  checkUpdateFlags,
+  dataOf,
+  eachCpu,
+  load,
+  MapFlag,
+  roundUp8,
+  store,
+  type MapType,
+} from './map-type.ts';
+import { MAX_PER_CPU_VALUE, perCpuValueSize } from './per-cpu-array.ts';
 
 /** KMALLOC_MAX_SIZE less sizeof(struct htab_elem) */
 const MAX_ELEMENT = 0x400000 - 48;
 /** the bucket table of more entries does not fit 32 bits */
 const MAX_ENTRIES = 1 << 28;
 
-function keyString(key: Uint8Array): string {
-  let text = '';
-  for (let at = 0; at < key.length; at += 4096) text += String.fromCharCode(...key.subarray(at, at + 4096));
-  return text;
+interface Variant {
+  readonly number: number;
+  readonly name: string;
+  readonly note: string;
+  /** full: an element that was not used for long makes room */
+  readonly lru?: true;
+  readonly perCpu?: true;
 }
 
-const keyBytes = (key: string): Uint8Array => Uint8Array.from(key, (character) => character.charCodeAt(0));
+function valueAddress(map: BpfMap, element: bigint, cpu = 0): bigint {
+  return element + BigInt(roundUp8(map.keySize) + cpu * roundUp8(map.valueSize));
+}
 
-const valueAddress = (map: BpfMap, element: bigint): bigint => element + BigInt(roundUp8(map.keySize));
+/** Gives back the block of an element that has left the list: a preallocated map keeps it for itself. */
+function freeBlock(kernel: Kernel, map: BpfMap, address: bigint): void {
+  if ((map.flags & MapFlag.NO_PREALLOC) === 0) dataOf(map, 'hash').spare.push(address);
+  else kfree(kernel, address);
+}
 
-function append(map: BpfMap, key: string, address: bigint): void {
+function evict(kernel: Kernel, map: BpfMap): void {
   const data = dataOf(map, 'hash');
-  const { newest } = data;
-  data.elements.set(key, { address, older: newest, newer: undefined });
-  if (newest === undefined) data.oldest = key;
-  else data.elements.get(newest)!.newer = key;
-  data.newest = key;
+  const key = oldestUnused(data) ?? fail('ENOMEM');
+  const { address } = data.elements.get(key)!;
+  unlink(data, key);
+  freeBlock(kernel, map, address);
 }
 
-function unlink(map: BpfMap, key: string): void {
+/** A block with the key and zeros for a key that is absent. E2BIG, ENOMEM. */
+function newBlock(kernel: Kernel, map: BpfMap, { lru }: Variant, key: Uint8Array): bigint {
+  const { elements, spare, blockSize } = dataOf(map, 'hash');
+  if (elements.size >= map.maxEntries) {
+    if (lru !== true) fail('E2BIG');
+    evict(kernel, map);
+  }
+  const address = spare.pop() ?? kmalloc(kernel, blockSize);
+  const block = new Uint8Array(blockSize);
+  block.set(key);
+  store(kernel, address, block);
+  return address;
+}
+
+/** The block of `key`'s element, made if the flags allow it; a new one is in the list when `fill` has filled it. */
+function updateElement(
+  kernel: Kernel,
+  map: BpfMap,
+  variant: Variant,
+  key: Uint8Array,
+  flags: bigint,
+  fill: (element: bigint) => void,
+): void {
+  checkUpdateFlags(flags);
   const data = dataOf(map, 'hash');
-  const { older, newer } = data.elements.get(key)!;
-  if (older === undefined) data.oldest = newer;
-  else data.elements.get(older)!.newer = newer;
-  if (newer === undefined) data.newest = older;
-  else data.elements.get(newer)!.older = older;
-  data.elements.delete(key);
+  const text = keyString(key);
+  const present = data.elements.get(text);
+  if (present !== undefined) {
+    if (flags === BigInt(constants.BPF_NOEXIST)) fail('EEXIST');
+    present.referenced = true;
+    return fill(present.address);
+  }
+  if (flags === BigInt(constants.BPF_EXIST)) fail('ENOENT');
+  const address = newBlock(kernel, map, variant, key);
+  try {
+    fill(address);
+  } catch (error) {
+    freeBlock(kernel, map, address);
+    throw error;
+  }
+  append(data, text, address);
 }
 
-export const hashMap: MapType = {
-  number: constants.BPF_MAP_TYPE_HASH,
-  name: 'hash',
-  note: 'elements are allocated when they are added, updated in place, and iterated oldest first',
+function elementOf(map: BpfMap, key: Uint8Array): bigint {
+  return dataOf(map, 'hash').elements.get(keyString(key))?.address ?? fail('ENOENT');
+}
 
-  check({ keySize, valueSize, maxEntries, flags }) {
-    checkMapFlags(flags, MapFlag.NO_PREALLOC | MapFlag.NUMA_NODE | MapFlag.ZERO_SEED);
+function checkHash(variant: Variant): MapType['check'] {
+  const { lru = false, perCpu = false } = variant;
+  return ({ keySize, valueSize, maxEntries, flags }) => {
+    const ownLists = (flags & MapFlag.NO_COMMON_LRU) !== 0;
+    checkMapFlags(flags, MapFlag.NO_PREALLOC | MapFlag.NO_COMMON_LRU | MapFlag.NUMA_NODE | MapFlag.ZERO_SEED);
+    if (ownLists && !lru) fail('EINVAL');
+    if (lru && (flags & MapFlag.NO_PREALLOC) !== 0) fail('ENOTSUPP');
+    if ((flags & MapFlag.NUMA_NODE) !== 0 && (perCpu || ownLists)) fail('EINVAL');
     if (keySize === 0 || valueSize === 0 || maxEntries === 0) fail('EINVAL');
     if (keySize + valueSize >= MAX_ELEMENT || maxEntries > MAX_ENTRIES) fail('E2BIG');
-  },
+    if (perCpu && roundUp8(valueSize) > MAX_PER_CPU_VALUE) fail('E2BIG');
+  };
+}
 
-  create: () => ({ kind: 'hash', elements: new Map(), oldest: undefined, newest: undefined, spare: [] }),
+/** What system calls do to a map whose elements have a value a CPU. */
+function perCpuOperations(variant: Variant): Pick<MapType, 'perCpu' | 'userValueSize' | 'read' | 'write'> {
+  return {
+    perCpu: true,
+    userValueSize: perCpuValueSize,
+    read: (kernel, map, key) => load(kernel, valueAddress(map, elementOf(map, key)), perCpuValueSize(kernel, map)),
+    write: ({ kernel }, map, key, value, flags) =>
+      updateElement(kernel, map, variant, key, flags, (element) =>
+        eachCpu(kernel, value, (cpu, part) => store(kernel, valueAddress(map, element, cpu), part)),
+      ),
+  };
+}
 
-  lookup(_kernel, map, key) {
-    const element = dataOf(map, 'hash').elements.get(keyString(key));
-    return element === undefined ? 0n : valueAddress(map, element.address);
-  },
+function hashType(variant: Variant): MapType {
+  const { number, name, note, perCpu = false } = variant;
+  const remove = (kernel: Kernel, map: BpfMap, key: Uint8Array): void => {
+    const address = elementOf(map, key);
+    unlink(dataOf(map, 'hash'), keyString(key));
+    freeBlock(kernel, map, address);
+  };
+  const type: MapType = {
+    number,
+    name,
+    note,
+    batch: 'hash',
+    check: checkHash(variant),
 
-  update(kernel, map, key, value, flags) {
-    if (flags > BigInt(constants.BPF_EXIST)) fail('EINVAL');
-    const { elements, spare } = dataOf(map, 'hash');
-    const text = keyString(key);
-    const present = elements.get(text);
-    if (present !== undefined) {
-      if (flags === BigInt(constants.BPF_NOEXIST)) fail('EEXIST');
-      return store(kernel, valueAddress(map, present.address), value);
-    }
-    if (flags === BigInt(constants.BPF_EXIST)) fail('ENOENT');
-    if (elements.size >= map.maxEntries) fail('E2BIG');
-    const address = spare.pop() ?? kmalloc(kernel, roundUp8(map.keySize) + roundUp8(map.valueSize));
-    store(kernel, address, key);
-    store(kernel, valueAddress(map, address), value);
-    append(map, text, address);
-  },
+    create(kernel, { keySize, valueSize }) {
+      const values = perCpu ? kernel.cpus.length : 1;
+      const blockSize = roundUp8(keySize) + roundUp8(valueSize) * values;
+      const list = { elements: new Map(), oldest: undefined, newest: undefined, nextSerial: 0 };
+      return { kind: 'hash', ...list, spare: [], blockSize };
+    },
 
-  delete(kernel, map, key) {
-    const data = dataOf(map, 'hash');
-    const text = keyString(key);
-    const element = data.elements.get(text) ?? fail('ENOENT');
-    unlink(map, text);
-    if ((map.flags & MapFlag.NO_PREALLOC) === 0) data.spare.push(element.address);
-    else kfree(kernel, element.address);
-  },
+    lookup(_kernel, map, key, cpu = 0) {
+      const element = dataOf(map, 'hash').elements.get(keyString(key));
+      if (element === undefined) return 0n;
+      element.referenced = true;
+      return valueAddress(map, element.address, perCpu ? cpu : 0);
+    },
 
-  nextKey(_kernel, map, key) {
-    const { elements, oldest } = dataOf(map, 'hash');
-    const element = key === undefined ? undefined : elements.get(keyString(key));
-    const next = element === undefined ? oldest : element.newer;
-    return next === undefined ? fail('ENOENT') : keyBytes(next);
-  },
+    // not `lookup`: what a system call looks at is no sign that a program uses it
+    read: (kernel, map, key) => load(kernel, valueAddress(map, elementOf(map, key)), map.valueSize),
 
-  free(kernel, map) {
-    const { elements, spare } = dataOf(map, 'hash');
-    for (const { address } of elements.values()) kfree(kernel, address);
-    for (const address of spare) kfree(kernel, address);
-    elements.clear();
-    spare.length = 0;
-  },
-};
+    update: (kernel, map, key, value, flags, cpu = 0) =>
+      updateElement(kernel, map, variant, key, flags, (element) =>
+        store(kernel, valueAddress(map, element, perCpu ? cpu : 0), value),
+      ),
+
+    delete: remove,
+
+    take(kernel, map, key) {
+      const value = type.read!(kernel, map, key);
+      remove(kernel, map, key);
+      return value;
+    },
+
+    nextKey(_kernel, map, key) {
+      const { elements, oldest } = dataOf(map, 'hash');
+      const element = key === undefined ? undefined : elements.get(keyString(key));
+      const next = element === undefined ? oldest : element.newer;
+      return next === undefined ? fail('ENOENT') : keyBytes(next);
+    },
+
+    free(kernel, map) {
+      const { elements, spare } = dataOf(map, 'hash');
+      for (const { address } of elements.values()) kfree(kernel, address);
+      for (const address of spare) kfree(kernel, address);
+      elements.clear();
+      spare.length = 0;
+    },
+    ...(perCpu ? perCpuOperations(variant) : {}),
+  };
+  return type;
+}
+
+const order = 'elements are allocated when they are added, updated in place, and iterated oldest first';
+const lru = `${order}; a full map evicts by one second-chance list, also with BPF_F_NO_COMMON_LRU`;
+
+// prettier-ignore
+export const hashMaps: readonly MapType[] = [
+  hashType({ number: constants.BPF_MAP_TYPE_HASH,            name: 'hash',            note: order }),
+  hashType({ number: constants.BPF_MAP_TYPE_PERCPU_HASH,     name: 'percpu_hash',     note: order, perCpu: true }),
+  hashType({ number: constants.BPF_MAP_TYPE_LRU_HASH,        name: 'lru_hash',        note: lru, lru: true }),
+  hashType({ number: constants.BPF_MAP_TYPE_LRU_PERCPU_HASH, name: 'lru_percpu_hash', note: lru, lru: true, perCpu: true }),
+];

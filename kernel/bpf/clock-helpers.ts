@@ -33,6 +33,20 @@ export const clockHelpers: readonly HelperRow[] = [
     native: coarse,
   },
   {
+    name: 'ktime_get_mono_fast_ns',
+    prototype: 'u64 ktime_get_mono_fast_ns(void)',
+    support: 'full',
+    note: 'the same',
+    native: nanoseconds,
+  },
+  {
+    name: 'ktime_get_boot_fast_ns',
+    prototype: 'u64 ktime_get_boot_fast_ns(void)',
+    support: 'full',
+    note: 'the same',
+    native: nanoseconds,
+  },
+  {
     name: 'get_random_u32',
     prototype: 'u32 get_random_u32(void)',
     support: 'full',

@@ -1,12 +1,11 @@
 /** Between descriptors and objects. */
 import { fail } from '../errno.ts';
+import { OpenFlag } from '../fs/constants.ts';
 import { fileOf, installDescriptor, openFile } from '../fs/files.ts';
 import type { FileKind } from '../fs/types.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task.ts';
 import type { BpfMap, BpfProgram } from './types.ts';
-
-const O_RDWR = 2;
 
 /**
  * A close-on-exec descriptor for an object, whose reference it takes over: when there is none to have (EMFILE, ENFILE),
@@ -19,11 +18,12 @@ export function giveDescriptor(
   object: number,
   drop: (kernel: Kernel, object: number) => void,
   closeOnExec = true,
+  flags: number = OpenFlag.readWrite,
 ): number {
   const path = kind === 'perf-event' ? 'anon_inode:[perf_event]' : `anon_inode:${kind}`;
   let file;
   try {
-    file = openFile(kernel, kind, object, O_RDWR, path);
+    file = openFile(kernel, kind, object, flags, path);
   } catch (error) {
     drop(kernel, object);
     throw error;

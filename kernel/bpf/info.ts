@@ -4,6 +4,7 @@ import { openFileAt } from '../fs/files.ts';
 import type { FileKind } from '../fs/types.ts';
 import { readStructure } from '../layout/read-structure.ts';
 import { bpf_attr_obj_info } from '../layout/structures.ts';
+import { deviceAttachType } from '../net/device-links.ts';
 import { copyToUser, writeUserU32 } from '../mm/user-memory.ts';
 import { readUserStructure } from './attribute.ts';
 import type { CommandCall, CommandHandler } from './command.ts';
@@ -70,29 +71,70 @@ const programInfo: InfoKind = {
       u64(56, viewOf(given).getBigUint64(56, true)),
       raw(64, nameBytes(program.name)),
       u32(84, program.gplCompatible ? 1 : 0),
-      u64(200, program.runs),
+      u64(192, program.statistics.nanoseconds),
+      u64(200, program.statistics.count),
       u64(208, program.misses),
     ];
   },
 };
 
+const BPF_LINK_TYPE_XDP = 6;
 const BPF_LINK_TYPE_PERF_EVENT = 7;
+const BPF_LINK_TYPE_TCX = 11;
 const BPF_PERF_EVENT_KPROBE = 3;
+const BPF_PERF_EVENT_TRACEPOINT = 5;
+const BPF_PERF_EVENT_EVENT = 6;
+
+/** The name and its NUL where `given` says, as far as there is room; the fields that point at it and say its length. */
+function nameFields({ kernel, task }: CommandCall, name: string, given: Uint8Array): InfoField[] {
+  const address = viewOf(given).getBigUint64(24, true);
+  const room = viewOf(given).getUint32(32, true);
+  const bytes = new TextEncoder().encode(`${name}\0`);
+  if ((address === 0n) !== (room === 0)) fail('EINVAL');
+  if (address !== 0n) {
+    const kept = bytes.slice(0, room);
+    kept[kept.length - 1] = 0;
+    copyToUser(kernel, task, address, kept);
+    if (bytes.length > room) fail('ENOSPC');
+  }
+  return [u64(24, address), u32(32, bytes.length)];
+}
 
 /** struct bpf_link_info */
 const linkInfo: InfoKind = {
   size: 64,
-  fields({ kernel }, object) {
+  fields(call, object, given) {
+    const { kernel } = call;
     const link = kernel.bpf.links.get(object) ?? fail('EINVAL');
+    if (link.device !== undefined) {
+      const attachType = deviceAttachType[link.device.hook];
+      const type = link.device.hook === 'xdp' ? BPF_LINK_TYPE_XDP : BPF_LINK_TYPE_TCX;
+      return [u32(0, type), u32(4, link.id), u32(8, link.program), u32(16, link.device.ifindex), u32(20, type === BPF_LINK_TYPE_XDP ? 0 : attachType)];
+    }
     const event = kernel.bpf.events.get(link.event) ?? fail('EINVAL');
+    const common = [u32(0, BPF_LINK_TYPE_PERF_EVENT), u32(4, link.id), u32(8, link.program)];
+    const { probe, attributes } = event;
+    if (probe !== undefined) {
+      return [
+        ...common,
+        u32(16, BPF_PERF_EVENT_KPROBE),
+        ...nameFields(call, event.name, given),
+        u32(36, Number(BigInt.asUintN(32, probe.offset))),
+        u64(40, probe.address),
+        u64(48, kernel.kprobes.probes.get(probe.address)?.missed ?? 0),
+        u64(56, link.cookie),
+      ];
+    }
+    if (event.kind === 'tracepoint') {
+      const name = event.name.slice(event.name.indexOf(':') + 1);
+      return [...common, u32(16, BPF_PERF_EVENT_TRACEPOINT), ...nameFields(call, name, given), u64(40, link.cookie)];
+    }
     return [
-      u32(0, BPF_LINK_TYPE_PERF_EVENT),
-      u32(4, link.id),
-      u32(8, link.program),
-      u32(16, BPF_PERF_EVENT_KPROBE),
-      u32(36, Number(BigInt.asUintN(32, event.offset))),
-      u64(40, event.address),
-      u64(56, link.cookie),
+      ...common,
+      u32(16, BPF_PERF_EVENT_EVENT),
+      u64(24, attributes.config),
+      u32(32, attributes.type),
+      u64(40, link.cookie),
     ];
   },
 };

@@ -7,6 +7,7 @@ import { readStructure } from '../layout/read-structure.ts';
 import { bpf_attr_link_create } from '../layout/structures.ts';
 import type { Task } from '../task.ts';
 import type { CommandHandler } from './command.ts';
+import { createDeviceLink, deviceHook } from '../net/device-links.ts';
 import { giveDescriptor, objectOf, programOf } from './descriptors.ts';
 import { createLink, detachLink, putLink } from './links.ts';
 import type { PerfEvent } from './types.ts';
@@ -27,6 +28,11 @@ const perfProgramTypes: ReadonlySet<number> = new Set([
 export const linkCreate: CommandHandler = ({ kernel, task, attribute }) => {
   const create = readStructure(attribute, bpf_attr_link_create);
   const program = programOf(kernel, task, create.number('prog_fd') | 0);
+  const hook = deviceHook(create.number('attach_type'));
+  if (hook !== undefined) {
+    const made = createDeviceLink(kernel, program, hook, create.number('target_fd'), create.number('flags'));
+    return giveDescriptor(kernel, task, 'bpf_link', made.id, putLink);
+  }
   if (!perfProgramTypes.has(program.type) || create.number('attach_type') !== constants.BPF_PERF_EVENT) fail('EINVAL');
   if (create.number('flags') !== 0) fail('EINVAL');
   const event = eventOf(kernel, task, create.number('target_fd') | 0);
@@ -35,6 +41,5 @@ export const linkCreate: CommandHandler = ({ kernel, task, attribute }) => {
 };
 
 export const linkDetach: CommandHandler = ({ kernel, task, attribute }) => {
-  objectOf(kernel, task, new DataView(attribute.buffer).getInt32(0, true), 'bpf_link');
-  return detachLink();
+  return detachLink(kernel, objectOf(kernel, task, new DataView(attribute.buffer).getInt32(0, true), 'bpf_link'));
 };

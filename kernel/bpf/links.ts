@@ -1,7 +1,8 @@
-/** The life of perf links: while one exists, its program stays attached. */
+/** The life of links: while one exists, its program stays attached. */
 import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
-import { attachProgram, holdEvent, putEvent } from '../perf/events.ts';
+import { endDeviceLink } from '../net/device-links.ts';
+import { attachProgram, detachProgram, holdEvent, putEvent } from '../perf/events.ts';
 import { holdProgram, putProgram } from './programs.ts';
 import type { BpfLink, BpfProgram, PerfEvent } from './types.ts';
 
@@ -11,7 +12,14 @@ export function createLink(kernel: Kernel, program: BpfProgram, event: PerfEvent
   attachProgram(kernel, event, program);
   holdProgram(program);
   holdEvent(event);
-  const link: BpfLink = { id: bpf.next.link++, program: program.id, event: event.id, cookie, references: 1 };
+  const link: BpfLink = {
+    id: bpf.next.link++,
+    program: program.id,
+    event: event.id,
+    device: undefined,
+    cookie,
+    references: 1,
+  };
   bpf.links.set(link.id, link);
   return link;
 }
@@ -22,14 +30,17 @@ export function putLink(kernel: Kernel, id: number): void {
   const link = bpf.links.get(id);
   if (link === undefined || --link.references > 0) return;
   bpf.links.delete(id);
+  if (link.device !== undefined) endDeviceLink(kernel, link);
   const event = bpf.events.get(link.event);
-  if (event?.program !== undefined) {
-    putProgram(kernel, event.program);
-    event.program = undefined;
-  }
+  if (event !== undefined) detachProgram(kernel, event);
   putEvent(kernel, link.event);
   putProgram(kernel, link.program);
 }
 
-/** bpf_link_detach: a perf link cannot be detached without being closed. */
-export const detachLink = (): never => fail('EOPNOTSUPP');
+/** bpf_link_detach: a perf link cannot be detached without being closed; a device's link stays without effect. */
+export function detachLink(kernel: Kernel, id: number): number {
+  const link = kernel.bpf.links.get(id);
+  if (link?.device === undefined) return fail('EOPNOTSUPP');
+  endDeviceLink(kernel, link);
+  return 0;
+}

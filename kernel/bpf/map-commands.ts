@@ -5,11 +5,20 @@ import { fail } from '../errno.ts';
 import { fileOf } from '../fs/files.ts';
 import { readStructure } from '../layout/read-structure.ts';
 import { bpf_attr_map_create, bpf_attr_map_elem } from '../layout/structures.ts';
-import { readKernel } from '../mm/kernel-memory.ts';
-import { copyFromUser, copyToUser } from '../mm/user-memory.ts';
+import { checkWritable, copyFromUser, copyToUser } from '../mm/user-memory.ts';
 import type { CommandHandler, CommandCall } from './command.ts';
-import { giveDescriptor, mapOf } from './descriptors.ts';
-import { createMap, putMap } from './maps.ts';
+import {
+  accessMap,
+  BPF_F_LOCK,
+  giveMapDescriptor,
+  isMappedWritable,
+  readElement,
+  userValueSize,
+  writeElement,
+  type Access,
+  type MapFile,
+} from './map-access.ts';
+import { createMap } from './maps.ts';
 import { objectName } from './name.ts';
 import type { BpfMap } from './types.ts';
 
@@ -38,7 +47,7 @@ export const mapCreate: CommandHandler = ({ kernel, task, attribute }) => {
     fail('EINVAL');
   }
   const map = createMap(kernel, { ...shape, name });
-  return giveDescriptor(kernel, task, 'bpf-map', map.id, putMap);
+  return giveMapDescriptor(kernel, task, map.id, flags);
 };
 
 const elementOf = (attribute: Uint8Array) => {
@@ -51,52 +60,73 @@ const elementOf = (attribute: Uint8Array) => {
   };
 };
 
-/** The map, when its flags let user space do `access`: EPERM. */
-function accessMap({ kernel, task }: CommandCall, descriptor: number, access: 'read' | 'write'): BpfMap {
-  const map = mapOf(kernel, task, descriptor);
-  const refused = access === 'read' ? MapFlag.WRONLY : MapFlag.RDONLY;
-  return (map.flags & refused) === 0 ? map : fail('EPERM');
+/** __bpf_copy_key: a map whose keys have no bytes wants a null pointer (EINVAL). EFAULT. */
+function copyKey({ kernel, task }: CommandCall, map: BpfMap, address: bigint): Uint8Array {
+  if (map.keySize === 0 && address !== 0n) fail('EINVAL');
+  return map.keySize === 0 ? new Uint8Array(0) : copyFromUser(kernel, task, address, map.keySize);
 }
 
-const F_LOCK = 4n;
+/** EINVAL for flags other than BPF_F_LOCK, and for that: no map has a spin lock that the kernel knows of. */
+function checkLookupFlags({ kernel, task }: CommandCall, descriptor: number, flags: bigint, access: Access[]): MapFile {
+  if ((flags & ~BPF_F_LOCK) !== 0n) fail('EINVAL');
+  const target = accessMap(kernel, task, descriptor, access);
+  if (flags !== 0n) fail('EINVAL');
+  return target;
+}
 
 export const mapLookup: CommandHandler = (call) => {
   const { kernel, task, attribute } = call;
   const { descriptor, key, value, flags } = elementOf(attribute);
-  if ((flags & ~F_LOCK) !== 0n) fail('EINVAL');
-  const map = accessMap(call, descriptor, 'read');
-  // no map has a spin lock that the kernel knows of
-  if (flags !== 0n) fail('EINVAL');
-  const address = operationsOf(map).lookup(kernel, map, copyFromUser(kernel, task, key, map.keySize));
-  if (address === 0n) fail('ENOENT');
-  copyToUser(kernel, task, value, readKernel(kernel, address, map.valueSize) ?? fail('EFAULT'));
+  const { map } = checkLookupFlags(call, descriptor, flags, ['read']);
+  copyToUser(kernel, task, value, readElement(kernel, map, copyKey(call, map, key)));
   return 0;
 };
 
 export const mapUpdate: CommandHandler = (call) => {
   const { kernel, task, attribute } = call;
   const element = elementOf(attribute);
-  const map = accessMap(call, element.descriptor, 'write');
-  if ((element.flags & F_LOCK) !== 0n) fail('EINVAL');
-  const key = copyFromUser(kernel, task, element.key, map.keySize);
-  const value = copyFromUser(kernel, task, element.value, map.valueSize);
-  operationsOf(map).update(kernel, map, key, value, element.flags);
+  const target = accessMap(kernel, task, element.descriptor, ['write']);
+  const { map } = target;
+  if ((element.flags & BPF_F_LOCK) !== 0n) fail('EINVAL');
+  const key = copyKey(call, map, element.key);
+  const value = copyFromUser(kernel, task, element.value, userValueSize(kernel, map));
+  writeElement(kernel, task, target, key, value, element.flags);
   return 0;
 };
 
 export const mapDelete: CommandHandler = (call) => {
   const { kernel, task, attribute } = call;
   const { descriptor, key } = elementOf(attribute);
-  const map = accessMap(call, descriptor, 'write');
-  operationsOf(map).delete(kernel, map, copyFromUser(kernel, task, key, map.keySize));
+  const { map } = accessMap(kernel, task, descriptor, ['write']);
+  operationsOf(map).delete(kernel, map, copyKey(call, map, key));
   return 0;
 };
 
 export const mapNextKey: CommandHandler = (call) => {
   const { kernel, task, attribute } = call;
   const { descriptor, key, value } = elementOf(attribute);
-  const map = accessMap(call, descriptor, 'read');
-  const current = key === 0n ? undefined : copyFromUser(kernel, task, key, map.keySize);
+  const { map } = accessMap(kernel, task, descriptor, ['read']);
+  const current = key === 0n ? undefined : copyKey(call, map, key);
   copyToUser(kernel, task, value, operationsOf(map).nextKey(kernel, map, current));
+  return 0;
+};
+
+/** The element goes only when its value has reached its reader. */
+export const mapLookupAndDelete: CommandHandler = (call) => {
+  const { kernel, task, attribute } = call;
+  const { descriptor, key, value, flags } = elementOf(attribute);
+  const { map } = checkLookupFlags(call, descriptor, flags, ['read', 'write']);
+  const keyBytes = copyKey(call, map, key);
+  const take = operationsOf(map).take ?? fail('ENOTSUPP');
+  checkWritable(kernel, task, value, userValueSize(kernel, map));
+  copyToUser(kernel, task, value, take(kernel, map, keyBytes));
+  return 0;
+};
+
+/** EPERM for a descriptor that cannot write, and the second time; EBUSY while user space has the map mapped for writing. */
+export const mapFreeze: CommandHandler = ({ kernel, task, attribute }) => {
+  const { map } = accessMap(kernel, task, new DataView(attribute.buffer).getInt32(0, true), ['write']);
+  if (isMappedWritable(kernel, map)) fail('EBUSY');
+  map.frozen = true;
   return 0;
 };

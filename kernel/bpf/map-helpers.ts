@@ -14,17 +14,26 @@ const argument = (kernel: Kernel, address: bigint, size: number): Uint8Array =>
 
 const mapArgument = (kernel: Kernel, address: bigint): BpfMap => mapAt(kernel, address) ?? fail('EINVAL');
 
-const lookup: NativeFunction = (kernel, { registers: { rdi, rsi } }) => {
+function find(kernel: Kernel, mapAddress: bigint, keyAddress: bigint, cpu: number): bigint {
+  const map = mapAt(kernel, mapAddress);
+  const key = map && readKernel(kernel, keyAddress, map.keySize);
+  return map === undefined || key === undefined ? 0n : operationsOf(map).lookup(kernel, map, key, cpu);
+}
+
+const lookup: NativeFunction = (kernel, { index, registers: { rdi, rsi } }) => find(kernel, rdi, rsi, index);
+
+const lookupPerCpu: NativeFunction = (kernel, { registers: { rdi, rsi, rdx } }) => {
   const map = mapAt(kernel, rdi);
-  const key = map && readKernel(kernel, rsi, map.keySize);
-  return map === undefined || key === undefined ? 0n : operationsOf(map).lookup(kernel, map, key);
+  const cpu = BigInt.asUintN(32, rdx);
+  if (map === undefined || operationsOf(map).perCpu !== true || cpu >= BigInt(kernel.cpus.length)) return 0n;
+  return find(kernel, rdi, rsi, Number(cpu));
 };
 
-const update: NativeFunction = (kernel, { registers: { rdi, rsi, rdx, rcx } }) =>
+const update: NativeFunction = (kernel, { index, registers: { rdi, rsi, rdx, rcx } }) =>
   negativeErrno(() => {
     const map = mapArgument(kernel, rdi);
     const key = argument(kernel, rsi, map.keySize);
-    operationsOf(map).update(kernel, map, key, argument(kernel, rdx, map.valueSize), rcx);
+    operationsOf(map).update(kernel, map, key, argument(kernel, rdx, map.valueSize), rcx, index);
   });
 
 const remove: NativeFunction = (kernel, { registers: { rdi, rsi } }) =>
@@ -56,5 +65,12 @@ export const mapHelpers: readonly HelperRow[] = [
     support: 'full',
     note: badPointer,
     native: remove,
+  },
+  {
+    name: 'bpf_map_lookup_percpu_elem',
+    prototype: 'void *bpf_map_lookup_percpu_elem(struct bpf_map *map, const void *key, u32 cpu)',
+    support: 'full',
+    note: `${badPointer}; NULL for maps with one value for all CPUs`,
+    native: lookupPerCpu,
   },
 ];

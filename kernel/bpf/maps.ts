@@ -42,7 +42,7 @@ export function createMap(kernel: Kernel, description: MapDescription): BpfMap {
     kfree(kernel, address);
     throw error;
   }
-  const map: BpfMap = { ...description, id: bpf.next.map++, address, references: 1, data };
+  const map: BpfMap = { ...description, id: bpf.next.map++, address, references: 1, frozen: false, data };
   bpf.maps.set(map.id, map);
   bpf.mapIds.set(address, map.id);
   writeMap(kernel, map);

@@ -11,13 +11,21 @@ import { putMap } from './maps.ts';
 import { nameBytes } from './name.ts';
 import type { BpfProgram } from './types.ts';
 
-export type NewProgram = Omit<BpfProgram, 'id' | 'address' | 'references' | 'runs' | 'misses'>;
+export type NewProgram = Omit<BpfProgram, 'id' | 'address' | 'references' | 'runs' | 'misses' | 'statistics'>;
 
 /** A new program, the caller's reference; it takes over the references to `base` and `maps`. ENOMEM. */
 export function createProgram(kernel: Kernel, fields: NewProgram): BpfProgram {
   const { bpf } = kernel;
   const address = kmalloc(kernel, bpf_prog.size);
-  const program: BpfProgram = { ...fields, id: bpf.next.program++, address, references: 1, runs: 0, misses: 0 };
+  const program: BpfProgram = {
+    ...fields,
+    id: bpf.next.program++,
+    address,
+    references: 1,
+    runs: 0,
+    misses: 0,
+    statistics: { count: 0, nanoseconds: 0 },
+  };
   const base = program.base === undefined ? undefined : bpf.programs.get(program.base);
   bpf.programs.set(program.id, program);
   const bytes = writeStructure(bpf_prog, {
@@ -67,10 +75,17 @@ function freeProgram(kernel: Kernel, program: BpfProgram): void {
   if (program.base !== undefined) putProgram(kernel, program.base);
 }
 
-/** Whether a CPU is in the program, or in a kprobe's handler and may be about to enter it. */
+const LOW_WORD = 0xffff_ffffn;
+
+/** Whether a CPU is in the program, or on the way from a hook to programs and may be about to enter it. */
 function executing(kernel: Kernel, program: BpfProgram): boolean {
   for (const hits of kernel.kprobes.hits.values()) if (hits.length > 0) return true;
-  return kernel.cpus.some((cpu) => readPerCpu(kernel, cpu.index, 'rex_curr_prog') === program.address);
+  return kernel.cpus.some(
+    (cpu) =>
+      readPerCpu(kernel, cpu.index, 'rex_curr_prog') === program.address ||
+      (readPerCpu(kernel, cpu.index, 'bpf_prog_active') & LOW_WORD) !== 0n ||
+      (readPerCpu(kernel, cpu.index, 'softirq_active') & LOW_WORD) !== 0n,
+  );
 }
 
 /** bpf_prog_put. A program that some CPU executes waits in `dying`: see `freeDyingPrograms`. */

@@ -9,6 +9,8 @@ export function createBpfState(cpus: number): BpfState {
     links: new Map(),
     events: new Map(),
     next: { map: 1, program: 1, link: 1, event: 1 },
+    statistics: { users: 0, sysctl: false },
+    taskReferences: new Map(),
     dying: [],
     savedInterruptFlag: Array.from({ length: cpus }, () => false),
     trace: [],

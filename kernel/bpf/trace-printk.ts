@@ -26,12 +26,17 @@ function formatEntry(kernel: Kernel, cpu: Cpu, text: string): string {
   return `${who} [${cpu.index.toString().padStart(3, '0')}] ${flags} ${time}: bpf_trace_printk: ${text}`;
 }
 
-const rexTracePrintk: NativeFunction = (kernel, cpu) => {
+/** trace_bpf_trace_printk: an entry of the trace buffer; who reads trace_pipe is woken. */
+export function addTraceEntry(kernel: Kernel, cpu: Cpu, text: string): void {
   const { trace } = kernel.bpf;
-  const buffer = perCpuAddress(kernel, cpu.index, 'rex_log_buf');
-  trace.push(formatEntry(kernel, cpu, kernelString(kernel, buffer, constants.REX_LOG_BUF_SIZE - 1) ?? ''));
+  trace.push(formatEntry(kernel, cpu, text));
   if (trace.length > CAPACITY) trace.splice(0, trace.length - CAPACITY);
   wake(kernel, 'trace');
+}
+
+const rexTracePrintk: NativeFunction = (kernel, cpu) => {
+  const buffer = perCpuAddress(kernel, cpu.index, 'rex_log_buf');
+  addTraceEntry(kernel, cpu, kernelString(kernel, buffer, constants.REX_LOG_BUF_SIZE - 1) ?? '');
   return undefined;
 };
 

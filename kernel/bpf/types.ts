@@ -1,4 +1,8 @@
+import type { PerfEvent } from '../perf/types.ts';
 import type { MapData } from '../bpf-maps/types.ts';
+import type { TcHook } from '../net/types.ts';
+
+export type { PerfEvent } from '../perf/types.ts';
 
 export interface BpfMap {
   readonly id: number;
@@ -12,6 +16,8 @@ export interface BpfMap {
   readonly address: bigint;
   /** descriptors, programs, pins */
   references: number;
+  /** BPF_MAP_FREEZE: no system call changes it any more */
+  frozen: boolean;
   /** the map type's own data; values live in guest memory */
   readonly data: MapData;
 }
@@ -42,27 +48,17 @@ export interface BpfProgram {
   references: number;
   runs: number;
   misses: number;
-}
-
-export interface PerfEvent {
-  readonly id: number;
-  readonly kind: 'kprobe';
-  /** the probed address and how it was named */
-  readonly address: bigint;
-  readonly symbol: string;
-  /** bytes from the symbol */
-  readonly offset: bigint;
-  enabled: boolean;
-  /** attached program's id */
-  program: number | undefined;
-  references: number;
+  /** run_cnt and run_time_ns: what ran while somebody asked for statistics */
+  readonly statistics: { count: number; nanoseconds: number };
 }
 
 export interface BpfLink {
   readonly id: number;
   readonly program: number;
-  /** perf event's id */
+  /** perf event's id; 0 for a link to a device */
   readonly event: number;
+  /** XDP and TCX: where the program is attached; 0 once that has been ended */
+  readonly device: { readonly hook: 'xdp' | TcHook; ifindex: number } | undefined;
   readonly cookie: bigint;
   references: number;
 }
@@ -75,6 +71,10 @@ export interface BpfState {
   readonly links: Map<number, BpfLink>;
   readonly events: Map<number, PerfEvent>;
   readonly next: { map: number; program: number; link: number; event: number };
+  /** who asks for run_cnt and run_time_ns: open descriptors of BPF_ENABLE_STATS, kernel.bpf_stats_enabled */
+  readonly statistics: { users: number; sysctl: boolean };
+  /** task_structs that programs hold, by address; `gone`: the task has been reaped */
+  readonly taskReferences: Map<bigint, { count: number; gone: boolean }>;
   /** programs without references that a CPU was still executing: freed later */
   readonly dying: number[];
   /** per CPU: the interrupt flag as bpf_spin_lock found it (irqsave_flags) */

@@ -85,18 +85,33 @@ do_syscall_64:
 	mov	%rsi, %r12
 	sti
 	native	syscall_enter_from_user_mode
-	cmp	$NR_syscalls, %r12
-	jae	1f
+	mov	%gs:current_task, %rax
+	testl	$SYSCALL_WORK_ENTER, task_struct_syscall_work(%rax)
+	jne	3f
+1:	cmp	$NR_syscalls, %r12
+	jae	2f
 	mov	%rbx, %rdi
 	call	*sys_call_table(,%r12,8)
 	mov	%rax, pt_regs_ax(%rbx)
-1:	cli
+2:	call	local_bh_enable
+	mov	%gs:current_task, %rax
+	testl	$SYSCALL_WORK_SYSCALL_TRACEPOINT, task_struct_syscall_work(%rax)
+	jne	4f
+5:	cli
 	mov	%rbx, %rdi
 	call	syscall_exit_to_user_mode
 	pop	%r12
 	pop	%rbx
 	pop	%rbp
 	ret
+3:	mov	%rbx, %rdi
+	mov	%r12, %rsi
+	call	syscall_trace_enter
+	mov	%rax, %r12
+	jmp	1b
+4:	mov	%rbx, %rdi
+	call	trace_sys_exit
+	jmp	5b
 	.size	do_syscall_64, . - do_syscall_64
 
 	.globl	syscall_exit_to_user_mode

@@ -1,12 +1,16 @@
 /** Kernel text: the `.S` files of the kernel and the stubs printed from its tables, assembled. */
 import { assembleFiles } from '../../toolchain/assembler/index.ts';
+import { MAX_CPUS } from '../create-kernel.ts';
 import { errno } from '../errno.ts';
 import { KERNEL_DATA, KERNEL_TEXT } from '../layout/address-map.ts';
 import { constants } from '../layout/constants.ts';
 import { perCpuVariables } from '../layout/per-cpu.ts';
+import { perfStructures } from '../layout/perf.ts';
 import { structures } from '../layout/structures.ts';
 import type { KernelSymbol } from '../symbols.ts';
 import { helperStubs } from '../bpf/helpers.ts';
+import { tracepointData } from '../tracing/data.ts';
+import { ioctlText } from '../tracing/kprobe-target.ts';
 import type { SyscallRow } from '../syscalls/types.ts';
 import { textStub } from './stub.ts';
 import { vectorStubs } from './vectors.ts';
@@ -33,7 +37,11 @@ function syscallStubs(rows: readonly SyscallRow[]): string {
     { length: NR_syscalls },
     (_, number) => `\t.quad\t__x64_sys_${byNumber.get(number) ?? 'ni_syscall'}`,
   );
-  const stubs = rows.map((row) => textStub(`__x64_sys_${row.name}`));
+  const stubs = rows.map(({ name, returns, text }) => {
+    const call = `__x64_sys_${name}`;
+    if (!returns) return textStub(call, ['call trace_sched_process_exit', `native ${call}`]);
+    return name === 'ioctl' ? textStub(call, ioctlText) : textStub(call, text);
+  });
   return `\t.text\n${stubs.join('')}${textStub('__x64_sys_ni_syscall')}
 	.section .rodata
 	.align	8
@@ -47,10 +55,13 @@ ${table.join('\n')}
 
 /** What the `.S` files may name beside each other's labels. */
 function predefined(nativeIds: ReadonlyMap<string, number>): Map<string, bigint> {
-  const symbols = new Map<string, bigint>([['NR_syscalls', BigInt(NR_syscalls)]]);
+  const symbols = new Map<string, bigint>([
+    ['NR_syscalls', BigInt(NR_syscalls)],
+    ['NR_CPUS', BigInt(MAX_CPUS)],
+  ]);
   for (const [name, value] of Object.entries({ ...constants, ...errno })) symbols.set(name, BigInt(value));
   for (const { name, offset } of perCpuVariables.values()) symbols.set(name, BigInt(offset));
-  for (const [structure, { size, fields }] of Object.entries(structures)) {
+  for (const [structure, { size, fields }] of Object.entries({ ...structures, ...perfStructures })) {
     symbols.set(`sizeof_${structure}`, BigInt(size));
     for (const [field, { offset }] of Object.entries(fields)) symbols.set(`${structure}_${field}`, BigInt(offset));
   }
@@ -81,6 +92,7 @@ export function assembleKernel(
     { file: 'syscalls', source: syscallStubs(rows) },
     { file: 'natives', source: `\t.text\n${stubs.map((name) => textStub(name)).join('')}` },
     { file: 'helpers', source: helperStubs() },
+    { file: 'tracepoints', source: tracepointData(rows, NR_syscalls) },
   ].map((file) => resolveNatives(file, nativeIds));
   const object = assembleFiles(files, {
     sections: {

@@ -9,6 +9,8 @@ export interface VectorRow {
   readonly ist: number;
   /** highest CPL that may raise it by int n */
   readonly dpl: 0 | 3;
+  /** its stub is in a `.S` file */
+  readonly ownStub?: true;
 }
 
 const exception = (vector: number, name: string, errorCode = false, dpl: 0 | 3 = 0, ist = 0): VectorRow => ({
@@ -20,10 +22,17 @@ const exception = (vector: number, name: string, errorCode = false, dpl: 0 | 3 =
 });
 
 export const LOCAL_TIMER_VECTOR = 0xec;
+/** a counter has overflowed */
+export const LOCAL_PERF_VECTOR = 0xee;
+/** a native function has left something to do */
+export const IRQ_WORK_VECTOR = 0xf6;
+/** packets wait for this CPU: net/net_64.S */
+export const CALL_FUNCTION_SINGLE_VECTOR = 0xfb;
 
 export const vectorRows: readonly VectorRow[] = [
   exception(0, 'exc_divide_error'),
   exception(1, 'exc_debug'),
+  { ...exception(2, 'exc_nmi', false, 0, 2), ownStub: true },
   exception(3, 'exc_int3', false, 3),
   exception(4, 'exc_overflow', false, 3),
   exception(5, 'exc_bounds'),
@@ -39,6 +48,9 @@ export const vectorRows: readonly VectorRow[] = [
   exception(17, 'exc_alignment_check', true),
   exception(19, 'exc_simd_coprocessor_error'),
   exception(LOCAL_TIMER_VECTOR, 'sysvec_apic_timer_interrupt'),
+  exception(LOCAL_PERF_VECTOR, 'sysvec_perf_interrupt'),
+  exception(IRQ_WORK_VECTOR, 'sysvec_irq_work'),
+  exception(CALL_FUNCTION_SINGLE_VECTOR, 'sysvec_call_function_single'),
 ];
 
 const saved = ['di', 'si', 'dx', 'cx', 'ax', '8', '9', '10', '11', 'bx', 'bp', '12', '13', '14', '15'];
@@ -64,5 +76,8 @@ ${errorCode ? '\tmov\tpt_regs_orig_ax(%rsp), %rsi\n\tmovq\t$-1, pt_regs_orig_ax(
 
 /** Assembly source of all stubs. */
 export function vectorStubs(): string {
-  return `\t.text\n${vectorRows.map(stub).join('')}`;
+  return `\t.text\n${vectorRows
+    .filter(({ ownStub }) => ownStub !== true)
+    .map(stub)
+    .join('')}`;
 }

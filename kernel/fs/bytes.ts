@@ -41,6 +41,22 @@ export function peekChunks(chunks: readonly Uint8Array[], length: number): Uint8
   return bytes;
 }
 
+/** `length` bytes at `offset` of `chunks`, zeros where those end. */
+export function chunksAt(chunks: readonly Uint8Array[], offset: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let start = 0;
+  for (const chunk of chunks) {
+    const from = Math.max(0, offset - start);
+    if (from < chunk.length && start + from < offset + length) {
+      const part = chunk.subarray(from, Math.min(chunk.length, offset + length - start));
+      bytes.set(part, start + from - offset);
+    }
+    start += chunk.length;
+    if (start >= offset + length) break;
+  }
+  return bytes;
+}
+
 /** Takes `count` bytes off the front of `chunks`, which holds at least so many. */
 export function dropChunks(chunks: Uint8Array[], count: number): void {
   let left = count;

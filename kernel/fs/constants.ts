@@ -33,6 +33,7 @@ export const FileType = {
   directory: 0o040000,
   regular: 0o100000,
   symlink: 0o120000,
+  socket: 0o140000,
 } as const;
 
 /** include/uapi/asm-generic/poll.h */

@@ -2,12 +2,15 @@
 import { bpfFileKinds } from '../bpf/file-kinds.ts';
 import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
+import { socketFileKinds } from '../net/socket-file.ts';
 import { perfFileKinds } from '../perf/file-kinds.ts';
 import { latin1Text } from './bytes.ts';
 import { OpenFlag, POLL_READABLE, POLL_WRITABLE } from './constants.ts';
 import { readContent, writeContent } from './content.ts';
 import { deviceOperations } from './devices.ts';
-import { systemRow, taskRow } from './generated.ts';
+import { epollKinds } from './epoll.ts';
+import { eventfdKinds } from './eventfd.ts';
+import { systemRow, taskRow, type SystemRow } from './generated.ts';
 import { pipeKinds } from './pipes.ts';
 import { subjectOf } from './proc-inodes.ts';
 import { stdioKinds } from './stdio.ts';
@@ -46,6 +49,11 @@ const directory: FileOperations = {
 const ownRow = (kernel: Kernel, file: OpenFile): FileOperations | undefined =>
   systemRow(inodeOf(kernel, file.object)?.driver ?? '')?.operations;
 
+function writeSystem(kernel: Kernel, row: SystemRow | undefined, text: string): void {
+  if (row?.write !== undefined) row.write(kernel, text);
+  else if (row?.truncate === undefined) fail('EINVAL');
+}
+
 const generated: FileOperations = {
   read(kernel, task, file, length) {
     const own = ownRow(kernel, file);
@@ -58,8 +66,12 @@ const generated: FileOperations = {
     const subject = subjectOf(kernel, inode);
     const write = taskRow(inode.driver)?.write;
     if (subject !== undefined && write !== undefined) write(kernel, subject, latin1Text(bytes));
-    else if (systemRow(inode.driver)?.truncate === undefined) fail('EINVAL');
+    else writeSystem(kernel, systemRow(inode.driver), latin1Text(bytes));
     return bytes.length;
+  },
+  ioctl(kernel, task, file, request, argument) {
+    const ioctl = ownRow(kernel, file)?.ioctl ?? fail('ENOTTY');
+    return ioctl(kernel, task, file, request, argument);
   },
   size: (_, file) => file.snapshot?.length ?? 0,
   poll: (kernel, file) => ownRow(kernel, file)?.poll?.(kernel, file) ?? everythingReady,
@@ -84,11 +96,13 @@ const ownKinds: Partial<Record<FileKind, FileOperations>> = {
   device,
   ...stdioKinds,
   ...pipeKinds,
+  ...epollKinds,
+  ...eventfdKinds,
 };
 
 /** The operations of a kind. Looked up when asked: the modules of the other tables lead back here. */
 export function operationsOf(kind: FileKind): FileOperations {
-  const others: readonly Partial<Record<FileKind, FileOperations>>[] = [bpfFileKinds, perfFileKinds];
+  const others: readonly Partial<Record<FileKind, FileOperations>>[] = [bpfFileKinds, perfFileKinds, socketFileKinds];
   return ownKinds[kind] ?? others.find((table) => table[kind] !== undefined)?.[kind] ?? {};
 }
 
@@ -100,6 +114,13 @@ export function consume(kernel: Kernel, file: OpenFile, count: number): void {
 /** What poll(2) sees of `file`. */
 export function readiness(kernel: Kernel, file: OpenFile): ReturnType<NonNullable<FileOperations['poll']>> {
   return operationsOf(file.kind).poll?.(kernel, file) ?? everythingReady;
+}
+
+/** Whether epoll can watch `file`: what is always ready, as regular files and most devices, cannot be. */
+export function isPollable(kernel: Kernel, file: OpenFile): boolean {
+  if (file.kind === 'generated') return ownRow(kernel, file)?.poll !== undefined;
+  if (file.kind === 'device') return deviceOperations(kernel, file).poll !== undefined;
+  return operationsOf(file.kind).poll !== undefined;
 }
 
 /** ioctl(2) of what the kind does not know is ENOTTY. */

@@ -1,7 +1,10 @@
 /** The files whose text is made when they are opened: one row each, `<pid>` standing for a task. */
 import type { Kernel } from '../kernel.ts';
+import { setStatistics, statisticsText } from '../bpf/statistics.ts';
 import { setComm } from '../process.ts';
+import { availableEventsText, eventRow } from '../tracing/event-rows.ts';
 import type { Task } from '../task.ts';
+import { KPROBE_TARGET, kprobeTarget } from '../tracing/kprobe-target-file.ts';
 import { utsname } from '../version.ts';
 import { guestText, hostText } from './bytes.ts';
 import { KPROBE_PMU_TYPE } from './constants.ts';
@@ -25,6 +28,8 @@ export interface SystemRow {
   readonly text: (kernel: Kernel) => string;
   /** opening it with O_TRUNC; a row with neither this nor `write` cannot be opened for writing */
   readonly truncate?: (kernel: Kernel) => void;
+  /** what write(2) does; EINVAL */
+  readonly write?: (kernel: Kernel, text: string) => void;
   /** takes the place of reading `text` */
   readonly operations?: FileOperations;
 }
@@ -52,9 +57,11 @@ export const systemRows: readonly SystemRow[] = [
   { path: '/proc/cpuinfo',                           mode: 0o444, text: cpuinfoText },
   { path: '/proc/filesystems',                       mode: 0o444, text: () => 'nodev\tramfs\nnodev\tproc\nnodev\tsysfs\nnodev\ttracefs\n' },
   { path: '/proc/kallsyms',                          mode: 0o444, text: kallsymsText },
+  { path: KPROBE_TARGET,                             mode: 0o600, text: () => '', operations: kprobeTarget },
   { path: '/proc/meminfo',                           mode: 0o444, text: meminfoText },
   { path: '/proc/uptime',                            mode: 0o444, text: uptimeText },
   { path: '/proc/version',                           mode: 0o444, text: versionText },
+  { path: '/proc/sys/kernel/bpf_stats_enabled',      mode: 0o644, text: (kernel) => statisticsText(kernel), write: (kernel, text) => setStatistics(kernel, text) },
   { path: '/proc/sys/kernel/hostname',               mode: 0o444, text: () => `${utsname.nodename}\n` },
   { path: '/proc/sys/kernel/kptr_restrict',          mode: 0o444, text: () => '0\n' },
   { path: '/proc/sys/kernel/osrelease',              mode: 0o444, text: () => `${utsname.release}\n` },
@@ -64,7 +71,7 @@ export const systemRows: readonly SystemRow[] = [
   { path: `${pmu}/kprobe/format/retprobe`,           mode: 0o444, text: () => 'config:0\n' },
   { path: '/sys/devices/system/cpu/online',          mode: 0o444, text: cpuListText },
   { path: '/sys/devices/system/cpu/possible',        mode: 0o444, text: cpuListText },
-  { path: `${tracing}/available_events`,             mode: 0o444, text: () => 'bpf_trace:bpf_trace_printk\n' },
+  { path: `${tracing}/available_events`,             mode: 0o444, text: availableEventsText },
   { path: `${tracing}/available_filter_functions`,   mode: 0o444, text: functionsText },
   { path: `${tracing}/available_tracers`,            mode: 0o444, text: () => 'nop\n' },
   { path: `${tracing}/current_tracer`,               mode: 0o444, text: () => 'nop\n' },
@@ -86,5 +93,5 @@ const byPath = new Map<string, SystemRow>(systemRows.map((row) => [row.path, row
 const taskByPath = new Map<string, TaskRow>(taskRows.map((row) => [row.path, row]));
 
 /** The row that the `driver` of a generated inode names. */
-export const systemRow = (driver: string): SystemRow | undefined => byPath.get(driver);
+export const systemRow = (driver: string): SystemRow | undefined => byPath.get(driver) ?? eventRow(driver);
 export const taskRow = (driver: string): TaskRow | undefined => taskByPath.get(driver);

@@ -29,7 +29,7 @@ const initial: readonly (readonly [path: string, type: InodeType, mode: number, 
   ['/proc',                     'directory', 0o555,  'proc-root'],
   ['/sys',                      'directory', 0o555,  'sys'],
   ['/sys/fs',                   'directory', 0o755,  'sys'],
-  ['/sys/fs/bpf',               'directory', 0o1777, ''],
+  ['/sys/fs/bpf',               'directory', 0o1777, 'bpf'],
   ['/sys/kernel',               'directory', 0o755,  'sys'],
   ['/sys/kernel/debug',         'directory', 0o700,  'sys'],
   ['/sys/kernel/tracing',       'directory', 0o700,  'sys'],
@@ -59,6 +59,11 @@ function place(fileSystem: FileSystem, path: string, type: InodeType, init: NewI
   return inode;
 }
 
+/** A file below /proc or /sys whose text `systemRow` knows by its path. */
+export function placeGenerated(fileSystem: FileSystem, path: string, mode: number): void {
+  place(fileSystem, path, 'generated', { mode, driver: path });
+}
+
 const mountOf = (path: string): string => /^\/(proc|sys)\//.exec(path)?.[1] ?? '';
 
 /** Root, /bin, /dev, /etc, /proc, /sys and /tmp. */
@@ -70,6 +75,8 @@ export function createFileSystem(): FileSystem {
     usedBytes: 0,
     orphans: new Map(),
     pipes: new Map(),
+    epolls: new Map(),
+    eventCounters: new Map(),
     stdin: { chunks: [], closed: false },
   };
   const root = newInode(fileSystem, 'directory', { mode: 0o755 });

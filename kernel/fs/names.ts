@@ -13,10 +13,13 @@ import {
   deviceOf,
   discardInode,
   inodeOf,
+  isBpffs,
+  isMountPoint,
   newInode,
   removeName,
   sweepOrphans,
   touch,
+  type NewInode,
 } from './tree.ts';
 import type { Inode } from './types.ts';
 
@@ -47,10 +50,20 @@ function nameNew(kernel: Kernel, { directory, name }: Resolved, inode: Inode): I
   return inode;
 }
 
+/** A bpf object's name in bpffs, as BPF_OBJ_PIN makes it: EEXIST, EPERM elsewhere. The inode takes over a reference. */
+export function makePin(kernel: Kernel, path: string, pin: NewInode, where: ResolveOptions = {}): Inode {
+  // a name that is there is EEXIST, with a slash behind it too
+  const place = findVacant(kernel, path.replace(/(?<=[^/])\/+$/, ''), where);
+  if (path.endsWith('/')) fail('ENOENT');
+  if (!isBpffs(place.directory)) fail('EPERM');
+  return nameNew(kernel, place, newInode(kernel.fileSystem, 'pinned', { ...pin, time: kernel.roundStart }));
+}
+
 /** mkdir(2); `mode` after the umask. */
 export function makeDirectory(kernel: Kernel, path: string, mode: number, where: ResolveOptions = {}): Inode {
   const place = findVacant(kernel, path, where);
-  return nameNew(kernel, place, newInode(kernel.fileSystem, 'directory', { mode, time: kernel.roundStart }));
+  const driver = isBpffs(place.directory) ? 'bpf-directory' : '';
+  return nameNew(kernel, place, newInode(kernel.fileSystem, 'directory', { mode, driver, time: kernel.roundStart }));
 }
 
 /** symlink(2). */
@@ -110,7 +123,7 @@ export function removeDirectory(kernel: Kernel, path: string, where: ResolveOpti
   if (name === '/') fail('EBUSY');
   if (inode.type !== 'directory') fail('ENOTDIR');
   checkCanRemove(directory);
-  if (inode.driver !== '') fail('EBUSY');
+  if (isMountPoint(inode)) fail('EBUSY');
   if (!isEmpty(inode)) fail('ENOTEMPTY');
   removeName(kernel.fileSystem, directory, name, inode);
   touch(kernel, directory);
@@ -131,7 +144,7 @@ function isWithin(kernel: Kernel, inode: Inode, ancestor: Inode): boolean {
 function checkReplaceable(moved: Inode, old: Inode): void {
   if (moved.type === 'directory') {
     if (old.type !== 'directory') fail('ENOTDIR');
-    if (old.driver !== '') fail('EBUSY');
+    if (isMountPoint(old)) fail('EBUSY');
     if (!isEmpty(old)) fail('ENOTEMPTY');
   } else if (old.type === 'directory') {
     fail('EISDIR');
@@ -156,7 +169,7 @@ export function rename(
   if (deviceOf(source.directory) !== deviceOf(target.directory)) fail('EXDEV');
   checkCanRemove(source.directory);
   checkCanCreate(target.directory);
-  if (moved.driver !== '' && moved.type === 'directory') fail('EBUSY');
+  if (moved.type === 'directory' && isMountPoint(moved)) fail('EBUSY');
   if (target.slash && moved.type !== 'directory') fail('ENOTDIR');
   if (moved.type === 'directory' && isWithin(kernel, target.directory, moved)) fail('EINVAL');
   if (old?.id === moved.id) return;

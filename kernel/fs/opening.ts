@@ -12,7 +12,7 @@ import { systemRow, taskRow } from './generated.ts';
 import { pathOf, resolve, type Resolved } from './paths.ts';
 import { addPipeEnd } from './pipes.ts';
 import { subjectOf } from './proc-inodes.ts';
-import { addName, checkCanCreate, discardInode, newInode, orphanInode } from './tree.ts';
+import { addName, checkCanCreate, discardInode, isBpffs, newInode, orphanInode } from './tree.ts';
 import type { Inode, OpenFile } from './types.ts';
 
 export interface OpenOptions {
@@ -49,6 +49,7 @@ export function openPath(kernel: Kernel, task: Task, path: string, options: Open
 export function createFile(kernel: Kernel, { directory, name, slash }: Resolved, mode: number): Inode {
   if (slash) fail('EISDIR');
   checkCanCreate(directory);
+  if (isBpffs(directory)) fail('EACCES');
   const { fileSystem } = kernel;
   const inode = newInode(fileSystem, 'regular', { mode, time: kernel.roundStart });
   try {
@@ -70,7 +71,7 @@ export function openInode(kernel: Kernel, inode: Inode, flags: number, path: str
 }
 
 type Opener = (kernel: Kernel, inode: Inode, flags: number, path: string) => OpenFile;
-type InodeKind = 'regular' | 'directory' | 'device' | 'generated';
+type InodeKind = 'regular' | 'directory' | 'device' | 'generated' | 'pinned';
 
 function open(kernel: Kernel, kind: InodeKind, inode: Inode, flags: number, path: string): OpenFile {
   return openFile(kernel, kind, inode.id, flags, path);
@@ -92,7 +93,8 @@ const openers: Readonly<Record<Inode['type'], Opener>> = {
   },
   generated(kernel, inode, flags, path) {
     const row = systemRow(inode.driver);
-    const writable = row?.truncate !== undefined || taskRow(inode.driver)?.write !== undefined;
+    const taken = row?.truncate ?? row?.write ?? row?.operations?.ioctl;
+    const writable = taken !== undefined || taskRow(inode.driver)?.write !== undefined;
     if (isWritable(flags) && !writable) fail('EACCES');
     const file = open(kernel, 'generated', inode, flags, path);
     try {
@@ -104,6 +106,8 @@ const openers: Readonly<Record<Inode['type'], Opener>> = {
     }
     return file;
   },
+  // bpffs_obj_open: an object is reached by BPF_OBJ_GET alone
+  pinned: () => fail('EIO'),
   symlink(kernel, inode, flags) {
     return reopen(kernel, describedFile(kernel, inode) ?? fail('ELOOP'), flags);
   },

@@ -72,6 +72,7 @@ function computed(id: number, type: InodeType, mode: number, driver: string, par
     entries: new Map(),
     parent,
     driver,
+    object: 0,
     modified: 0,
   };
 }

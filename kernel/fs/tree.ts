@@ -2,6 +2,7 @@
 import { fail, type ErrnoName } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { MAX_LINKS, MAX_USED_BYTES } from './constants.ts';
+import { dropPinned } from '../bpf/pins.ts';
 import { procEntries, taskInode } from './proc-inodes.ts';
 import type { FileKind, FileSystem, Inode, InodeType } from './types.ts';
 
@@ -15,7 +16,15 @@ const mounts: Readonly<Record<string, { readonly device: number; readonly create
   proc: { device: 2, create: 'ENOENT' },
   'proc-root': { device: 2, create: 'ENOENT' },
   sys: { device: 3, create: 'EPERM' },
+  bpf: { device: 4 },
+  'bpf-directory': { device: 4 },
 };
+
+/** Directories of bpffs: the mount, and those below it. */
+export const isBpffs = ({ driver }: Inode): boolean => driver === 'bpf' || driver === 'bpf-directory';
+
+/** Whether a file system is mounted on `directory`, or it is the kernel's own. */
+export const isMountPoint = ({ driver }: Inode): boolean => driver !== '' && driver !== 'bpf-directory';
 
 /** Counts `bytes` more (or fewer); ENOSPC. */
 export function charge(fileSystem: FileSystem, bytes: number): void {
@@ -31,6 +40,8 @@ export function inodeOf(kernel: Kernel, id: number): Inode | undefined {
 export interface NewInode {
   readonly mode: number;
   readonly driver?: string;
+  /** pinned: number of the bpf object */
+  readonly object?: number;
   /** guest time in ns */
   readonly time?: number;
   /** symlink: the target */
@@ -51,6 +62,7 @@ export function newInode(fileSystem: FileSystem, type: InodeType, init: NewInode
     entries: new Map(),
     parent: 0,
     driver: init.driver ?? '',
+    object: init.object ?? 0,
     modified: init.time ?? 0,
   };
   fileSystem.inodes.set(inode.id, inode);
@@ -106,7 +118,7 @@ export function checkRoomForName(fileSystem: FileSystem, directory: Inode, type:
   charge(fileSystem, -NAME_CHARGE);
 }
 
-const kindsWithInode: ReadonlySet<FileKind> = new Set(['regular', 'directory', 'generated', 'device']);
+const kindsWithInode: ReadonlySet<FileKind> = new Set(['regular', 'directory', 'generated', 'device', 'pinned']);
 
 /** Whether `object` of such an open file is an inode. */
 export function hasInode(kind: FileKind): boolean {
@@ -122,12 +134,16 @@ export function sweepOrphans(kernel: Kernel): void {
   for (const task of kernel.tasks.values()) used.add(task.workingDirectory);
   for (const id of fileSystem.orphans.keys()) {
     const inode = fileSystem.inodes.get(id);
-    if (inode !== undefined && !used.has(id)) discardInode(fileSystem, inode);
+    if (inode === undefined || used.has(id)) continue;
+    discardInode(fileSystem, inode);
+    if (inode.type === 'pinned') dropPinned(kernel, inode);
   }
 }
 
-/** The inode `name` means in `directory`. */
+/** The inode `name` means in `directory`; EPERM for a name that bpffs does not have. */
 export function lookup(kernel: Kernel, directory: Inode, name: string): Inode | undefined {
+  // bpf_lookup: names with a dot are reserved
+  if (isBpffs(directory) && name.includes('.')) fail('EPERM');
   const id = directory.entries.get(name) ?? procEntries(kernel, directory)?.get(name);
   return id === undefined ? undefined : inodeOf(kernel, id);
 }

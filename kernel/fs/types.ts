@@ -3,7 +3,7 @@ import type { Kernel } from '../kernel.ts';
 import type { Wait } from '../native.ts';
 import type { Task } from '../task.ts';
 
-export type InodeType = 'regular' | 'directory' | 'symlink' | 'device' | 'generated';
+export type InodeType = 'regular' | 'directory' | 'symlink' | 'device' | 'generated' | 'pinned';
 
 export interface Inode {
   readonly id: number;
@@ -20,9 +20,11 @@ export interface Inode {
   parent: number;
   /**
    * A row name: of the device table (device), the generator table (generated), the computed links (symlink) or the
-   * mounts (directory); '' for what is plain.
+   * mounts (directory); the file kind of a pinned bpf object; '' for what is plain.
    */
   readonly driver: string;
+  /** pinned: the number of the map, program or link, of which it holds a reference; else 0 */
+  readonly object: number;
   /** guest time in ns */
   modified: number;
 }
@@ -36,6 +38,9 @@ export interface FileSystem {
   /** inodes without a name that something still uses */
   readonly orphans: Map<number, true>;
   readonly pipes: Map<number, Pipe>;
+  /** epoll instances and event counters, by the number of their open file */
+  readonly epolls: Map<number, Epoll>;
+  readonly eventCounters: Map<number, EventCounter>;
   /** what the host typed: read by fd 0 of spawned programs */
   readonly stdin: { readonly chunks: Uint8Array[]; closed: boolean };
 }
@@ -46,6 +51,8 @@ export type FileKind =
   | 'directory'
   | 'generated'
   | 'device'
+  /** O_PATH of a bpf object's name */
+  | 'pinned'
   | 'stdin'
   | 'stdout'
   | 'stderr'
@@ -54,7 +61,11 @@ export type FileKind =
   | 'bpf-map'
   | 'bpf-prog'
   | 'bpf_link'
-  | 'perf-event';
+  | 'bpf-stats'
+  | 'epoll'
+  | 'eventfd'
+  | 'perf-event'
+  | 'socket';
 
 /** An open file description (struct file). */
 export interface OpenFile {
@@ -81,12 +92,38 @@ export interface Readiness {
   readonly channels: readonly string[];
 }
 
+/** What mmap(2) asks of a file. */
+export interface MmapRequest {
+  /** bytes, whole pages */
+  readonly offset: number;
+  readonly length: number;
+  /** PROT_* */
+  readonly protection: number;
+}
+
+/**
+ * How a file shows pages of the kernel's own in user memory. The mapping, with all that fork copies of it, holds the open
+ * file; a page that was shown stays allocated until the mapping goes, also when the kernel's object has let go of it.
+ */
+export interface MmapOperations {
+  /** Checks before anything is mapped: EINVAL, EPERM … What mprotect may grant later: PROT_*. */
+  open(kernel: Kernel, file: OpenFile, request: MmapRequest): number;
+  /** Fails as MAP_PRIVATE does; default: EINVAL. */
+  private?(kernel: Kernel, file: OpenFile): never;
+  /** At the first touch: the page at byte `offset` of the file, one of `allocatePage`'s; undefined: SIGBUS. ENOMEM. */
+  page(kernel: Kernel, file: OpenFile, offset: number): number | undefined;
+  /** The last area that shows what `open` allowed is gone: munmap, exec, exit. */
+  close?(kernel: Kernel, file: OpenFile, request: MmapRequest): void;
+}
+
 /** The operations of one kind of open file. Missing read, write: EINVAL; missing ioctl: ENOTTY. */
 export interface FileOperations {
   /** At most `length` bytes from `file.position`, changing nothing; empty at the end. */
   read?(kernel: Kernel, task: Task, file: OpenFile, length: number): Uint8Array | Wait;
   /** The first `count` bytes of what `read` gave have reached their reader. Default: position advances. */
   consume?(kernel: Kernel, file: OpenFile, count: number): void;
+  /** A read or a write is one message: the parts of readv and writev are one, too. */
+  isMessage?(kernel: Kernel, file: OpenFile): boolean;
   /** How many of `bytes`, a prefix, were taken; advances position. */
   write?(kernel: Kernel, task: Task, file: OpenFile, bytes: Uint8Array): number | Wait;
   ioctl?(kernel: Kernel, task: Task, file: OpenFile, request: number, argument: bigint): number | bigint;
@@ -94,6 +131,8 @@ export interface FileOperations {
   size?(kernel: Kernel, file: OpenFile): number;
   /** lseek has set `file.position`. */
   seeked?(kernel: Kernel, file: OpenFile): void;
+  /** Its pages in user memory, MAP_SHARED. Missing: ENODEV. */
+  readonly mmap?: MmapOperations;
   /** Default: readable and writable. */
   poll?(kernel: Kernel, file: OpenFile): Readiness;
   /** st_mode's file type and permissions of what has no inode; default: 0600 and no type, as anonymous inodes. */
@@ -111,6 +150,31 @@ export interface FileTable {
   readonly id: number;
   readonly descriptors: (Descriptor | undefined)[];
   references: number;
+}
+
+/** An epoll instance: what it watches, by descriptor and open file, in the order in which it is reported. */
+export interface Epoll {
+  readonly watches: Map<string, Watch>;
+}
+
+/** `struct epitem` */
+export interface Watch {
+  readonly descriptor: number;
+  /** open file's number */
+  readonly file: number;
+  /** EPOLL* that are asked for, with the flags */
+  events: number;
+  data: bigint;
+  /** channels that its readiness was last said to depend on */
+  channels: readonly string[];
+  /** something has happened since it was last looked at: what EPOLLET waits for */
+  triggered: boolean;
+}
+
+/** eventfd(2) */
+export interface EventCounter {
+  count: bigint;
+  readonly semaphore: boolean;
 }
 
 export interface Pipe {

@@ -14,8 +14,14 @@ const symbols: readonly Row[] = [
   },
   { pattern: /^(common_interrupt_return|swapgs_|do_int3$|do_debug$)/, why: 'entry code' },
   {
-    pattern: /^(kprobe_|trace_call_bpf$|setup_singlestep$|bpf_prog_array_next$|bpf_prog_inc_misses$|kernel_fpu_)/,
+    pattern:
+      /^(kprobe_(?!target_)|trace_call_bpf$|setup_singlestep$|bpf_prog_array_next$|bpf_prog_inc_misses$|kernel_fpu_)/,
     why: 'the way to a handler',
+  },
+  {
+    pattern:
+      /^(bpf_prog_run|bpf_overflow_handler|__perf_event_overflow|perf_trace_run_bpf_submit|syscall_trace_enter|trace_sys_(enter|exit)|trace_sched_process_exit)$/,
+    why: 'the way to a tracing program',
   },
   {
     pattern: /^(rex_dispatcher_func|rex_exit|rex_landingpad_asm|just_return_func)$/,

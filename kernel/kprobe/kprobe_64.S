@@ -32,32 +32,43 @@ kprobe_int3_handler:
 	mov	%rsp, %rbp
 	push	%rbx
 	push	%r12
+	push	%r13
 	mov	%rdi, %rbx
 	# the probed address; or 0: not a probe, 1: nothing left to do
 	native	kprobe_enter
 	cmp	$1, %rax
 	jbe	2f
 	mov	%rax, %r12
+	xor	%r13d, %r13d
+	# aggr_pre_handler: the probe's events in turn, until a program has sent regs->ip elsewhere
+1:	mov	%r12, %rdi
+	mov	%r13, %rsi
+	native	kprobe_event_next
+	test	%rax, %rax
+	je	3f
 	mov	%rbx, %rdi
 	mov	%rax, %rsi
 	call	kprobe_perf_func
+	inc	%r13
+	test	%eax, %eax
+	je	1b
+	# the instruction is not executed
 	mov	%rbx, %rdi
 	mov	%r12, %rsi
-	test	%eax, %eax
-	jne	1f
+	native	kprobe_overridden
+	jmp	4f
+3:	mov	%rbx, %rdi
+	mov	%r12, %rsi
 	native	setup_singlestep
-	mov	$1, %eax
-	jmp	2f
-	# a program sent regs->ip elsewhere: the instruction is not executed
-1:	native	kprobe_overridden
-	mov	$1, %eax
-2:	pop	%r12
+4:	mov	$1, %eax
+2:	pop	%r13
+	pop	%r12
 	pop	%rbx
 	pop	%rbp
 	ret
 	.size	kprobe_int3_handler, . - kprobe_int3_handler
 
-# int kprobe_perf_func(struct pt_regs *regs, probe): 1 when a program changed regs->ip
+# int kprobe_perf_func(struct pt_regs *regs, struct trace_event_call *): 1 when a program changed regs->ip
 	.globl	kprobe_perf_func
 	.type	kprobe_perf_func, @function
 kprobe_perf_func:
@@ -76,55 +87,6 @@ kprobe_perf_func:
 	pop	%rbp
 	ret
 	.size	kprobe_perf_func, . - kprobe_perf_func
-
-# unsigned int trace_call_bpf(ctx, probe): runs the probe's programs in order until one overrides; the last result
-	.globl	trace_call_bpf
-	.type	trace_call_bpf, @function
-trace_call_bpf:
-	push	%rbp
-	mov	%rsp, %rbp
-	push	%rbx
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
-	mov	%rdi, %rbx
-	mov	%rsi, %r12
-	xor	%r14d, %r14d
-	incl	%gs:bpf_prog_active
-	cmpl	$1, %gs:bpf_prog_active
-	jne	3f
-	native	kernel_fpu_begin
-	xor	%r13d, %r13d
-	mov	pt_regs_ip(%rbx), %r15
-1:	mov	%r12, %rdi
-	mov	%r13, %rsi
-	# %rax: struct bpf_prog * or 0, %rdx: its function
-	native	bpf_prog_array_next
-	test	%rax, %rax
-	je	2f
-	mov	%rbx, %rdi
-	mov	%rax, %rsi
-	call	rex_dispatcher_func
-	mov	%eax, %r14d
-	inc	%r13
-	cmp	pt_regs_ip(%rbx), %r15
-	je	1b
-2:	native	kernel_fpu_end
-	jmp	4f
-	# a program's own work hit a probe: its programs are skipped
-3:	mov	%r12, %rdi
-	native	bpf_prog_inc_misses
-4:	decl	%gs:bpf_prog_active
-	mov	%r14d, %eax
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbx
-	pop	%rbp
-	ret
-	.size	trace_call_bpf, . - trace_call_bpf
 
 # void exc_debug(struct pt_regs *regs): called by asm_exc_debug
 	.globl	exc_debug

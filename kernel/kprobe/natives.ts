@@ -1,12 +1,10 @@
 /** The bodies behind kprobe_64.S. Arguments are in rdi and rsi; what makes no sense is an oops. */
 import type { Cpu } from '../../cpu/cpu.ts';
 import { Flag, Slot } from '../../cpu/state.ts';
-import type { BpfProgram } from '../bpf/types.ts';
 import type { Kernel } from '../kernel.ts';
 import { readKernel } from '../mm/kernel-memory.ts';
 import type { NativeFunction } from '../native.ts';
 import { oops } from '../oops.ts';
-import { programsAt } from '../perf/events.ts';
 import { sendSignal, Signal } from '../signal.ts';
 import type { Task } from '../task.ts';
 import { kernelFpuBegin, kernelFpuEnd } from './fpu.ts';
@@ -100,24 +98,11 @@ function kprobeOverridden(kernel: Kernel, cpu: Cpu): undefined {
   return undefined;
 }
 
-function programsOf(kernel: Kernel, address: bigint): readonly BpfProgram[] {
-  const probe = kernel.kprobes.probes.get(address);
-  return probe === undefined ? [] : programsAt(kernel, probe);
-}
-
-/** rdi: the probe, rsi: how many programs have run. rax <- the next one's bpf_prog or 0, rdx <- its function. */
-function bpfProgArrayNext(kernel: Kernel, cpu: Cpu): bigint {
-  const { registers } = cpu;
-  const program = programsOf(kernel, registers.rdi)[Number(BigInt.asUintN(32, registers.rsi))];
-  if (program === undefined) return 0n;
-  program.runs++;
-  registers.rdx = program.function;
-  return program.address;
-}
-
-function bpfProgIncMisses(kernel: Kernel, cpu: Cpu): undefined {
-  for (const program of programsOf(kernel, cpu.registers.rdi)) program.misses++;
-  return undefined;
+/** rdi: the probe, rsi: how many of its events have had their turn. rax <- the next one's trace_event_call, or 0. */
+function kprobeEventNext(kernel: Kernel, cpu: Cpu): bigint {
+  const { rdi, rsi } = cpu.registers;
+  const id = kernel.kprobes.probes.get(rdi)?.events[Number(BigInt.asUintN(32, rsi))];
+  return kernel.bpf.events.get(id ?? 0)?.call ?? 0n;
 }
 
 function trap(kernel: Kernel, task: Task | undefined, code: number, address: bigint): void {
@@ -150,10 +135,9 @@ function doDebug(kernel: Kernel, cpu: Cpu): undefined {
 
 export const kprobeNatives: Record<string, NativeFunction> = {
   kprobe_enter: kprobeEnter,
+  kprobe_event_next: kprobeEventNext,
   setup_singlestep: setupSinglestep,
   kprobe_overridden: kprobeOverridden,
-  bpf_prog_array_next: bpfProgArrayNext,
-  bpf_prog_inc_misses: bpfProgIncMisses,
   kernel_fpu_begin: kernelFpuBegin,
   kernel_fpu_end: kernelFpuEnd,
   do_int3: doInt3,

@@ -35,6 +35,8 @@ const rows: readonly PerCpuVariable[] = [
   { name: 'rex_prog_start_time', size: 8, align: 8, what: 'jiffies when the program was entered' },
   { name: 'rex_curr_prog', size: 8, align: 8, what: 'struct bpf_prog * while a program runs' },
   { name: 'bpf_prog_active', size: 4, align: 4, what: 'nesting guard of trace_call_bpf' },
+  { name: 'softirq_pending', size: 4, align: 4, what: 'packets wait for do_softirq' },
+  { name: 'softirq_active', size: 4, align: 4, what: 'nesting guard of do_softirq' },
   { name: 'rex_log_buf', size: 1024, align: 8, what: 'printk and panic text, NUL-terminated' },
   { name: 'rex_cleanup_entries', size: 64 * 24, align: 64, what: 'resources to release on panic' },
   { name: 'cpu_tss_rw', size: 104, align: 64, what: 'the hardware TSS: rsp0, ist1-7' },

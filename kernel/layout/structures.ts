@@ -3,42 +3,14 @@
  * memory, the Rust crate and librex get generated declarations (`npm run build:layouts`), and the kernel's `.S` files
  * get one symbol `struct_field` per field. Offsets are in bytes; sizes are checked when the table is built.
  */
-export type FieldType = 'u8' | 'u16' | 'u32' | 'i32' | 'u64' | 'i64' | 'pointer' | `bytes[${number}]`;
+import { networkStructures } from './network.ts';
+import { structure, type Structure } from './structure.ts';
+import { tracingStructures } from './tracing.ts';
 
-export interface Field {
-  readonly offset: number;
-  readonly size: number;
-  readonly type: FieldType;
-}
-
-export interface Structure {
-  readonly size: number;
-  readonly fields: Readonly<Record<string, Field>>;
-}
-
-function sizeOf(type: FieldType): number {
-  if (type.startsWith('bytes[')) return Number(type.slice(6, -1));
-  return { u8: 1, u16: 2, u32: 4, i32: 4, u64: 8, i64: 8, pointer: 8 }[type as 'u8'];
-}
-
-/** Lays `rows` out in the order given, each naturally aligned; `@n` pins a field to an offset. */
-function structure<Name extends string>(
-  size: number,
-  rows: readonly (readonly [Name, FieldType, offset?: number])[],
-): { readonly size: number; readonly fields: Readonly<Record<Name, Field>> } {
-  const fields = {} as Record<Name, Field>;
-  let end = 0;
-  for (const [name, type, pinned] of rows) {
-    const fieldSize = sizeOf(type);
-    const alignment = type.startsWith('bytes[') ? 1 : fieldSize;
-    const offset = pinned ?? Math.ceil(end / alignment) * alignment;
-    if (offset % alignment !== 0) throw new RangeError(`${name}: offset ${offset} is not ${alignment}-byte aligned`);
-    fields[name] = { offset, size: fieldSize, type };
-    end = Math.max(end, offset + fieldSize);
-  }
-  if (end > size) throw new RangeError(`structure of ${size} bytes holds fields up to ${end}`);
-  return { size, fields };
-}
+export type { Field, FieldType, Structure } from './structure.ts';
+export * from './network.ts';
+export * from './perf.ts';
+export * from './tracing.ts';
 
 /** arch/x86/include/asm/ptrace.h */
 export const pt_regs = structure(168, [
@@ -76,6 +48,10 @@ export const task_struct = structure(256, [
   ['utime', 'u64'],
   ['stime', 'u64'],
   ['comm', 'bytes[16]'],
+  /** SYSCALL_WORK_* */
+  ['syscall_work', 'u32'],
+  /** references; 0 frees it */
+  ['rcu_users', 'u32'],
 ]);
 
 /** include/linux/bpf.h, the fields a person looks at; a map's identity is its address. */
@@ -165,6 +141,16 @@ export const bpf_attr_map_elem = structure(32, [
   ['value', 'pointer'],
   ['flags', 'u64'],
 ]);
+export const bpf_attr_map_batch = structure(56, [
+  ['in_batch', 'pointer'],
+  ['out_batch', 'pointer'],
+  ['keys', 'pointer'],
+  ['values', 'pointer'],
+  ['count', 'u32'],
+  ['map_fd', 'u32'],
+  ['elem_flags', 'u64'],
+  ['flags', 'u64'],
+]);
 export const bpf_attr_link_create = structure(48, [
   ['prog_fd', 'u32'],
   ['target_fd', 'u32'],
@@ -177,6 +163,22 @@ export const bpf_attr_obj_info = structure(16, [
   ['info_len', 'u32'],
   ['info', 'pointer'],
 ]);
+/** BPF_OBJ_PIN, BPF_OBJ_GET */
+export const bpf_attr_obj = structure(24, [
+  ['pathname', 'pointer'],
+  ['bpf_fd', 'u32'],
+  ['file_flags', 'u32'],
+  ['path_fd', 'i32'],
+]);
+/** BPF_*_GET_NEXT_ID (start_id in `id`), BPF_*_GET_FD_BY_ID */
+export const bpf_attr_get_id = structure(16, [
+  ['id', 'u32'],
+  ['next_id', 'u32'],
+  ['open_flags', 'u32'],
+]);
+/** BPF_LINK_DETACH, BPF_ENABLE_STATS: one number */
+export const bpf_attr_link_detach = structure(4, [['link_fd', 'u32']]);
+export const bpf_attr_enable_stats = structure(4, [['type', 'u32']]);
 /** `BPF_PROG_LOAD_REX_BASE` and `BPF_PROG_LOAD_REX`: the fork's PROG_LOAD view. */
 export const bpf_attr_rex_load = structure(232, [
   ['prog_type', 'u32'],
@@ -221,7 +223,8 @@ export const perf_event_attr = structure(136, [
   ['config2', 'u64'],
 ]);
 
-export const structures = {
+/** Those that user space knows as well: `librex/include/rex_abi.h`. */
+export const userStructures = {
   pt_regs,
   task_struct,
   bpf_map,
@@ -234,8 +237,18 @@ export const structures = {
   rex_text_sym,
   bpf_attr_map_create,
   bpf_attr_map_elem,
+  bpf_attr_map_batch,
   bpf_attr_link_create,
   bpf_attr_obj_info,
+  bpf_attr_obj,
+  bpf_attr_get_id,
+  bpf_attr_link_detach,
+  bpf_attr_enable_stats,
   bpf_attr_rex_load,
   perf_event_attr,
 } satisfies Record<string, Structure>;
+
+export const structures = { ...userStructures, ...networkStructures, ...tracingStructures } satisfies Record<
+  string,
+  Structure
+>;

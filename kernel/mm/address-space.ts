@@ -5,6 +5,7 @@ import type { Kernel } from '../kernel.ts';
 import { TASK_SIZE_MAX } from '../layout/address-map.ts';
 import { entryAddress, forEachUserPage, freeUserTables, readEntry, writeEntry } from './page-tables.ts';
 import { allocatePage, pageReferences, releasePage, sharePage } from './physical.ts';
+import { sharedPage, sweepSharedMemory } from './shared-memory.ts';
 import type { AddressSpace, Vma } from './types.ts';
 
 export const PAGE = 4096n;
@@ -139,36 +140,10 @@ export function unmap(kernel: Kernel, space: AddressSpace, start: bigint, end: b
   if (cut.some((area) => area.shared !== undefined)) sweepSharedMemory(kernel);
 }
 
-/** A new object for a shared mapping; it lives as long as an area shows it. */
-export function createSharedMemory(kernel: Kernel): number {
-  const id = kernel.nextId.sharedMemory++;
-  kernel.sharedMemory.set(id, { pages: new Map() });
-  return id;
-}
-
-/** Frees the shared memory that no area shows any more. */
-function sweepSharedMemory(kernel: Kernel): void {
-  const shown = new Set<number>();
-  for (const { areas } of kernel.addressSpaces.values()) {
-    for (const { shared } of areas) if (shared !== undefined) shown.add(shared.object);
-  }
-  for (const [id, { pages }] of kernel.sharedMemory) {
-    if (shown.has(id)) continue;
-    for (const physical of pages.values()) releasePage(kernel, physical);
-    kernel.sharedMemory.delete(id);
-  }
-}
-
-/** A page for an address of `area` that has none yet; ENOMEM. */
-function newPage(kernel: Kernel, area: Vma, page: bigint): number {
+/** A page for an address of `area` that has none yet; undefined past the end of a shared file. ENOMEM. */
+function newPage(kernel: Kernel, area: Vma, page: bigint): number | undefined {
   if (area.shared !== undefined) {
-    const { pages } = kernel.sharedMemory.get(area.shared.object)!;
-    const offset = area.shared.offset + Number(page - area.start);
-    const known = pages.get(offset);
-    const physical = known ?? allocatePage(kernel);
-    if (known === undefined) pages.set(offset, physical);
-    sharePage(kernel, physical);
-    return physical;
+    return sharedPage(kernel, area.shared.object, area.shared.offset + Number(page - area.start));
   }
   const physical = allocatePage(kernel);
   fillFromFile(kernel, area, page, physical);
@@ -187,12 +162,14 @@ function entryBits(area: Vma, exclusive: boolean): bigint {
   );
 }
 
-/** mprotect: every byte of [start, end) must be mapped (ENOMEM). */
+/** mprotect: every byte of [start, end) must be mapped (ENOMEM), and a shared file allow it (EACCES). */
 export function protect(kernel: Kernel, space: AddressSpace, start: bigint, end: bigint, protection: number): void {
   for (let at = start; at < end;) {
     const area = findArea(space, at);
-    if (area === undefined) fail('ENOMEM');
-    at = area!.end;
+    if (area === undefined) return fail('ENOMEM');
+    const most = area.shared === undefined ? 7 : (kernel.sharedMemory.get(area.shared.object)?.maxProtection ?? 7);
+    if ((protection & ~most) !== 0) fail('EACCES');
+    at = area.end;
   }
   for (const area of cutAreas(space, start, end)) {
     const changed = { ...area, protection };
@@ -244,14 +221,15 @@ function growStack(space: AddressSpace, address: bigint): Vma | undefined {
 
 /**
  * handle_mm_fault: makes the page at `address` accessible if its area allows the access. Anonymous pages appear zeroed,
- * file pages filled, shared pages are copied before the first write. `bad-area` is SEGV_MAPERR, `bad-access` SEGV_ACCERR.
+ * file pages filled, shared pages are copied before the first write. `bad-area` is SEGV_MAPERR, `bad-access` SEGV_ACCERR,
+ * `bus-error` SIGBUS.
  */
 export function handleMmFault(
   kernel: Kernel,
   space: AddressSpace,
   address: bigint,
   access: 'read' | 'write' | 'execute',
-): 'done' | 'bad-area' | 'bad-access' | 'no-memory' {
+): 'done' | 'bad-area' | 'bad-access' | 'bus-error' | 'no-memory' {
   if (address >= TASK_SIZE_MAX) return 'bad-area';
   const area = findArea(space, address) ?? growStack(space, address);
   if (area === undefined) return 'bad-area';
@@ -266,6 +244,7 @@ export function handleMmFault(
   try {
     if (old === 0) {
       const physical = newPage(kernel, area, page);
+      if (physical === undefined) return 'bus-error';
       writeEntry(kernel, space.pageTable, page, BigInt(physical) | entryBits(area, true));
     } else if (access === 'write' && !shared && pageReferences(kernel, old) > 1) {
       const physical = allocatePage(kernel);

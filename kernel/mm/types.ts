@@ -1,3 +1,5 @@
+import type { MmapRequest } from '../fs/types.ts';
+
 /** A mapped range of user memory: [start, end), page-aligned. */
 export interface Vma {
   readonly start: bigint;
@@ -8,7 +10,7 @@ export interface Vma {
   readonly flags: number;
   /** the backing file's content, the offset of `start` in it, and how many bytes of it count; the rest is zero */
   readonly file: { readonly data: Uint8Array; readonly offset: number; readonly length: number } | undefined;
-  /** shared anonymous memory: the object that holds its pages and the offset of `start` in it */
+  /** shared memory: the object that holds its pages and the offset of `start` in it */
   readonly shared: { readonly object: number; readonly offset: number } | undefined;
   /** what /proc/pid/maps calls it: '[heap]', '[stack]', a path, or '' */
   readonly name: string;
@@ -26,7 +28,12 @@ export interface AddressSpace {
   references: number;
 }
 
-/** Pages that several address spaces show (MAP_SHARED | MAP_ANONYMOUS): physical address by offset, a reference each. */
+/** Pages that several address spaces show: anonymous memory or a file's own (`FileOperations.mmap`), MAP_SHARED. */
 export interface SharedMemory {
+  /** physical address by offset, a reference each */
   readonly pages: Map<number, number>;
+  /** the open file that gives the pages, a reference, and what was asked of it; undefined: zeroed pages on demand */
+  readonly mapped: { readonly file: number; readonly request: MmapRequest } | undefined;
+  /** what mprotect may grant: PROT_* */
+  readonly maxProtection: number;
 }

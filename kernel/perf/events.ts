@@ -1,11 +1,20 @@
-/** Perf events of the kprobe PMU: one descriptor is one event, and carries at most one program. */
+/** The life of perf events: one descriptor is one event, and carries at most one program. */
 import { fail } from '../errno.ts';
 import { holdProgram, putProgram } from '../bpf/programs.ts';
-import type { BpfProgram, PerfEvent } from '../bpf/types.ts';
+import type { BpfProgram } from '../bpf/types.ts';
 import type { Kernel } from '../kernel.ts';
 import { registerKprobe, unregisterKprobe } from '../kprobe/index.ts';
-import type { Kprobe } from '../kprobe/types.ts';
 import { constants } from '../layout/constants.ts';
+import { perf_event, trace_event_call } from '../layout/perf.ts';
+import { writeStructure } from '../layout/write-structure.ts';
+import { kfree, kmalloc } from '../mm/heap.ts';
+import { readKernelU32, writeKernel, writeKernelU32, writeKernelU64 } from '../mm/kernel-memory.ts';
+import { lookupName } from '../symbols.ts';
+import { traceSyscalls } from '../tracing/syscall-work.ts';
+import type { Tracepoint } from '../tracing/events.ts';
+import { AttributeFlag } from './constants.ts';
+import { startEvent, stopEvent } from './counting.ts';
+import type { EventAttributes, PerfEvent, PerfEventKind } from './types.ts';
 
 /** How perf_event_attr names a probed instruction: a symbol and an offset, or '' and an address. */
 export interface ProbeTarget {
@@ -14,25 +23,136 @@ export interface ProbeTarget {
   readonly address: bigint;
 }
 
-/** perf_kprobe_init: a new event, the caller's reference; its probe is armed. Errors: those of `registerKprobe`. */
-export function createKprobeEvent(kernel: Kernel, target: ProbeTarget, enabled: boolean): PerfEvent {
-  const { bpf } = kernel;
-  const id = bpf.next.event;
-  const address = registerKprobe(kernel, target, id);
-  bpf.next.event++;
-  const { symbol, offset } = target;
+/** For whom an event counts: what perf_event_open was told. */
+export interface EventScope {
+  /** -1: every task */
+  readonly pid: number;
+  /** -1: every CPU */
+  readonly cpu: number;
+}
+
+const EVERYTHING: EventScope = { pid: -1, cpu: 0 };
+
+interface NewEvent extends EventScope {
+  readonly kind: PerfEventKind;
+  readonly attributes: EventAttributes;
+  readonly call: bigint;
+  readonly probe: PerfEvent['probe'];
+  readonly name: string;
+  readonly period: number;
+}
+
+/** perf_event_alloc: a new event, the caller's reference, not enabled. ENOMEM. */
+function createEvent(kernel: Kernel, fields: NewEvent): PerfEvent {
+  const { bpf, perf } = kernel;
+  const { attributes, pid, cpu, call } = fields;
+  const address = kmalloc(kernel, perf_event.size);
+  const id = bpf.next.event++;
   const event: PerfEvent = {
+    ...fields,
     id,
-    kind: 'kprobe',
     address,
-    symbol,
-    offset,
-    enabled,
+    tasks: pid === -1 ? [] : [pid],
+    enabled: false,
     program: undefined,
     references: 1,
+    count: 0,
+    timeEnabled: 0,
+    left: new Map(),
+    running: new Map(),
+    samples: 0,
+    tickEnd: 0,
+    lost: 0,
+    ring: undefined,
   };
+  const bytes = writeStructure(perf_event, { type: attributes.type, id, config: attributes.config, pid, cpu });
+  writeKernel(kernel, address, bytes);
   bpf.events.set(id, event);
+  if (call !== 0n) {
+    perf.calls.set(call, [...(perf.calls.get(call) ?? []), id]);
+    countCall(kernel, call, 'perf_refcount', 1);
+  }
   return event;
+}
+
+/** Adds to a counter that the hooks' machine code reads; it never goes below 0. */
+function countCall(kernel: Kernel, call: bigint, field: 'perf_refcount' | 'prog_count', change: 1 | -1): void {
+  const address = call + BigInt(trace_event_call.fields[field].offset);
+  const value = readKernelU32(kernel, address) ?? 0;
+  writeKernelU32(kernel, address, Math.max(0, value + change));
+}
+
+const attributesOf = (type: number, config: bigint): EventAttributes => ({
+  type,
+  config,
+  sampleType: 0,
+  readFormat: 0,
+  flags: 0n,
+  wakeup: 0,
+});
+
+/** perf_kprobe_init: a new event, the caller's reference; its probe is armed. Errors: those of `registerKprobe`. */
+export function createKprobeEvent(
+  kernel: Kernel,
+  target: ProbeTarget,
+  enabled: boolean,
+  attributes = attributesOf(0, 0n),
+  scope = EVERYTHING,
+): PerfEvent {
+  const address = registerKprobe(kernel, target, kernel.bpf.next.event);
+  let call = 0n;
+  try {
+    call = kmalloc(kernel, trace_event_call.size);
+    const { symbol, offset } = target;
+    const probe = { address, symbol, offset };
+    const name = symbol === '' ? address.toString(16) : symbol;
+    const event = createEvent(kernel, { kind: 'kprobe', attributes, call, probe, name, period: 0, ...scope });
+    event.enabled = enabled;
+    return event;
+  } catch (error) {
+    unregisterKprobe(kernel, address, kernel.bpf.next.event);
+    if (call !== 0n) kfree(kernel, call);
+    throw error;
+  }
+}
+
+/** perf_trace_init: a new event of a tracepoint, the caller's reference. ENOMEM. */
+export function createTracepointEvent(
+  kernel: Kernel,
+  tracepoint: Tracepoint,
+  attributes = attributesOf(constants.PERF_TYPE_TRACEPOINT, BigInt(tracepoint.id)),
+  scope = EVERYTHING,
+  period = 0,
+): PerfEvent {
+  const call = lookupName(kernel.symbols, tracepoint.symbol);
+  if (call === 0n) fail('EINVAL');
+  const name = `${tracepoint.category}:${tracepoint.name}`;
+  const event = createEvent(kernel, { kind: 'tracepoint', attributes, call, probe: undefined, name, period, ...scope });
+  traceSyscalls(kernel);
+  setEnabled(kernel, event, (attributes.flags & AttributeFlag.disabled) === 0n);
+  return event;
+}
+
+/** A new software or hardware event, the caller's reference. ENOMEM. */
+export function createCounter(
+  kernel: Kernel,
+  kind: 'software' | 'hardware',
+  attributes: EventAttributes,
+  scope: EventScope,
+  period: number,
+): PerfEvent {
+  const event = createEvent(kernel, { kind, attributes, call: 0n, probe: undefined, name: '', period, ...scope });
+  kernel.perf.counters.push(event.id);
+  setEnabled(kernel, event, (attributes.flags & AttributeFlag.disabled) === 0n);
+  return event;
+}
+
+/** perf_event_enable and perf_event_disable */
+export function setEnabled(kernel: Kernel, event: PerfEvent, enabled: boolean): void {
+  if (event.enabled === enabled) return;
+  if (!enabled) stopEvent(kernel, event);
+  event.enabled = enabled;
+  if (enabled) startEvent(kernel, event);
 }
 
 export function holdEvent(event: PerfEvent): PerfEvent {
@@ -42,34 +162,75 @@ export function holdEvent(event: PerfEvent): PerfEvent {
 
 /** put_event: the last reference removes the probe and the program. */
 export function putEvent(kernel: Kernel, id: number): void {
-  const { bpf } = kernel;
+  const { bpf, perf } = kernel;
   const event = bpf.events.get(id);
   if (event === undefined || --event.references > 0) return;
+  setEnabled(kernel, event, false);
+  detachProgram(kernel, event);
   bpf.events.delete(id);
-  unregisterKprobe(kernel, event.address, id);
-  if (event.program !== undefined) putProgram(kernel, event.program);
+  const { call, probe } = event;
+  if (call !== 0n) {
+    const rest = (perf.calls.get(call) ?? []).filter((other) => other !== id);
+    if (rest.length === 0) perf.calls.delete(call);
+    else perf.calls.set(call, rest);
+    countCall(kernel, call, 'perf_refcount', -1);
+  } else {
+    perf.counters.splice(perf.counters.indexOf(id), 1);
+  }
+  if (probe !== undefined) {
+    unregisterKprobe(kernel, probe.address, id);
+    kfree(kernel, call);
+  }
+  if (event.kind === 'tracepoint') traceSyscalls(kernel);
+  kfree(kernel, event.address);
 }
 
 /** Program types by the kind of event that runs them. */
-const programTypes: Readonly<Record<PerfEvent['kind'], number>> = { kprobe: constants.BPF_PROG_TYPE_KPROBE };
+const programTypes: Readonly<Record<PerfEventKind, number>> = {
+  kprobe: constants.BPF_PROG_TYPE_KPROBE,
+  tracepoint: constants.BPF_PROG_TYPE_TRACEPOINT,
+  software: constants.BPF_PROG_TYPE_PERF_EVENT,
+  hardware: constants.BPF_PROG_TYPE_PERF_EVENT,
+};
+
+const PROG = BigInt(perf_event.fields.prog.offset);
 
 /**
- * perf_event_set_bpf_prog: the program runs from now on at every hit, the event being enabled or not.
+ * perf_event_set_bpf_prog. A kprobe's or tracepoint's program runs from now on at every hit, whoever the event is for and
+ * enabled or not; a counter's runs at the event's own overflows.
  * Errors: EINVAL for a program of another type, EEXIST when the event has one.
  */
-export function attachProgram(_kernel: Kernel, event: PerfEvent, program: BpfProgram): void {
+export function attachProgram(kernel: Kernel, event: PerfEvent, program: BpfProgram): void {
   if (program.type !== programTypes[event.kind]) fail('EINVAL');
   if (event.program !== undefined) fail('EEXIST');
   event.program = holdProgram(program).id;
+  if (event.call === 0n) writeKernelU64(kernel, event.address + PROG, program.address);
+  else countCall(kernel, event.call, 'prog_count', 1);
 }
 
-/** The programs attached to a probe's events, in the order of the events' creation. */
-export function programsAt(kernel: Kernel, kprobe: Kprobe): BpfProgram[] {
+/** perf_event_free_bpf_prog */
+export function detachProgram(kernel: Kernel, event: PerfEvent): void {
+  if (event.program === undefined) return;
+  const { program } = event;
+  event.program = undefined;
+  if (event.call === 0n) writeKernelU64(kernel, event.address + PROG, 0n);
+  else countCall(kernel, event.call, 'prog_count', -1);
+  putProgram(kernel, program);
+}
+
+/** The programs attached to a call's events, in the order of the events' creation. */
+export function programsOfCall(kernel: Kernel, call: bigint): BpfProgram[] {
   const { events, programs } = kernel.bpf;
   const attached: BpfProgram[] = [];
-  for (const id of kprobe.events) {
+  for (const id of kernel.perf.calls.get(call) ?? []) {
     const program = programs.get(events.get(id)?.program ?? 0);
     if (program !== undefined) attached.push(program);
   }
   return attached;
+}
+
+/** The event whose struct perf_event is at `address`. */
+export function eventAt(kernel: Kernel, address: bigint): PerfEvent | undefined {
+  for (const event of kernel.bpf.events.values()) if (event.address === address) return event;
+  return undefined;
 }

@@ -59,6 +59,8 @@ const c = constants;
 const sectionTypes: ReadonlyMap<string, number> = new Map([
   ['kprobe', c.BPF_PROG_TYPE_KPROBE],
   ['kretprobe', c.BPF_PROG_TYPE_KPROBE],
+  ['uprobe', c.BPF_PROG_TYPE_KPROBE],
+  ['uretprobe', c.BPF_PROG_TYPE_KPROBE],
   ['ksyscall', c.BPF_PROG_TYPE_KPROBE],
   ['kretsyscall', c.BPF_PROG_TYPE_KPROBE],
   ['tracepoint', c.BPF_PROG_TYPE_TRACEPOINT],

@@ -66,3 +66,6 @@ dump_stack_lvl:
 	pop	%rbp
 	ret
 	.size	dump_stack_lvl, . - dump_stack_lvl
+
+	# nothing falls out of this file into the next
+	.byte	0xcc

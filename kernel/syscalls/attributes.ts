@@ -27,6 +27,7 @@ const typeBits: Readonly<Record<InodeType, number>> = {
   symlink: FileType.symlink,
   device: FileType.character,
   generated: FileType.regular,
+  pinned: FileType.regular,
 };
 
 /** MKDEV as user space sees it, for numbers below 256. */

@@ -20,6 +20,7 @@ const entryTypes: Readonly<Record<InodeType, number>> = {
   symlink: 10,
   device: 2,
   generated: 8,
+  pinned: 8,
 };
 
 interface Entry {

@@ -3,7 +3,10 @@ import { Errno, errno } from '../errno.ts';
 import { currentTask } from '../kernel.ts';
 import type { NativeFunction } from '../native.ts';
 import { bpfSyscalls } from '../bpf/commands.ts';
+import { socketSyscalls } from '../net/socket-syscalls.ts';
 import { perfSyscalls } from '../perf/open.ts';
+import { seccompSyscalls } from '../seccomp/syscalls.ts';
+import { epollSyscalls } from './epoll.ts';
 import { fileSyscalls } from './files.ts';
 import { futexSyscalls } from './futex.ts';
 import { memorySyscalls } from './memory.ts';
@@ -11,10 +14,13 @@ import { miscellaneousSyscalls } from './miscellaneous.ts';
 import { processSyscalls } from './process.ts';
 import { signalSyscalls } from './signals.ts';
 import { timeSyscalls } from './time.ts';
+import { statfsSyscalls } from './statfs.ts';
 import type { SyscallRow } from './types.ts';
 
 export const syscallTable: readonly SyscallRow[] = [
   ...fileSyscalls,
+  ...epollSyscalls,
+  ...statfsSyscalls,
   ...memorySyscalls,
   ...processSyscalls,
   ...futexSyscalls,
@@ -23,6 +29,8 @@ export const syscallTable: readonly SyscallRow[] = [
   ...miscellaneousSyscalls,
   ...bpfSyscalls,
   ...perfSyscalls,
+  ...socketSyscalls,
+  ...seccompSyscalls,
 ].toSorted((left, right) => left.number - right.number);
 
 export const syscallByNumber: ReadonlyMap<number, SyscallRow> = new Map(syscallTable.map((row) => [row.number, row]));

@@ -1,9 +1,11 @@
 import { fail } from '../errno.ts';
+import { OpenFlag } from '../fs/constants.ts';
+import { operationsOf } from '../fs/file-kinds.ts';
 import { fileOf } from '../fs/files.ts';
+import type { OpenFile } from '../fs/types.ts';
 import type { Kernel } from '../kernel.ts';
 import { TASK_SIZE_MAX } from '../layout/address-map.ts';
 import {
-  createSharedMemory,
   findArea,
   findFree,
   insertArea,
@@ -14,6 +16,7 @@ import {
   protect,
   unmap,
 } from '../mm/address-space.ts';
+import { createSharedMemory, shareFile } from '../mm/shared-memory.ts';
 import type { AddressSpace } from '../mm/types.ts';
 import { copyFromUser, copyToUser } from '../mm/user-memory.ts';
 import type { Task } from '../task.ts';
@@ -56,20 +59,36 @@ function pages(length: bigint): bigint {
   return pageCeiling(length);
 }
 
+/** EACCES: nothing is mapped of a file that cannot be read, and a shared mapping writes through. */
+function checkAccess(file: OpenFile, sharing: number, protection: number): void {
+  const access = file.flags & OpenFlag.accessMode;
+  if (access === OpenFlag.writeOnly) fail('EACCES');
+  const writes = sharing === MapFlag.shared && (protection & Protection.write) !== 0;
+  if (writes && access === OpenFlag.readOnly) fail('EACCES');
+}
+
 const mmap: SyscallHandler = ({ kernel, task, args: [address, length, prot, flagBits, fd, offset] }) => {
   const space = spaceOf(kernel, task);
   const size = pages(length);
   const flags = Number(BigInt.asUintN(32, flagBits));
-  const sharing = flags & 3;
+  // MAP_SHARED_VALIDATE is both bits
+  const sharing = (flags & MapFlag.shared) !== 0 ? MapFlag.shared : flags & MapFlag.private;
   if (sharing === 0 || (offset & 0xfffn) !== 0n) fail('EINVAL');
   let file;
+  let open: OpenFile | undefined;
   if ((flags & MapFlag.anonymous) === 0) {
-    const open = fileOf(kernel, task, toInt(fd));
-    if (open.kind !== 'regular') fail('ENODEV');
+    open = fileOf(kernel, task, toInt(fd));
+    checkAccess(open, sharing, toInt(prot));
+  }
+  if (open?.kind === 'regular') {
     const inode = kernel.fileSystem.inodes.get(open.object) ?? fail('ENODEV');
     if (sharing === MapFlag.shared && (toInt(prot) & Protection.write) !== 0) fail('ENODEV');
     const start = Math.min(Number(offset), inode.size);
     file = { data: inode.data.slice(0, inode.size), offset: start, length: inode.size - start };
+    open = undefined;
+  } else if (open !== undefined) {
+    const operations = operationsOf(open.kind).mmap ?? fail('ENODEV');
+    if (sharing !== MapFlag.shared) (operations.private ?? (() => fail('EINVAL')))(kernel, open);
   }
   let start = address & ~(PAGE - 1n);
   if ((flags & (MapFlag.fixed | MapFlag.fixedNoReplace)) !== 0) {
@@ -80,8 +99,13 @@ const mmap: SyscallHandler = ({ kernel, task, args: [address, length, prot, flag
   } else if (start < 0x10000n || start + size > TASK_SIZE_MAX || overlaps(space, start, start + size)) {
     start = findFree(space, size);
   }
-  const shared =
-    sharing === MapFlag.shared && file === undefined ? { object: createSharedMemory(kernel), offset: 0 } : undefined;
+  let shared;
+  if (open !== undefined) {
+    const request = { offset: Number(offset), length: Number(size), protection: toInt(prot) & 7 };
+    shared = { object: shareFile(kernel, open, request), offset: 0 };
+  } else if (sharing === MapFlag.shared && file === undefined) {
+    shared = { object: createSharedMemory(kernel), offset: 0 };
+  }
   insertArea(space, {
     start,
     end: start + size,
@@ -89,7 +113,7 @@ const mmap: SyscallHandler = ({ kernel, task, args: [address, length, prot, flag
     protection: toInt(prot) & 7,
     flags: sharing | (flags & MapFlag.growsDown),
     file,
-    name: '',
+    name: open?.path ?? '',
   });
   return start;
 };
@@ -169,7 +193,7 @@ export const memorySyscalls: readonly SyscallRow[] = [
     'mmap',
     ['pointer', 'unsigned', 'protection', 'map-flags', 'fd', 'hex'],
     mmap,
-    'files private or read-only, as they are when mapped',
+    'regular files private or read-only, as they are when mapped; maps and perf events shared',
   ),
   syscall(10, 'mprotect', ['pointer', 'unsigned', 'protection'], mprotect),
   syscall(11, 'munmap', ['pointer', 'unsigned'], munmap),

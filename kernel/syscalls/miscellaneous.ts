@@ -1,6 +1,7 @@
 import { fail } from '../errno.ts';
 import { now, random64 } from '../kernel.ts';
 import { copyFromUser, copyToUser } from '../mm/user-memory.ts';
+import { addFilter, SECCOMP_MODE_FILTER } from '../seccomp/syscalls.ts';
 import { freePages } from '../mm/physical.ts';
 import { setComm } from '../process.ts';
 import { utsname } from '../version.ts';
@@ -51,7 +52,11 @@ const prlimit64: SyscallHandler = ({ kernel, task, args: [pid, resource, wanted,
 
 const PR_SET_NAME = 15;
 const PR_GET_NAME = 16;
-const prctl: SyscallHandler = ({ kernel, task, args: [option, address] }) => {
+const PR_GET_SECCOMP = 21;
+const PR_SET_SECCOMP = 22;
+/** there are no privileges to gain */
+const PR_SET_NO_NEW_PRIVS = 38;
+const prctl: SyscallHandler = ({ kernel, task, args: [option, address, third] }) => {
   if (toInt(option) === PR_SET_NAME) {
     const bytes = copyFromUser(kernel, task, address, 16);
     const end = bytes.indexOf(0);
@@ -64,6 +69,11 @@ const prctl: SyscallHandler = ({ kernel, task, args: [option, address] }) => {
     copyToUser(kernel, task, address, bytes);
     return 0;
   }
+  if (toInt(option) === PR_SET_NO_NEW_PRIVS) return address === 1n ? 0 : fail('EINVAL');
+  if (toInt(option) === PR_SET_SECCOMP) {
+    return toInt(address) === SECCOMP_MODE_FILTER ? addFilter(kernel, task, 0, third) : fail('EINVAL');
+  }
+  if (toInt(option) === PR_GET_SECCOMP) return task.seccomp === undefined ? 0 : SECCOMP_MODE_FILTER;
   return fail('EINVAL');
 };
 
@@ -104,7 +114,7 @@ export const miscellaneousSyscalls: readonly SyscallRow[] = [
     'all zero',
   ),
   syscall(99, 'sysinfo', ['pointer'], sysinfo),
-  syscall(157, 'prctl', ['int', 'hex', 'hex', 'hex', 'hex'], prctl, 'PR_SET_NAME and PR_GET_NAME'),
+  syscall(157, 'prctl', ['int', 'hex', 'hex', 'hex', 'hex'], prctl, 'names and seccomp filters'),
   syscall(204, 'sched_getaffinity', ['int', 'unsigned', 'pointer'], sched_getaffinity),
   syscall(
     302,

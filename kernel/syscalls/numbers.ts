@@ -49,7 +49,8 @@ const ranges: readonly (readonly [first: number, names: string])[] = [
   ],
 ];
 
-const names = new Map(
+/** Name by number. */
+export const syscallNames: ReadonlyMap<number, string> = new Map(
   ranges.flatMap(([first, list]) =>
     list
       .trim()
@@ -60,5 +61,5 @@ const names = new Map(
 
 /** `dup` for 32; `syscall_0x3e7` for what Linux 6.10 does not have. */
 export function syscallName(number: number): string {
-  return names.get(number) ?? `syscall_0x${(number >>> 0).toString(16)}`;
+  return syscallNames.get(number) ?? `syscall_0x${(number >>> 0).toString(16)}`;
 }

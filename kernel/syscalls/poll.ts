@@ -51,7 +51,7 @@ function pollFiles({ kernel, cpu, task }: SyscallCall, address: bigint, count: n
 }
 
 /** struct timespec in ns; a null pointer is no timeout. EINVAL. */
-function timespec({ kernel, task }: SyscallCall, address: bigint): number {
+export function timespec({ kernel, task }: SyscallCall, address: bigint): number {
   if (address === 0n) return -1;
   const seconds = BigInt.asIntN(64, readUserU64(kernel, task, address));
   const nanoseconds = BigInt.asIntN(64, readUserU64(kernel, task, address + 8n));

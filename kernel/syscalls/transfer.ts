@@ -84,6 +84,30 @@ function atPosition<T>(kernel: Kernel, file: OpenFile, offset: bigint | undefine
   }
 }
 
+/** The parts of one message, moved at once. */
+const together = (parts: readonly Part[]): Part[] => [
+  { address: 0n, length: Math.min(CHUNK, parts.reduce((sum, { length }) => sum + length, 0)) },
+];
+
+function gather(kernel: Kernel, task: Task, parts: readonly Part[]): Uint8Array {
+  const bytes = new Uint8Array(together(parts)[0]!.length);
+  let at = 0;
+  for (const { address, length } of parts) {
+    const part = copyFromUser(kernel, task, address, Math.min(length, bytes.length - at));
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+function scatter(kernel: Kernel, task: Task, parts: readonly Part[], bytes: Uint8Array): void {
+  let at = 0;
+  for (const { address, length } of parts) {
+    copyToUser(kernel, task, address, bytes.subarray(at, at + length));
+    at += length;
+  }
+}
+
 function readParts(
   { kernel, task }: SyscallCall,
   descriptor: bigint,
@@ -92,13 +116,15 @@ function readParts(
 ): number | Wait {
   const file = fileOf(kernel, task, descriptor);
   checkAccess(file, OpenFlag.readOnly);
-  const { read } = operationsOf(file.kind);
+  const { read, isMessage } = operationsOf(file.kind);
   if (read === undefined) return fail('EINVAL');
+  const whole = parts.length > 1 && isMessage?.(kernel, file) === true;
   return atPosition(kernel, file, offset, () =>
-    moveParts(task, parts, (address, length) => {
+    moveParts(task, whole ? together(parts) : parts, (address, length) => {
       const bytes = read(kernel, task, file, length);
       if (isWait(bytes)) return bytes;
-      copyToUser(kernel, task, address, bytes);
+      if (whole) scatter(kernel, task, parts, bytes);
+      else copyToUser(kernel, task, address, bytes);
       consume(kernel, file, bytes.length);
       return bytes.length;
     }),
@@ -113,8 +139,11 @@ function writeParts(
 ): number | Wait {
   const file = fileOf(kernel, task, descriptor);
   checkAccess(file, OpenFlag.writeOnly);
-  const { write } = operationsOf(file.kind);
+  const { write, isMessage } = operationsOf(file.kind);
   if (write === undefined) return fail('EINVAL');
+  if (parts.length > 1 && isMessage?.(kernel, file) === true) {
+    return moveParts(task, together(parts), () => write(kernel, task, file, gather(kernel, task, parts)));
+  }
   return atPosition(kernel, file, offset, () =>
     moveParts(task, parts, (address, length) => write(kernel, task, file, copyFromUser(kernel, task, address, length))),
   );

@@ -47,6 +47,8 @@ export interface SyscallRow {
   readonly handler: SyscallHandler;
   /** exit and exit_group do not */
   readonly returns: boolean;
+  /** lines between the frame's push and pop where its native function alone is not enough */
+  readonly text?: readonly string[];
 }
 
 export function syscall(

@@ -4,6 +4,7 @@
  */
 import { Pte } from '../../cpu/paging.ts';
 import { bpfSyscalls } from '../../kernel/bpf/commands.ts';
+import { helpers } from '../../kernel/bpf/helpers.ts';
 import { createKernel } from '../../kernel/create-kernel.ts';
 import { Errno } from '../../kernel/errno.ts';
 import { createFileTable, installDescriptor, openFile } from '../../kernel/fs/files.ts';
@@ -28,16 +29,7 @@ export const USER_SIZE = 0x100000n;
 
 /** Functions of the kernel: 64 bytes each of `mov %rsp,%rbp` after a push, on one page. */
 const kernelFunctions = [
-  'bpf_map_lookup_elem',
-  'bpf_map_update_elem',
-  'bpf_map_delete_elem',
-  'bpf_probe_read_kernel',
-  'bpf_ktime_get_ns',
-  'bpf_ktime_get_boot_ns',
-  'get_random_u32',
-  'bpf_spin_lock',
-  'bpf_spin_unlock',
-  'rex_trace_printk',
+  ...helpers.map(({ name }) => name),
   'rex_landingpad',
   'just_return_func',
   'rex_base_func',
@@ -109,6 +101,7 @@ export function createBareKernel(size = 16 << 20, cpus = 1): BareKernel {
       area,
       retiredAtRoundStart: 0,
       nextTick: Infinity,
+      watchdog: { at: Infinity, fired: false },
       savedFpu: undefined,
     });
     writePerCpu(kernel, cpu.index, 'this_cpu_off', area);

@@ -114,7 +114,8 @@ async function compile(source: string, arguments_: readonly string[], workplace:
 export async function cInputs(name: string, root: string = repositoryRoot): Promise<string[]> {
   const sources = async (folder: string): Promise<string[]> =>
     (await filesBelow(root, folder)).filter((path) => /\.[ch]$/.test(path));
-  return [...(await sources(librex)), ...(await sources(`samples/${name}`))];
+  const headers = (await sources('samples/support')).filter((path) => path.endsWith('.h'));
+  return [...new Set([...(await sources(librex)), ...headers, ...(await sources(`samples/${name}`))])];
 }
 
 /**

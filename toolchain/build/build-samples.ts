@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildCSample } from './build-c.ts';
-import { buildRustSample } from './build-rust.ts';
+import { buildRustSamples } from './build-rust.ts';
 import { BuildError } from './error.ts';
 import { repositoryRoot } from './repository.ts';
 
@@ -15,12 +15,18 @@ async function sampleNames(requested: readonly string[]): Promise<string[]> {
 }
 
 async function main(requested: readonly string[]): Promise<void> {
-  for (const name of await sampleNames(requested)) {
-    const files = await readdir(join(repositoryRoot, 'samples', name));
-    const images = files.includes('Cargo.toml') ? [await buildRustSample(name)] : [];
-    const programs = files.some((file) => file.endsWith('.c')) ? await buildCSample(name) : [];
-    for (const { path, bytes } of [...images, ...programs]) process.stdout.write(`${path} ${bytes.length} bytes\n`);
-  }
+  const samples = await Promise.all(
+    (await sampleNames(requested)).map(async (name) => {
+      const files = await readdir(join(repositoryRoot, 'samples', name));
+      return { name, rust: files.includes('Cargo.toml'), c: files.some((file) => file.endsWith('.c')) };
+    }),
+  );
+  const print = ({ path, bytes }: { readonly path: string; readonly bytes: Uint8Array }): void => {
+    process.stdout.write(`${path} ${bytes.length} bytes\n`);
+  };
+  const rust = samples.filter((sample) => sample.rust).map(({ name }) => name);
+  (await buildRustSamples(rust)).forEach(print);
+  for (const { name } of samples.filter((sample) => sample.c)) (await buildCSample(name)).forEach(print);
 }
 
 await main(process.argv.slice(2)).catch((error: unknown) => {

@@ -41,25 +41,57 @@ async function remappings(root: string, version: string): Promise<string[]> {
   return [`${root}=${REMAPPED_ROOT}`, `${stdout.trim()}/lib/rustlib/src/rust=/rustc/${commit}`];
 }
 
-/**
- * Links the program of the package `name` in the workspace at `root`, offline, with the flags of .cargo/config.toml; the
- * bytes do not depend on where the workspace or its target folder is.
- * Throws `BuildError` with the compiler's messages.
- */
-export async function cargoBuild(root: string, name: string): Promise<Uint8Array> {
+export interface CargoOptions {
+  /** of the packages or, as `rex/name`, of the rex crate */
+  readonly features?: readonly string[];
+  /** where cargo leaves its files, to be used again; a temporary folder if left out */
+  readonly targetDirectory?: string;
+}
+
+/** Runs a cargo command that compiles, offline, and then `use` on its target folder. Throws `BuildError`. */
+async function cargo<T>(
+  root: string,
+  command: string,
+  names: readonly string[],
+  { features = [], targetDirectory }: CargoOptions,
+  use: (targetDirectory: string) => Promise<T>,
+): Promise<T> {
+  const what = names.join(', ');
   const version = await rustcVersion(root);
-  if (version === undefined) throw new BuildError(`${name}: found no rustc, expected a stable toolchain on the PATH`);
+  if (version === undefined) throw new BuildError(`${what}: found no rustc, expected a stable toolchain on the PATH`);
   const flags = (await remappings(root, version)).map((row) => JSON.stringify(`--remap-path-prefix=${row}`));
   const configuration = `target.${TARGET}.rustflags=[${flags.join(', ')}]`;
-  const targetDirectory = await mkdtemp(join(tmpdir(), 'rex-build-'));
+  const directory = targetDirectory ?? (await mkdtemp(join(tmpdir(), 'rex-build-')));
   try {
-    const options = ['--offline', '--locked', '--release', '--quiet', '--package', name, '--config', configuration];
-    await execute('cargo', ['build', ...options], { cwd: root, env: buildEnvironment(targetDirectory) });
-    return new Uint8Array(await readFile(join(targetDirectory, TARGET, 'release', name)));
+    const packages = names.flatMap((name) => ['--package', name]);
+    const selected = features.length > 0 ? ['--features', features.join(',')] : [];
+    const options = ['--offline', '--locked', '--quiet', ...packages, ...selected, '--config', configuration];
+    await execute('cargo', [command, ...options, '--release'], { cwd: root, env: buildEnvironment(directory) });
+    return await use(join(directory, TARGET, 'release'));
   } catch (error) {
     const { stderr, message } = error as Error & { stderr?: string };
-    throw new BuildError(`cargo build ${name}: ${stderr || message}`);
+    throw new BuildError(`cargo ${command} ${what}: ${stderr || message}`);
   } finally {
-    await rm(targetDirectory, { recursive: true, force: true });
+    if (targetDirectory === undefined) await rm(directory, { recursive: true, force: true });
   }
+}
+
+/**
+ * Links the programs of the packages `names` in the workspace at `root`, offline, with the flags of .cargo/config.toml; the
+ * bytes, in the order of the names, do not depend on where the workspace or its target folder is.
+ * Throws `BuildError` with the compiler's messages.
+ */
+export async function cargoBuild(
+  root: string,
+  names: readonly string[],
+  options: CargoOptions = {},
+): Promise<Uint8Array[]> {
+  return cargo(root, 'build', names, options, (folder) =>
+    Promise.all(names.map(async (name) => new Uint8Array(await readFile(join(folder, name))))),
+  );
+}
+
+/** Throws `BuildError` with clippy's messages when a package breaks a lint. */
+export async function cargoClippy(root: string, names: readonly string[], options: CargoOptions = {}): Promise<void> {
+  await cargo(root, 'clippy', names, options, async () => {});
 }

@@ -2,7 +2,11 @@ import { checkRexImage } from '../entry-insertion/index.ts';
 import { R_X86_64_GLOB_DAT, R_X86_64_RELATIVE, SHF_EXECINSTR, SHN_UNDEF } from '../elf/constants.ts';
 import { readElf, sectionData, type ElfFile } from '../elf/index.ts';
 import { BuildError } from './error.ts';
+import { floatingPointProblems } from './floating-point.ts';
 import { redZoneAccesses } from './red-zone.ts';
+
+/** How many problems of one kind are listed. */
+const MAX_LISTED = 5;
 
 /** The names declared in the text of rex/src/ffi.rs: the kernel symbols a Rex program can need. */
 export function declaredKernelSymbols(ffi: string): ReadonlySet<string> {
@@ -30,7 +34,12 @@ function redZoneProblems(elf: ElfFile): string[] {
  */
 export function checkImage(name: string, image: Uint8Array, kernelSymbols: ReadonlySet<string>): string[] {
   const elf = readElf(image);
-  const problems = [...checkRexImage(image, { kernelSymbols }), ...relocationProblems(elf), ...redZoneProblems(elf)];
+  const problems = [
+    ...checkRexImage(image, { kernelSymbols }),
+    ...relocationProblems(elf),
+    ...redZoneProblems(elf),
+    ...floatingPointProblems(elf).slice(0, MAX_LISTED),
+  ];
   if (problems.length > 0) throw new BuildError(`${name}: ${problems.join('; ')}`);
   return elf.dynamicSymbols
     .slice(1)

@@ -4,10 +4,11 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { constants } from '../../kernel/layout/constants.ts';
 import { perCpuVariables } from '../../kernel/layout/per-cpu.ts';
-import { structures } from '../../kernel/layout/structures.ts';
+import { structures, tracepointContexts, userStructures } from '../../kernel/layout/structures.ts';
 import { renderCHeader } from './layout-c.ts';
 import { checkPerCpuSizes } from './layout-members.ts';
 import { renderRustModule } from './layout-rust.ts';
+import { renderTracepointContexts, renderTracepointSections } from './tracepoints-rust.ts';
 
 export interface GeneratedFile {
   /** relative to the repository's root */
@@ -23,7 +24,9 @@ export function generateLayouts(): GeneratedFile[] {
   checkPerCpuSizes(perCpuVariables, structures, constants);
   return [
     { path: 'toolchain/rust/rex/src/layout.rs', text: renderRustModule(structures, constants) },
-    { path: 'toolchain/librex/include/rex_abi.h', text: renderCHeader(structures, constants) },
+    { path: 'toolchain/rust/rex/src/tracepoint/contexts.rs', text: renderTracepointContexts(tracepointContexts) },
+    { path: 'toolchain/rust/rex-macros/src/tracepoints.rs', text: renderTracepointSections(tracepointContexts) },
+    { path: 'toolchain/librex/include/rex_abi.h', text: renderCHeader(userStructures, constants) },
   ];
 }
 

@@ -1,8 +1,8 @@
-import type { Structure } from '../../kernel/layout/structures.ts';
-import { byteCount, GENERATED, membersOf, type Member, type NamedField } from './layout-members.ts';
+import { elementsOf, type Scalar, type Structure } from '../../kernel/layout/structure.ts';
+import { GENERATED, membersOf, type Member, type NamedField } from './layout-members.ts';
 
 /** Pointers are 64-bit numbers, as in the kernel's own uapi structures (`__aligned_u64`). */
-const cScalars: Readonly<Record<string, string>> = {
+const cScalars: Readonly<Record<Scalar, string>> = {
   u8: 'uint8_t',
   u16: 'uint16_t',
   u32: 'uint32_t',
@@ -13,8 +13,8 @@ const cScalars: Readonly<Record<string, string>> = {
 };
 
 function cField({ name, type }: NamedField): string {
-  const count = byteCount(type);
-  return count === undefined ? `${cScalars[type]} ${name};` : `uint8_t ${name}[${count}];`;
+  const { element, count } = elementsOf(type);
+  return `${cScalars[element]} ${name}${count === undefined ? '' : `[${count}]`};`;
 }
 
 function cMember(member: Member): string {
@@ -43,7 +43,8 @@ export function renderCHeader(
   return [
     `/* ${GENERATED} */\n#ifndef REX_ABI_H\n#define REX_ABI_H\n\n#include <stddef.h>\n#include <stdint.h>\n`,
     Object.entries(constants)
-      .map(([name, value]) => `#define ${name} ${value}\n`)
+      // the C library has some of them too
+      .map(([name, value]) => `#ifndef ${name}\n#define ${name} ${value}\n#endif\n`)
       .join(''),
     ...Object.entries(structures).map(cStructure),
     '#endif\n',

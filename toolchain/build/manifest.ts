@@ -12,6 +12,8 @@ export interface ManifestPart {
   readonly inputs: Readonly<Record<string, string>>;
   /** path from the repository's root -> sha256 */
   readonly outputs: Readonly<Record<string, string>>;
+  /** program -> what is known of its stack: a bound, or why it is checked at run time */
+  readonly stack?: Readonly<Record<string, string>>;
   /** kernel symbols the Rex image refers to */
   readonly kernelSymbols?: readonly string[];
 }

@@ -33,6 +33,7 @@ import {
 } from '../elf/index.ts';
 import { ENTRY_SIZE, ENTRY_SLOT, entryCode } from './entry-code.ts';
 import { EntryInsertionError } from './error.ts';
+import { globalEntries, holdsEntries, readGeneratedEntries, REX_SECTION_PREFIX } from './generated-entries.ts';
 import { isExecutable, readProgramObjects, type ProgramObject } from './program-objects.ts';
 import { entryFunctionName, type ProgramType } from './program-types.ts';
 import { highestEnd, layoutProblems } from './rex-layout.ts';
@@ -44,7 +45,8 @@ export interface InsertedEntry {
   readonly section: string;
   /** the Rust type: `kprobe`, `xdp`, … */
   readonly programType: string;
-  readonly objectAddress: bigint;
+  /** undefined when the program's attribute wrote the entry itself */
+  readonly objectAddress: bigint | undefined;
   readonly entryAddress: bigint;
 }
 
@@ -67,7 +69,7 @@ const PAGE = constants.PAGE_SIZE;
 
 /**
  * Gives every program object of a linked Rex extension (ET_DYN with .symtab and .rela.dyn) the entry function the
- * kernel calls. Allocated bytes and addresses of the input stay; one R+X segment is appended, symbols and headers are
+ * kernel calls, and takes `rex/` off the sections of entries that the program's attribute wrote. Allocated bytes and addresses of the input stay; one R+X segment is appended, symbols and headers are
  * rewritten, PT_PHDR is dropped. The output passes the segment checks of the Rex loader.
  * @throws {EntryInsertionError}
  * @throws {ElfError} when `elfBytes` is not a well-formed x86-64 ELF file
@@ -76,6 +78,13 @@ export function insertEntries(elfBytes: Uint8Array): InsertedEntries {
   const elf = readElf(elfBytes);
   requireMachine(elf.header, EM_X86_64);
   const objects = readProgramObjects(elf);
+  const generated = readGeneratedEntries(elf);
+  if (objects.length + generated.length === 0) {
+    throw new EntryInsertionError(
+      'no-program-objects',
+      `found no program object in a section named ${REX_SECTION_PREFIX}*; is a function marked #[rex_kprobe] (or of another type), and the file not stripped of its section table?`,
+    );
+  }
   const symtabIndex = elf.sections.findIndex(({ type }) => type === SHT_SYMTAB);
   if (symtabIndex === -1) {
     throw new EntryInsertionError('no-symbol-table', 'got no .symtab, expected one; do not strip the input');
@@ -93,13 +102,13 @@ export function insertEntries(elfBytes: Uint8Array): InsertedEntries {
   for (const [index, { object, address }] of entries.entries()) {
     code.set(entryCode(address, object.address, functions.get(object.type)!), index * ENTRY_SLOT);
   }
-  const symbols = [...elf.symbols, ...entries.map(entrySymbol)];
+  const symbols = [...globalEntries(elf.symbols, generated), ...entries.map(entrySymbol)];
   const bytes = assembleElf({
     header: elf.header,
     programHeaders,
     contents: [
       { offset: 0, data: elfBytes.subarray(0, mapped) },
-      { offset: codeOffset, data: code },
+      ...(code.length > 0 ? [{ offset: codeOffset, data: code }] : []),
     ],
     sections: withSymbols(
       elf,
@@ -108,24 +117,29 @@ export function insertEntries(elfBytes: Uint8Array): InsertedEntries {
       symbols,
     ),
   });
-  return {
-    bytes,
-    entries: entries.map(({ object, address }) => ({
-      name: object.name,
-      section: object.section,
-      programType: object.type.rustType,
-      objectAddress: object.address,
-      entryAddress: address,
-    })),
-  };
+  const inserted = entries.map(({ object, address }) => ({
+    name: object.name,
+    section: object.section,
+    programType: object.type.rustType,
+    objectAddress: object.address,
+    entryAddress: address,
+  }));
+  const renamed = generated.map(({ name, section, type, address }) => ({
+    name,
+    section,
+    programType: type.rustType,
+    objectAddress: undefined,
+    entryAddress: address,
+  }));
+  return { bytes, entries: [...renamed, ...inserted] };
 }
 
-function alignUp(value: number, align: number): number {
+export function alignUp(value: number, align: number): number {
   return Math.ceil(value / align) * align;
 }
 
 /** The end of all file bytes that must keep their offset. */
-function mappedEnd(elf: ElfFile): number {
+export function mappedEnd(elf: ElfFile): number {
   let end = 0;
   for (const { type, offset, fileSize } of elf.programHeaders) {
     if (type === PT_LOAD) end = Math.max(end, offset + fileSize);
@@ -216,8 +230,9 @@ function entrySections(entries: readonly PlacedEntry[], codeAddress: bigint, cod
   return [...sections.values()];
 }
 
-function appendSegment(elf: ElfFile, offset: number, address: bigint, size: number): ProgramHeader[] {
+export function appendSegment(elf: ElfFile, offset: number, address: bigint, size: number): ProgramHeader[] {
   const kept = elf.programHeaders.filter(({ type }) => type !== PT_PHDR);
+  if (size === 0) return kept;
   const behind = kept.findLastIndex(({ type }) => type === PT_LOAD) + 1;
   const segment: ProgramHeader = {
     type: PT_LOAD,
@@ -238,9 +253,12 @@ function appendSegment(elf: ElfFile, offset: number, address: bigint, size: numb
 }
 
 /** The sections of the input; those that no segment maps carry their bytes, so that they can be placed anew. */
-function movableSections(elf: ElfFile): NewSection[] {
+export function movableSections(elf: ElfFile): NewSection[] {
   let total = 0;
-  return elf.sections.map((section) => {
+  return elf.sections.map((original) => {
+    const section = holdsEntries(original)
+      ? { ...original, name: original.name.slice(REX_SECTION_PREFIX.length) }
+      : original;
     if ((section.flags & SHF_ALLOC) !== 0 || section.type === SHT_NULL || section.type === SHT_NOBITS) return section;
     const data = sectionData(elf, section);
     total += data.length;
@@ -252,7 +270,7 @@ function movableSections(elf: ElfFile): NewSection[] {
 }
 
 /** Replaces the symbols; their strings take the place of the old ones unless something else uses those too. */
-function withSymbols(
+export function withSymbols(
   elf: ElfFile,
   sections: readonly NewSection[],
   symtabIndex: number,

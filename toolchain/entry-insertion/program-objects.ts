@@ -3,9 +3,8 @@ import { rex_program_object } from '../../kernel/layout/structures.ts';
 import { PF_X, PT_LOAD, R_X86_64_RELATIVE, SHF_ALLOC, SHT_PROGBITS } from '../elf/constants.ts';
 import { ElfError, readVirtual, sectionData, type ElfFile, type Section } from '../elf/index.ts';
 import { EntryInsertionError } from './error.ts';
+import { holdsEntries, REX_SECTION_PREFIX } from './generated-entries.ts';
 import { acceptsSection, programTypes, type ProgramType } from './program-types.ts';
-
-export const REX_SECTION_PREFIX = 'rex/';
 
 /** What one `rex_program_object` says; addresses are virtual, relative to the image's base. */
 export interface ProgramObject {
@@ -25,11 +24,13 @@ const hex = (value: bigint | number) => `0x${value.toString(16)}`;
 
 /**
  * The program objects of all `rex/*` sections in the order of their addresses.
- * @throws {EntryInsertionError} no-program-objects, bad-section, missing-relocation, unknown-program-type,
+ * @throws {EntryInsertionError} bad-section, missing-relocation, unknown-program-type,
  * section-mismatch, bad-program, bad-name, duplicate-name, too-large
  */
 export function readProgramObjects(elf: ElfFile): ProgramObject[] {
-  const sections = elf.sections.filter(({ name }) => name.startsWith(REX_SECTION_PREFIX));
+  const sections = elf.sections.filter(
+    (section) => section.name.startsWith(REX_SECTION_PREFIX) && !holdsEntries(section),
+  );
   const addends = new Map<bigint, bigint>();
   for (const { type, offset, addend } of elf.relocations) if (type === R_X86_64_RELATIVE) addends.set(offset, addend);
 
@@ -45,12 +46,6 @@ export function readProgramObjects(elf: ElfFile): ProgramObject[] {
     for (let offset = 0; offset < section.size; offset += OBJECT_SIZE) {
       objects.push(readProgramObject(elf, section, offset, addends));
     }
-  }
-  if (objects.length === 0) {
-    throw new EntryInsertionError(
-      'no-program-objects',
-      `found no program object in a section named ${REX_SECTION_PREFIX}*; is a function marked #[rex_kprobe] (or of another type), and the file not stripped of its section table?`,
-    );
   }
   requireUniqueNames(objects);
   return objects;

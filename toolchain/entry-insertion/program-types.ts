@@ -13,7 +13,7 @@ export interface ProgramType {
 /** Adding a program type is adding a row. */
 // prettier-ignore
 export const programTypes: readonly ProgramType[] = [
-  { name: 'BPF_PROG_TYPE_KPROBE',     rtti: constants.BPF_PROG_TYPE_KPROBE,     rustType: 'kprobe',     sections: ['kprobe'] },
+  { name: 'BPF_PROG_TYPE_KPROBE',     rtti: constants.BPF_PROG_TYPE_KPROBE,     rustType: 'kprobe',     sections: ['kprobe', 'uprobe'] },
   { name: 'BPF_PROG_TYPE_SCHED_CLS',  rtti: constants.BPF_PROG_TYPE_SCHED_CLS,  rustType: 'sched_cls',  sections: ['classifier', 'tc'] },
   { name: 'BPF_PROG_TYPE_TRACEPOINT', rtti: constants.BPF_PROG_TYPE_TRACEPOINT, rustType: 'tracepoint', sections: ['tracepoint', 'tp'] },
   { name: 'BPF_PROG_TYPE_XDP',        rtti: constants.BPF_PROG_TYPE_XDP,        rustType: 'xdp',        sections: ['xdp'] },

@@ -5,47 +5,336 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifndef KERNEL_CS
 #define KERNEL_CS 16
+#endif
+#ifndef KERNEL_DS
 #define KERNEL_DS 24
+#endif
+#ifndef USER_DS
 #define USER_DS 43
+#endif
+#ifndef USER_CS
 #define USER_CS 51
+#endif
+#ifndef PAGE_SIZE
 #define PAGE_SIZE 4096
+#endif
+#ifndef THREAD_SIZE
 #define THREAD_SIZE 16384
+#endif
+#ifndef REX_STACK_SIZE
 #define REX_STACK_SIZE 32768
+#endif
+#ifndef REX_STACK_LIMIT
 #define REX_STACK_LIMIT 16384
+#endif
+#ifndef REX_CLEANUP_ENTRIES
 #define REX_CLEANUP_ENTRIES 64
+#endif
+#ifndef REX_LOG_BUF_SIZE
 #define REX_LOG_BUF_SIZE 1024
+#endif
+#ifndef MAX_PROG_SZ
 #define MAX_PROG_SZ 131072
+#endif
+#ifndef MAX_USED_MAPS
 #define MAX_USED_MAPS 64
+#endif
+#ifndef KSYM_NAME_LEN
 #define KSYM_NAME_LEN 512
+#endif
+#ifndef TICK_NSEC
 #define TICK_NSEC 1000000
+#endif
+#ifndef BPF_MAP_CREATE
 #define BPF_MAP_CREATE 0
+#endif
+#ifndef BPF_MAP_LOOKUP_ELEM
 #define BPF_MAP_LOOKUP_ELEM 1
+#endif
+#ifndef BPF_MAP_UPDATE_ELEM
 #define BPF_MAP_UPDATE_ELEM 2
+#endif
+#ifndef BPF_MAP_DELETE_ELEM
 #define BPF_MAP_DELETE_ELEM 3
+#endif
+#ifndef BPF_MAP_GET_NEXT_KEY
 #define BPF_MAP_GET_NEXT_KEY 4
+#endif
+#ifndef BPF_PROG_LOAD
 #define BPF_PROG_LOAD 5
+#endif
+#ifndef BPF_OBJ_PIN
+#define BPF_OBJ_PIN 6
+#endif
+#ifndef BPF_OBJ_GET
+#define BPF_OBJ_GET 7
+#endif
+#ifndef BPF_PROG_GET_NEXT_ID
+#define BPF_PROG_GET_NEXT_ID 11
+#endif
+#ifndef BPF_MAP_GET_NEXT_ID
+#define BPF_MAP_GET_NEXT_ID 12
+#endif
+#ifndef BPF_PROG_GET_FD_BY_ID
+#define BPF_PROG_GET_FD_BY_ID 13
+#endif
+#ifndef BPF_MAP_GET_FD_BY_ID
+#define BPF_MAP_GET_FD_BY_ID 14
+#endif
+#ifndef BPF_OBJ_GET_INFO_BY_FD
 #define BPF_OBJ_GET_INFO_BY_FD 15
+#endif
+#ifndef BPF_MAP_LOOKUP_AND_DELETE_ELEM
+#define BPF_MAP_LOOKUP_AND_DELETE_ELEM 21
+#endif
+#ifndef BPF_MAP_FREEZE
+#define BPF_MAP_FREEZE 22
+#endif
+#ifndef BPF_MAP_LOOKUP_BATCH
+#define BPF_MAP_LOOKUP_BATCH 24
+#endif
+#ifndef BPF_MAP_LOOKUP_AND_DELETE_BATCH
+#define BPF_MAP_LOOKUP_AND_DELETE_BATCH 25
+#endif
+#ifndef BPF_MAP_UPDATE_BATCH
+#define BPF_MAP_UPDATE_BATCH 26
+#endif
+#ifndef BPF_MAP_DELETE_BATCH
+#define BPF_MAP_DELETE_BATCH 27
+#endif
+#ifndef BPF_LINK_CREATE
 #define BPF_LINK_CREATE 28
+#endif
+#ifndef BPF_LINK_GET_FD_BY_ID
+#define BPF_LINK_GET_FD_BY_ID 30
+#endif
+#ifndef BPF_LINK_GET_NEXT_ID
+#define BPF_LINK_GET_NEXT_ID 31
+#endif
+#ifndef BPF_ENABLE_STATS
+#define BPF_ENABLE_STATS 32
+#endif
+#ifndef BPF_LINK_DETACH
 #define BPF_LINK_DETACH 34
+#endif
+#ifndef BPF_PROG_LOAD_REX_BASE
 #define BPF_PROG_LOAD_REX_BASE 37
+#endif
+#ifndef BPF_PROG_LOAD_REX
 #define BPF_PROG_LOAD_REX 38
+#endif
+#ifndef BPF_MAP_TYPE_HASH
 #define BPF_MAP_TYPE_HASH 1
+#endif
+#ifndef BPF_MAP_TYPE_ARRAY
 #define BPF_MAP_TYPE_ARRAY 2
+#endif
+#ifndef BPF_MAP_TYPE_PERF_EVENT_ARRAY
+#define BPF_MAP_TYPE_PERF_EVENT_ARRAY 4
+#endif
+#ifndef BPF_MAP_TYPE_PERCPU_HASH
+#define BPF_MAP_TYPE_PERCPU_HASH 5
+#endif
+#ifndef BPF_MAP_TYPE_PERCPU_ARRAY
+#define BPF_MAP_TYPE_PERCPU_ARRAY 6
+#endif
+#ifndef BPF_MAP_TYPE_STACK_TRACE
+#define BPF_MAP_TYPE_STACK_TRACE 7
+#endif
+#ifndef BPF_MAP_TYPE_LRU_HASH
+#define BPF_MAP_TYPE_LRU_HASH 9
+#endif
+#ifndef BPF_MAP_TYPE_LRU_PERCPU_HASH
+#define BPF_MAP_TYPE_LRU_PERCPU_HASH 10
+#endif
+#ifndef BPF_MAP_TYPE_QUEUE
+#define BPF_MAP_TYPE_QUEUE 22
+#endif
+#ifndef BPF_MAP_TYPE_STACK
+#define BPF_MAP_TYPE_STACK 23
+#endif
+#ifndef BPF_MAP_TYPE_RINGBUF
+#define BPF_MAP_TYPE_RINGBUF 27
+#endif
+#ifndef BPF_PROG_TYPE_KPROBE
 #define BPF_PROG_TYPE_KPROBE 2
+#endif
+#ifndef BPF_PROG_TYPE_SCHED_CLS
 #define BPF_PROG_TYPE_SCHED_CLS 3
+#endif
+#ifndef BPF_PROG_TYPE_TRACEPOINT
 #define BPF_PROG_TYPE_TRACEPOINT 5
+#endif
+#ifndef BPF_PROG_TYPE_XDP
 #define BPF_PROG_TYPE_XDP 6
+#endif
+#ifndef BPF_PROG_TYPE_PERF_EVENT
 #define BPF_PROG_TYPE_PERF_EVENT 7
+#endif
+#ifndef BPF_PROG_TYPE_REX_BASE
 #define BPF_PROG_TYPE_REX_BASE 33
+#endif
+#ifndef BPF_PERF_EVENT
 #define BPF_PERF_EVENT 41
+#endif
+#ifndef BPF_ANY
 #define BPF_ANY 0
+#endif
+#ifndef BPF_NOEXIST
 #define BPF_NOEXIST 1
+#endif
+#ifndef BPF_EXIST
 #define BPF_EXIST 2
+#endif
+#ifndef BPF_F_INDEX_MASK
+#define BPF_F_INDEX_MASK 4294967295
+#endif
+#ifndef BPF_F_CURRENT_CPU
+#define BPF_F_CURRENT_CPU 4294967295
+#endif
+#ifndef BPF_F_USER_STACK
+#define BPF_F_USER_STACK 256
+#endif
+#ifndef BPF_F_FAST_STACK_CMP
+#define BPF_F_FAST_STACK_CMP 512
+#endif
+#ifndef BPF_RB_NO_WAKEUP
+#define BPF_RB_NO_WAKEUP 1
+#endif
+#ifndef BPF_RB_FORCE_WAKEUP
+#define BPF_RB_FORCE_WAKEUP 2
+#endif
+#ifndef BPF_RB_AVAIL_DATA
+#define BPF_RB_AVAIL_DATA 0
+#endif
+#ifndef BPF_RB_RING_SIZE
+#define BPF_RB_RING_SIZE 1
+#endif
+#ifndef BPF_RB_CONS_POS
+#define BPF_RB_CONS_POS 2
+#endif
+#ifndef BPF_RB_PROD_POS
+#define BPF_RB_PROD_POS 3
+#endif
+#ifndef PERF_MAX_STACK_DEPTH
+#define PERF_MAX_STACK_DEPTH 127
+#endif
+#ifndef XDP_ABORTED
+#define XDP_ABORTED 0
+#endif
+#ifndef XDP_DROP
+#define XDP_DROP 1
+#endif
+#ifndef XDP_PASS
+#define XDP_PASS 2
+#endif
+#ifndef XDP_TX
+#define XDP_TX 3
+#endif
+#ifndef XDP_REDIRECT
+#define XDP_REDIRECT 4
+#endif
+#ifndef TC_ACT_OK
+#define TC_ACT_OK 0
+#endif
+#ifndef TC_ACT_SHOT
+#define TC_ACT_SHOT 2
+#endif
+#ifndef TC_ACT_STOLEN
+#define TC_ACT_STOLEN 4
+#endif
+#ifndef TC_ACT_REDIRECT
+#define TC_ACT_REDIRECT 7
+#endif
+#ifndef TC_ACT_TRAP
+#define TC_ACT_TRAP 8
+#endif
+#ifndef TC_INGRESS
+#define TC_INGRESS 0
+#endif
+#ifndef TC_EGRESS
+#define TC_EGRESS 1
+#endif
+#ifndef NET_TX_SOFTIRQ
+#define NET_TX_SOFTIRQ 2
+#endif
+#ifndef NET_RX_SOFTIRQ
+#define NET_RX_SOFTIRQ 3
+#endif
+#ifndef XDP_FLAGS_SKB_MODE
+#define XDP_FLAGS_SKB_MODE 2
+#endif
+#ifndef XDP_FLAGS_DRV_MODE
+#define XDP_FLAGS_DRV_MODE 4
+#endif
+#ifndef IPPROTO_TCP
+#define IPPROTO_TCP 6
+#endif
+#ifndef IPPROTO_UDP
+#define IPPROTO_UDP 17
+#endif
+#ifndef PERF_EVENT_IOC_ENABLE
 #define PERF_EVENT_IOC_ENABLE 9216
+#endif
+#ifndef PERF_EVENT_IOC_DISABLE
 #define PERF_EVENT_IOC_DISABLE 9217
+#endif
+#ifndef PERF_EVENT_IOC_RESET
+#define PERF_EVENT_IOC_RESET 9219
+#endif
+#ifndef PERF_EVENT_IOC_PERIOD
+#define PERF_EVENT_IOC_PERIOD 1074275332
+#endif
+#ifndef PERF_EVENT_IOC_SET_OUTPUT
+#define PERF_EVENT_IOC_SET_OUTPUT 9221
+#endif
+#ifndef PERF_EVENT_IOC_ID
+#define PERF_EVENT_IOC_ID 2148017159
+#endif
+#ifndef PERF_EVENT_IOC_PAUSE_OUTPUT
+#define PERF_EVENT_IOC_PAUSE_OUTPUT 1074013193
+#endif
+#ifndef PERF_EVENT_IOC_SET_BPF
 #define PERF_EVENT_IOC_SET_BPF 1074013192
+#endif
+#ifndef PERF_FLAG_FD_CLOEXEC
 #define PERF_FLAG_FD_CLOEXEC 8
+#endif
+#ifndef PERF_TYPE_HARDWARE
+#define PERF_TYPE_HARDWARE 0
+#endif
+#ifndef PERF_TYPE_SOFTWARE
+#define PERF_TYPE_SOFTWARE 1
+#endif
+#ifndef PERF_TYPE_TRACEPOINT
+#define PERF_TYPE_TRACEPOINT 2
+#endif
+#ifndef PERF_COUNT_SW_BPF_OUTPUT
+#define PERF_COUNT_SW_BPF_OUTPUT 10
+#endif
+#ifndef BPF_F_SKIP_FIELD_MASK
+#define BPF_F_SKIP_FIELD_MASK 255
+#endif
+#ifndef BPF_F_REUSE_STACKID
+#define BPF_F_REUSE_STACKID 1024
+#endif
+#ifndef SYSCALL_WORK_SECCOMP
+#define SYSCALL_WORK_SECCOMP 1
+#endif
+#ifndef SYSCALL_WORK_SYSCALL_TRACEPOINT
+#define SYSCALL_WORK_SYSCALL_TRACEPOINT 2
+#endif
+#ifndef SYSCALL_WORK_ENTER
+#define SYSCALL_WORK_ENTER 3
+#endif
+#ifndef AUDIT_ARCH_X86_64
+#define AUDIT_ARCH_X86_64 3221225534
+#endif
+#ifndef TRACE_RECORD_SIZE
+#define TRACE_RECORD_SIZE 256
+#endif
 
 struct pt_regs {
 	uint64_t r15;
@@ -103,7 +392,9 @@ struct task_struct {
 	uint64_t utime;
 	uint64_t stime;
 	uint8_t comm[16];
-	uint8_t _padding_64[192];
+	uint32_t syscall_work;
+	uint32_t rcu_users;
+	uint8_t _padding_72[184];
 };
 _Static_assert(sizeof(struct task_struct) == 256, "task_struct");
 _Static_assert(offsetof(struct task_struct, state) == 0, "task_struct.state");
@@ -115,6 +406,8 @@ _Static_assert(offsetof(struct task_struct, real_parent) == 24, "task_struct.rea
 _Static_assert(offsetof(struct task_struct, utime) == 32, "task_struct.utime");
 _Static_assert(offsetof(struct task_struct, stime) == 40, "task_struct.stime");
 _Static_assert(offsetof(struct task_struct, comm) == 48, "task_struct.comm");
+_Static_assert(offsetof(struct task_struct, syscall_work) == 64, "task_struct.syscall_work");
+_Static_assert(offsetof(struct task_struct, rcu_users) == 68, "task_struct.rcu_users");
 
 struct bpf_map {
 	uint32_t map_type;
@@ -270,6 +563,26 @@ _Static_assert(offsetof(struct bpf_attr_map_elem, key) == 8, "bpf_attr_map_elem.
 _Static_assert(offsetof(struct bpf_attr_map_elem, value) == 16, "bpf_attr_map_elem.value");
 _Static_assert(offsetof(struct bpf_attr_map_elem, flags) == 24, "bpf_attr_map_elem.flags");
 
+struct bpf_attr_map_batch {
+	uint64_t in_batch;
+	uint64_t out_batch;
+	uint64_t keys;
+	uint64_t values;
+	uint32_t count;
+	uint32_t map_fd;
+	uint64_t elem_flags;
+	uint64_t flags;
+};
+_Static_assert(sizeof(struct bpf_attr_map_batch) == 56, "bpf_attr_map_batch");
+_Static_assert(offsetof(struct bpf_attr_map_batch, in_batch) == 0, "bpf_attr_map_batch.in_batch");
+_Static_assert(offsetof(struct bpf_attr_map_batch, out_batch) == 8, "bpf_attr_map_batch.out_batch");
+_Static_assert(offsetof(struct bpf_attr_map_batch, keys) == 16, "bpf_attr_map_batch.keys");
+_Static_assert(offsetof(struct bpf_attr_map_batch, values) == 24, "bpf_attr_map_batch.values");
+_Static_assert(offsetof(struct bpf_attr_map_batch, count) == 32, "bpf_attr_map_batch.count");
+_Static_assert(offsetof(struct bpf_attr_map_batch, map_fd) == 36, "bpf_attr_map_batch.map_fd");
+_Static_assert(offsetof(struct bpf_attr_map_batch, elem_flags) == 40, "bpf_attr_map_batch.elem_flags");
+_Static_assert(offsetof(struct bpf_attr_map_batch, flags) == 48, "bpf_attr_map_batch.flags");
+
 struct bpf_attr_link_create {
 	uint32_t prog_fd;
 	uint32_t target_fd;
@@ -294,6 +607,42 @@ _Static_assert(sizeof(struct bpf_attr_obj_info) == 16, "bpf_attr_obj_info");
 _Static_assert(offsetof(struct bpf_attr_obj_info, bpf_fd) == 0, "bpf_attr_obj_info.bpf_fd");
 _Static_assert(offsetof(struct bpf_attr_obj_info, info_len) == 4, "bpf_attr_obj_info.info_len");
 _Static_assert(offsetof(struct bpf_attr_obj_info, info) == 8, "bpf_attr_obj_info.info");
+
+struct bpf_attr_obj {
+	uint64_t pathname;
+	uint32_t bpf_fd;
+	uint32_t file_flags;
+	int32_t path_fd;
+	uint8_t _padding_20[4];
+};
+_Static_assert(sizeof(struct bpf_attr_obj) == 24, "bpf_attr_obj");
+_Static_assert(offsetof(struct bpf_attr_obj, pathname) == 0, "bpf_attr_obj.pathname");
+_Static_assert(offsetof(struct bpf_attr_obj, bpf_fd) == 8, "bpf_attr_obj.bpf_fd");
+_Static_assert(offsetof(struct bpf_attr_obj, file_flags) == 12, "bpf_attr_obj.file_flags");
+_Static_assert(offsetof(struct bpf_attr_obj, path_fd) == 16, "bpf_attr_obj.path_fd");
+
+struct bpf_attr_get_id {
+	uint32_t id;
+	uint32_t next_id;
+	uint32_t open_flags;
+	uint8_t _padding_12[4];
+};
+_Static_assert(sizeof(struct bpf_attr_get_id) == 16, "bpf_attr_get_id");
+_Static_assert(offsetof(struct bpf_attr_get_id, id) == 0, "bpf_attr_get_id.id");
+_Static_assert(offsetof(struct bpf_attr_get_id, next_id) == 4, "bpf_attr_get_id.next_id");
+_Static_assert(offsetof(struct bpf_attr_get_id, open_flags) == 8, "bpf_attr_get_id.open_flags");
+
+struct bpf_attr_link_detach {
+	uint32_t link_fd;
+};
+_Static_assert(sizeof(struct bpf_attr_link_detach) == 4, "bpf_attr_link_detach");
+_Static_assert(offsetof(struct bpf_attr_link_detach, link_fd) == 0, "bpf_attr_link_detach.link_fd");
+
+struct bpf_attr_enable_stats {
+	uint32_t type;
+};
+_Static_assert(sizeof(struct bpf_attr_enable_stats) == 4, "bpf_attr_enable_stats");
+_Static_assert(offsetof(struct bpf_attr_enable_stats, type) == 0, "bpf_attr_enable_stats.type");
 
 struct bpf_attr_rex_load {
 	uint32_t prog_type;

@@ -15,9 +15,10 @@ void bpf_link__disconnect(struct bpf_link *link) {
 }
 
 static int detach(struct bpf_link *link) {
-  int status = ioctl(link->perf_fd, PERF_EVENT_IOC_DISABLE, 0) < 0 ? -errno : 0;
+  int status = 0;
+  if (link->perf_fd >= 0 && ioctl(link->perf_fd, PERF_EVENT_IOC_DISABLE, 0) < 0) status = -errno;
   if (link->fd != link->perf_fd) close(link->fd);
-  close(link->perf_fd);
+  if (link->perf_fd >= 0) close(link->perf_fd);
   /* the kernel keeps a kprobe event busy while a perf event of it is open */
   if (link->kprobe_event != NULL) rex_remove_kprobe_event(link->kprobe_event);
   return status;
@@ -28,6 +29,15 @@ int bpf_link__destroy(struct bpf_link *link) {
   if (link == NULL) return 0;
   if (!link->disconnected) status = detach(link);
   free(link->kprobe_event);
+  free(link->pin_path);
   free(link);
   return status < 0 ? rex_fail(-status) : 0;
+}
+
+struct bpf_link *rex_new_link(int fd) {
+  struct bpf_link *link = calloc(1, sizeof *link);
+  if (link == NULL) return NULL;
+  link->fd = fd;
+  link->perf_fd = -1;
+  return link;
 }

@@ -56,6 +56,16 @@ int bpf_map_get_next_key(int fd, const void *key, void *next_key) {
   return element(BPF_MAP_GET_NEXT_KEY, fd, key, next_key, 0);
 }
 
+int bpf_map_lookup_and_delete_elem_flags(int fd, const void *key, void *value, __u64 flags) {
+  return element(BPF_MAP_LOOKUP_AND_DELETE_ELEM, fd, key, value, flags);
+}
+
+int bpf_map_lookup_and_delete_elem(int fd, const void *key, void *value) {
+  return bpf_map_lookup_and_delete_elem_flags(fd, key, value, 0);
+}
+
+int bpf_map_freeze(int fd) { return element(BPF_MAP_FREEZE, fd, NULL, NULL, 0); }
+
 int bpf_link_create(int prog_fd, int target_fd, enum bpf_attach_type type, const struct bpf_link_create_opts *opts) {
   struct bpf_attr_link_create attr;
   memset(&attr, 0, sizeof attr);
@@ -78,4 +88,64 @@ int bpf_obj_get_info_by_fd(int fd, void *info, __u32 *info_len) {
   status = result(rex_sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof attr));
   if (status >= 0) *info_len = attr.info_len;
   return status;
+}
+
+int bpf_map_get_info_by_fd(int map_fd, struct bpf_map_info *info, __u32 *info_len) {
+  return bpf_obj_get_info_by_fd(map_fd, info, info_len);
+}
+
+int bpf_prog_get_info_by_fd(int prog_fd, struct bpf_prog_info *info, __u32 *info_len) {
+  return bpf_obj_get_info_by_fd(prog_fd, info, info_len);
+}
+
+int bpf_link_detach(int link_fd) {
+  struct bpf_attr_link_detach attr = {.link_fd = (uint32_t)link_fd};
+  return result(rex_sys_bpf(BPF_LINK_DETACH, &attr, sizeof attr));
+}
+
+static int named_object(int command, const char *pathname, int fd, __u32 file_flags) {
+  struct bpf_attr_obj attr;
+  memset(&attr, 0, sizeof attr);
+  attr.pathname = rex_address(pathname);
+  attr.bpf_fd = (uint32_t)fd;
+  attr.file_flags = file_flags;
+  return result(rex_sys_bpf(command, &attr, sizeof attr));
+}
+
+int bpf_obj_pin(int fd, const char *pathname) { return named_object(BPF_OBJ_PIN, pathname, fd, 0); }
+
+int bpf_obj_get(const char *pathname) { return named_object(BPF_OBJ_GET, pathname, 0, 0); }
+
+int bpf_obj_get_opts(const char *pathname, const struct bpf_obj_get_opts *opts) {
+  return named_object(BPF_OBJ_GET, pathname, 0, REX_OPTION(opts, file_flags, 0));
+}
+
+static int next_id(int command, __u32 start, __u32 *next) {
+  struct bpf_attr_get_id attr;
+  int status;
+  memset(&attr, 0, sizeof attr);
+  attr.id = start;
+  status = result(rex_sys_bpf(command, &attr, sizeof attr));
+  if (status >= 0) *next = attr.next_id;
+  return status;
+}
+
+int bpf_prog_get_next_id(__u32 start_id, __u32 *next) { return next_id(BPF_PROG_GET_NEXT_ID, start_id, next); }
+int bpf_map_get_next_id(__u32 start_id, __u32 *next) { return next_id(BPF_MAP_GET_NEXT_ID, start_id, next); }
+int bpf_link_get_next_id(__u32 start_id, __u32 *next) { return next_id(BPF_LINK_GET_NEXT_ID, start_id, next); }
+
+static int descriptor_of(int command, __u32 id) {
+  struct bpf_attr_get_id attr;
+  memset(&attr, 0, sizeof attr);
+  attr.id = id;
+  return result(rex_sys_bpf(command, &attr, sizeof attr));
+}
+
+int bpf_prog_get_fd_by_id(__u32 id) { return descriptor_of(BPF_PROG_GET_FD_BY_ID, id); }
+int bpf_map_get_fd_by_id(__u32 id) { return descriptor_of(BPF_MAP_GET_FD_BY_ID, id); }
+int bpf_link_get_fd_by_id(__u32 id) { return descriptor_of(BPF_LINK_GET_FD_BY_ID, id); }
+
+int bpf_enable_stats(enum bpf_stats_type type) {
+  struct bpf_attr_enable_stats attr = {.type = (uint32_t)type};
+  return result(rex_sys_bpf(BPF_ENABLE_STATS, &attr, sizeof attr));
 }

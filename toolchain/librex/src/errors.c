@@ -81,3 +81,8 @@ int libbpf_strerror(int err, char *buf, size_t size) {
   snprintf(buf, size, "%s", strerror(err));
   return strlen(strerror(err)) < size ? 0 : rex_fail(ERANGE);
 }
+
+int libbpf_set_strict_mode(enum libbpf_strict_mode mode) {
+  (void)mode;
+  return 0;
+}

@@ -57,6 +57,8 @@ static const struct rex_section_row rows[] = {
     /* section, may have a target, program type, attachment */
     {"kprobe", true, BPF_PROG_TYPE_KPROBE, attach_kprobe},
     {"kretprobe", true, BPF_PROG_TYPE_KPROBE, attach_kretprobe},
+    {"uprobe", true, BPF_PROG_TYPE_KPROBE, NULL},
+    {"uretprobe", true, BPF_PROG_TYPE_KPROBE, NULL},
     {"ksyscall", true, BPF_PROG_TYPE_KPROBE, attach_ksyscall},
     {"kretsyscall", true, BPF_PROG_TYPE_KPROBE, attach_kretsyscall},
     {"tracepoint", true, BPF_PROG_TYPE_TRACEPOINT, attach_tracepoint},

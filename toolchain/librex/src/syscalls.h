@@ -3,6 +3,7 @@
 #define REX_SYSCALLS_H
 
 #include <bpf/bpf.h>
+#include <linux/perf_event.h>
 
 long rex_sys_bpf(int command, const void *attr, unsigned int size);
 int rex_sys_perf_event_open(const struct perf_event_attr *attr, int pid, int cpu, int group_fd, unsigned long flags);

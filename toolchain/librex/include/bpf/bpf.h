@@ -43,6 +43,32 @@ int bpf_map_get_next_key(int fd, const void *key, void *next_key);
 /* Returns the link's fd. */
 int bpf_link_create(int prog_fd, int target_fd, enum bpf_attach_type type, const struct bpf_link_create_opts *opts);
 int bpf_obj_get_info_by_fd(int fd, void *info, __u32 *info_len);
+int bpf_map_get_info_by_fd(int map_fd, struct bpf_map_info *info, __u32 *info_len);
+int bpf_prog_get_info_by_fd(int prog_fd, struct bpf_prog_info *info, __u32 *info_len);
+int bpf_link_detach(int link_fd);
+int bpf_map_lookup_and_delete_elem(int fd, const void *key, void *value);
+int bpf_map_lookup_and_delete_elem_flags(int fd, const void *key, void *value, __u64 flags);
+int bpf_map_freeze(int fd);
+
+/* pins: `pathname` below a bpffs mount */
+struct bpf_obj_get_opts {
+  size_t sz;
+  __u32 file_flags;
+};
+int bpf_obj_pin(int fd, const char *pathname);
+int bpf_obj_get(const char *pathname);
+int bpf_obj_get_opts(const char *pathname, const struct bpf_obj_get_opts *opts);
+
+/* walking what is loaded: ids ascend; -ENOENT after the last */
+int bpf_prog_get_next_id(__u32 start_id, __u32 *next_id);
+int bpf_map_get_next_id(__u32 start_id, __u32 *next_id);
+int bpf_link_get_next_id(__u32 start_id, __u32 *next_id);
+int bpf_prog_get_fd_by_id(__u32 id);
+int bpf_map_get_fd_by_id(__u32 id);
+int bpf_link_get_fd_by_id(__u32 id);
+
+/* Counts and times every run of a program while the fd is open. */
+int bpf_enable_stats(enum bpf_stats_type type);
 
 #ifdef __cplusplus
 }

@@ -37,6 +37,10 @@ long libbpf_get_error(const void *ptr);
 /* Writes the text of an errno (of either sign) into `buf`. */
 int libbpf_strerror(int err, char *buf, size_t size);
 
+/* Of libbpf 0.x: what was strict then is so always. */
+enum libbpf_strict_mode { LIBBPF_STRICT_NONE = 0, LIBBPF_STRICT_ALL = 0xffffffff };
+int libbpf_set_strict_mode(enum libbpf_strict_mode mode);
+
 /* objects */
 void bpf_object__close(struct bpf_object *obj);
 const char *bpf_object__name(const struct bpf_object *obj);
@@ -112,6 +116,106 @@ struct bpf_link *bpf_program__attach_tracepoint_opts(const struct bpf_program *p
 struct bpf_link *bpf_program__attach_perf_event(const struct bpf_program *prog, int pfd);
 struct bpf_link *bpf_program__attach_perf_event_opts(const struct bpf_program *prog, int pfd,
                                                      const struct bpf_perf_event_opts *opts);
+
+/* On a device, by its index; the link owns the attachment. */
+struct bpf_link *bpf_program__attach_xdp(const struct bpf_program *prog, int ifindex);
+struct bpf_tcx_opts {
+  size_t sz;
+  __u32 flags;
+  __u32 relative_fd;
+  __u32 relative_id;
+  __u64 expected_revision;
+};
+struct bpf_link *bpf_program__attach_tcx(const struct bpf_program *prog, int ifindex, const struct bpf_tcx_opts *opts);
+
+/* XDP over netlink: the attachment outlives its loader. `flags`: XDP_FLAGS_* of <linux/if_link.h> */
+struct bpf_xdp_attach_opts {
+  size_t sz;
+  int old_prog_fd; /* replace this one, or fail */
+};
+struct bpf_xdp_query_opts {
+  size_t sz;
+  __u32 prog_id;
+  __u32 drv_prog_id;
+  __u32 hw_prog_id;
+  __u32 skb_prog_id;
+  __u8 attach_mode; /* XDP_ATTACHED_* */
+};
+int bpf_xdp_attach(int ifindex, int prog_fd, __u32 flags, const struct bpf_xdp_attach_opts *opts);
+int bpf_xdp_detach(int ifindex, __u32 flags, const struct bpf_xdp_attach_opts *opts);
+int bpf_xdp_query(int ifindex, int flags, struct bpf_xdp_query_opts *opts);
+int bpf_xdp_query_id(int ifindex, int flags, __u32 *prog_id);
+
+/* traffic control over netlink */
+enum bpf_tc_attach_point { BPF_TC_INGRESS = 1 << 0, BPF_TC_EGRESS = 1 << 1, BPF_TC_CUSTOM = 1 << 2 };
+enum bpf_tc_flags { BPF_TC_F_REPLACE = 1 << 0 };
+struct bpf_tc_hook {
+  size_t sz;
+  int ifindex;
+  enum bpf_tc_attach_point attach_point;
+  __u32 parent;
+};
+struct bpf_tc_opts {
+  size_t sz;
+  int prog_fd;
+  __u32 flags;
+  __u32 prog_id;
+  __u32 handle; /* 0: 1 */
+  __u32 priority; /* 0: 1 */
+};
+/* A clsact queueing discipline on the device; EEXIST when there is one. */
+int bpf_tc_hook_create(struct bpf_tc_hook *hook);
+int bpf_tc_hook_destroy(struct bpf_tc_hook *hook);
+int bpf_tc_attach(const struct bpf_tc_hook *hook, struct bpf_tc_opts *opts);
+int bpf_tc_detach(const struct bpf_tc_hook *hook, const struct bpf_tc_opts *opts);
+
+/* pins: paths below a bpffs mount, /sys/fs/bpf */
+int bpf_program__pin(struct bpf_program *prog, const char *path);
+int bpf_program__unpin(struct bpf_program *prog, const char *path);
+int bpf_map__pin(struct bpf_map *map, const char *path);
+int bpf_map__unpin(struct bpf_map *map, const char *path);
+int bpf_link__pin(struct bpf_link *link, const char *path);
+int bpf_link__unpin(struct bpf_link *link);
+const char *bpf_link__pin_path(const struct bpf_link *link);
+/* A link that somebody has pinned. */
+struct bpf_link *bpf_link__open(const char *path);
+
+/* the reader of a ring buffer map */
+struct ring_buffer;
+/* A negative value ends the reading. */
+typedef int (*ring_buffer_sample_fn)(void *ctx, void *data, size_t size);
+struct ring_buffer_opts {
+  size_t sz;
+};
+struct ring_buffer *ring_buffer__new(int map_fd, ring_buffer_sample_fn sample_cb, void *ctx,
+                                     const struct ring_buffer_opts *opts);
+int ring_buffer__add(struct ring_buffer *rb, int map_fd, ring_buffer_sample_fn sample_cb, void *ctx);
+/* Samples read, or -errno, or what the callback said. A negative timeout waits for ever. */
+int ring_buffer__poll(struct ring_buffer *rb, int timeout_ms);
+int ring_buffer__consume(struct ring_buffer *rb);
+int ring_buffer__epoll_fd(const struct ring_buffer *rb);
+void ring_buffer__free(struct ring_buffer *rb);
+
+/* the reader of a perf event array map: one event a CPU */
+struct perf_buffer;
+typedef void (*perf_buffer_sample_fn)(void *ctx, int cpu, void *data, __u32 size);
+typedef void (*perf_buffer_lost_fn)(void *ctx, int cpu, __u64 cnt);
+struct perf_buffer_opts {
+  size_t sz;
+  __u32 sample_period;
+};
+/* `page_cnt`: pages of each CPU's ring, a power of two */
+struct perf_buffer *perf_buffer__new(int map_fd, size_t page_cnt, perf_buffer_sample_fn sample_cb,
+                                     perf_buffer_lost_fn lost_cb, void *ctx, const struct perf_buffer_opts *opts);
+/* Rings that had something, or -errno. */
+int perf_buffer__poll(struct perf_buffer *pb, int timeout_ms);
+int perf_buffer__consume(struct perf_buffer *pb);
+int perf_buffer__epoll_fd(const struct perf_buffer *pb);
+size_t perf_buffer__buffer_cnt(const struct perf_buffer *pb);
+void perf_buffer__free(struct perf_buffer *pb);
+
+/* Slots of a per-CPU map's value. */
+int libbpf_num_possible_cpus(void);
 
 /* links */
 int bpf_link__fd(const struct bpf_link *link);

@@ -13,4 +13,10 @@ typedef int32_t __s32;
 typedef unsigned long long __u64;
 typedef long long __s64;
 
+/* in network order */
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u64 __be64;
+typedef __u16 __sum16;
+
 #endif

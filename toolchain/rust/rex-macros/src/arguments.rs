@@ -1,28 +1,29 @@
 //! `key = "string"` pairs between an attribute's parentheses.
 
+use crate::error::Error;
 use proc_macro::{TokenStream, TokenTree};
 
-const SYNTAX: &str = "expected #[rex_kprobe] or #[rex_kprobe(function = \"name\")]";
+const SYNTAX: &str = "expected no arguments, or `function = \"name\"` as in #[rex_kprobe(function = \"vfs_read\")]";
 
 pub struct Arguments(Vec<(String, String)>);
 
 impl Arguments {
-    /// Keys nobody asks for are ignored. The error is the text for the compiler.
-    pub fn parse(stream: TokenStream) -> Result<Self, String> {
+    /// Keys nobody asks for are ignored.
+    pub fn parse(stream: TokenStream) -> Result<Self, Error> {
         let mut pairs = Vec::new();
         let mut rest = stream.into_iter();
         while let Some(key) = rest.next() {
             let (Some(TokenTree::Punct(equals)), Some(value)) = (rest.next(), rest.next()) else {
-                return Err(format!("`{key}`: {SYNTAX}"));
+                return Err(Error::new(&format!("`{key}`: {SYNTAX}")).at(&key.span()));
             };
             if equals.as_char() != '=' {
-                return Err(format!("`{key}{equals}`: {SYNTAX}"));
+                return Err(Error::new(&format!("`{key}{equals}`: {SYNTAX}")).at(&key.span()));
             }
             pairs.push((key.to_string(), plain_string(&value)?));
             match rest.next() {
                 None => break,
                 Some(TokenTree::Punct(comma)) if comma.as_char() == ',' => {}
-                Some(other) => return Err(format!("`{other}`: {SYNTAX}")),
+                Some(other) => return Err(Error::new(&format!("`{other}`: {SYNTAX}")).at(&other.span())),
             }
         }
         Ok(Self(pairs))
@@ -34,11 +35,11 @@ impl Arguments {
 }
 
 /// The text of a string literal without escapes: it becomes part of a section's name.
-fn plain_string(value: &TokenTree) -> Result<String, String> {
+fn plain_string(value: &TokenTree) -> Result<String, Error> {
     let text = value.to_string();
     let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     match inner {
         Some(name) if !name.is_empty() && !name.contains(['\\', '"']) => Ok(name.to_string()),
-        _ => Err(format!("`{text}`: {SYNTAX}")),
+        _ => Err(Error::new(&format!("`{text}`: {SYNTAX}")).at(&value.span())),
     }
 }

@@ -14,8 +14,8 @@ fn entry(index: usize) -> *mut rex_cleanup_entry {
     first.wrapping_add(index)
 }
 
-/// Takes the first free entry and gives its index. Panics with `Object count exceeded` when all 64 are taken.
-pub fn register(cleanup_fn: CleanupFn, cleanup_arg: *mut ()) -> usize {
+/// Takes the first free entry and gives its index; `None` when all 64 are taken.
+pub fn try_register(cleanup_fn: CleanupFn, cleanup_arg: *mut ()) -> Option<usize> {
     for index in 0..REX_CLEANUP_ENTRIES {
         let entry = entry(index);
         if unsafe { (&raw const (*entry).valid).read_volatile() } != 0 {
@@ -23,8 +23,18 @@ pub fn register(cleanup_fn: CleanupFn, cleanup_arg: *mut ()) -> usize {
         }
         let cleanup_fn = cleanup_fn as *mut ();
         unsafe { entry.write_volatile(rex_cleanup_entry { valid: 1, cleanup_fn, cleanup_arg }) };
-        return index;
+        return Some(index);
     }
+    None
+}
+
+/// As [`try_register`]; panics when all entries are taken.
+pub fn register(cleanup_fn: CleanupFn, cleanup_arg: *mut ()) -> usize {
+    try_register(cleanup_fn, cleanup_arg).unwrap_or_else(|| full())
+}
+
+/// The panic of a program that holds too much.
+pub fn full() -> ! {
     panic!("Object count exceeded\n")
 }
 

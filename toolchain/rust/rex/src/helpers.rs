@@ -1,4 +1,4 @@
-//! The helpers that every program type has. Program types get them as methods by `base_helpers!`.
+//! What the helpers do that every program type has; `base_helpers!` makes them methods.
 //!
 //! A look-up's result lives as long as its key's borrow, as upstream has it: two look-ups of one key alias.
 #![allow(clippy::mut_from_ref)]
@@ -8,9 +8,11 @@ use crate::map::RexMapHandle;
 use crate::result::from_status;
 use crate::termination::termination_check;
 use crate::{Result, ffi, per_cpu, utils::NoRef};
+use core::ffi::CStr;
+use core::mem::MaybeUninit;
 
 /// What upstream answers for a map that was never loaded: positive, unlike the kernel's own errors.
-const NOT_LOADED: Result = Err(EINVAL as i32);
+pub const NOT_LOADED: Result = Err(EINVAL as i32);
 
 pub fn map_lookup_elem<'b, const MT: u32, K, V: NoRef>(
     map: &'static RexMapHandle<MT, K, V>,
@@ -37,7 +39,33 @@ pub fn map_delete_elem<const MT: u32, K, V: NoRef>(map: &'static RexMapHandle<MT
     from_status(termination_check!(unsafe { ffi::bpf_map_delete_elem(map, (&raw const *key).cast()) }))
 }
 
+pub fn map_push_elem<const MT: u32, K, V: NoRef>(
+    map: &'static RexMapHandle<MT, K, V>,
+    value: &V,
+    flags: u64,
+) -> Result {
+    let Some(map) = map.kernel_map() else { return NOT_LOADED };
+    let value = (&raw const *value).cast();
+    from_status(termination_check!(unsafe { ffi::bpf_map_push_elem(map, value, flags) }))
+}
+
+pub fn map_pop_elem<const MT: u32, K, V: NoRef>(map: &'static RexMapHandle<MT, K, V>) -> Option<V> {
+    let map = map.kernel_map()?;
+    let mut value = MaybeUninit::<V>::uninit();
+    let status = termination_check!(unsafe { ffi::bpf_map_pop_elem(map, value.as_mut_ptr().cast()) });
+    // the kernel has written the whole value
+    if status == 0 { Some(unsafe { value.assume_init() }) } else { None }
+}
+
+pub fn map_peek_elem<const MT: u32, K, V: NoRef>(map: &'static RexMapHandle<MT, K, V>) -> Option<V> {
+    let map = map.kernel_map()?;
+    let mut value = MaybeUninit::<V>::uninit();
+    let status = termination_check!(unsafe { ffi::bpf_map_peek_elem(map, value.as_mut_ptr().cast()) });
+    if status == 0 { Some(unsafe { value.assume_init() }) } else { None }
+}
+
 pub fn probe_read_kernel<T: NoRef>(destination: &mut T, unsafe_ptr: *const ()) -> Result {
+    const { T::PLAIN };
     let size = size_of::<T>() as u32;
     let destination = (&raw mut *destination).cast();
     from_status(termination_check!(unsafe { ffi::bpf_probe_read_kernel(destination, size, unsafe_ptr) }))
@@ -70,88 +98,14 @@ pub fn get_prandom_u32() -> u32 {
     termination_check!(ffi::get_random_u32())
 }
 
-macro_rules! base_helpers {
-    ($program:ty) => {
-        #[allow(clippy::mut_from_ref)]
-        impl $program {
-            /// The number of the CPU the program runs on.
-            #[inline(always)]
-            pub fn bpf_get_smp_processor_id(&self) -> i32 {
-                $crate::helpers::smp_processor_id()
-            }
-
-            /// The value's own storage in the map, or `None`. Two look-ups of one key give the same storage.
-            #[inline(always)]
-            pub fn bpf_map_lookup_elem<'b, const MT: u32, K, V: $crate::utils::NoRef>(
-                &self,
-                map: &'static $crate::map::RexMapHandle<MT, K, V>,
-                key: &'b K,
-            ) -> Option<&'b mut V> {
-                $crate::helpers::map_lookup_elem(map, key)
-            }
-
-            /// `flags`: `BPF_ANY`, `BPF_NOEXIST` or `BPF_EXIST`. Errors: a negative errno, or `22` when not loaded.
-            #[inline(always)]
-            pub fn bpf_map_update_elem<const MT: u32, K, V: $crate::utils::NoRef>(
-                &self,
-                map: &'static $crate::map::RexMapHandle<MT, K, V>,
-                key: &K,
-                value: &V,
-                flags: u64,
-            ) -> $crate::Result {
-                $crate::helpers::map_update_elem(map, key, value, flags)
-            }
-
-            /// Errors: a negative errno, or `22` when not loaded.
-            #[inline(always)]
-            pub fn bpf_map_delete_elem<const MT: u32, K, V: $crate::utils::NoRef>(
-                &self,
-                map: &'static $crate::map::RexMapHandle<MT, K, V>,
-                key: &K,
-            ) -> $crate::Result {
-                $crate::helpers::map_delete_elem(map, key)
-            }
-
-            /// Copies a `T` from any kernel address. On a fault `destination` is zeroed and the error is `-14` (EFAULT).
-            #[inline(always)]
-            pub fn bpf_probe_read_kernel<T: $crate::utils::NoRef>(
-                &self,
-                destination: &mut T,
-                unsafe_ptr: *const (),
-            ) -> $crate::Result {
-                $crate::helpers::probe_read_kernel(destination, unsafe_ptr)
-            }
-
-            /// Timer ticks since boot.
-            #[inline(always)]
-            pub fn bpf_jiffies64(&self) -> u64 {
-                $crate::helpers::jiffies64()
-            }
-
-            /// The NUMA node of the CPU the program runs on.
-            #[inline(always)]
-            pub fn bpf_get_numa_node_id(&self) -> i32 {
-                $crate::helpers::numa_node_id()
-            }
-
-            /// CLOCK_MONOTONIC, in nanoseconds.
-            #[inline(always)]
-            pub fn bpf_ktime_get_ns(&self) -> u64 {
-                $crate::helpers::ktime_get_ns()
-            }
-
-            /// CLOCK_BOOTTIME, in nanoseconds: time in suspend included.
-            #[inline(always)]
-            pub fn bpf_ktime_get_boot_ns(&self) -> u64 {
-                $crate::helpers::ktime_get_boot_ns()
-            }
-
-            /// A number from the kernel's generator.
-            #[inline(always)]
-            pub fn bpf_get_prandom_u32(&self) -> u32 {
-                $crate::helpers::get_prandom_u32()
-            }
-        }
-    };
+pub fn ktime_get_coarse_ns() -> u64 {
+    termination_check!(ffi::bpf_ktime_get_coarse_ns())
 }
-pub(crate) use base_helpers;
+
+pub fn snprintf<const N: usize, const M: usize>(buffer: &mut [u8; N], format: &str, data: &[u64; M]) -> Result {
+    let Ok(format) = CStr::from_bytes_until_nul(format.as_bytes()) else { return Err(-(EINVAL as i32)) };
+    let (size, bytes) = (N as u32, size_of::<[u64; M]>() as u32);
+    from_status(termination_check!(unsafe {
+        ffi::bpf_snprintf(buffer.as_mut_ptr(), size, format.as_ptr(), data.as_ptr(), bytes)
+    }))
+}

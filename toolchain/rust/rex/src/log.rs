@@ -60,6 +60,7 @@ macro_rules! function_name {
 }
 
 /// `print!` into the kernel's trace pipe, with `[crate::function] ` before the text. Evaluates to a [`Result`](crate::Result).
+#[cfg(feature = "debug_printk")]
 #[macro_export]
 macro_rules! rex_printk {
     ($format:literal $($argument:tt)*) => {
@@ -68,5 +69,14 @@ macro_rules! rex_printk {
             $crate::function_name!(),
             ::core::format_args!($format $($argument)*)
         ))
+    };
+}
+
+/// Nothing: the feature `debug_printk` is off, and the arguments are not evaluated. Evaluates to `Ok(0)`.
+#[cfg(not(feature = "debug_printk"))]
+#[macro_export]
+macro_rules! rex_printk {
+    ($format:literal $($argument:tt)*) => {
+        $crate::Result::Ok(0)
     };
 }

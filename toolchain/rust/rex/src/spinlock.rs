@@ -14,6 +14,7 @@ pub struct bpf_spin_lock {
 
 /// Holds a [`bpf_spin_lock`]. Interrupts are off meanwhile, and a program holds one lock at a time.
 #[must_use = "the lock is released as soon as the guard is dropped"]
+#[clippy::has_significant_drop]
 #[allow(non_camel_case_types)]
 pub struct rex_spinlock_guard<'a> {
     lock: *mut u32,

@@ -44,8 +44,8 @@ macro_rules! termination_check {
 }
 pub(crate) use termination_check;
 
-/// Ends the program with a panic. The watchdog enters it by a jump with the stack wherever the program had it, so the
-/// stack is aligned first.
+/// Ends the program with a panic. The watchdog enters it anywhere in the program, as if that had called it with the stack
+/// wherever it was, so the stack is aligned first.
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 pub extern "C" fn __rex_handle_timeout() -> ! {

@@ -1,0 +1,31 @@
+/** The file of --dispatcher, and a kernel with it. */
+import { readHostFile, readKernelSources } from '../box/host-files.ts';
+import type { SourceFile } from '../kernel/entry/text.ts';
+import { AssemblerError } from '../toolchain/assembler/index.ts';
+import { CommandError, ExitCode } from './exit-codes.ts';
+
+export const DISPATCHER_FILE = 'kernel/rex-dispatcher/rex_64.S';
+
+/** The text of a `.S` file of this host; without a path that of the kernel's own. @throws {CommandError} */
+export function readDispatcher(path: string | undefined): string {
+  if (path === undefined) return readKernelSources().find(({ file }) => file === DISPATCHER_FILE)!.source;
+  try {
+    return new TextDecoder().decode(readHostFile(path));
+  } catch (error) {
+    throw new CommandError(ExitCode.cannotLoad, `cannot read ${path}: ${(error as Error).message}`);
+  }
+}
+
+/** The kernel's sources with `source` for its dispatcher. */
+export const sourcesWith = (source: string): SourceFile[] =>
+  readKernelSources().map((file) => (file.file === DISPATCHER_FILE ? { file: DISPATCHER_FILE, source } : file));
+
+/** Runs `action`; what is wrong with the student's file is told in its name. @throws {CommandError} */
+export async function withDispatcher<Result>(path: string | undefined, action: () => Promise<Result>): Promise<Result> {
+  try {
+    return await action();
+  } catch (error) {
+    if (path === undefined || !(error instanceof AssemblerError)) throw error;
+    throw new CommandError(ExitCode.cannotLoad, error.message.replace(DISPATCHER_FILE, path));
+  }
+}

@@ -1,0 +1,138 @@
+/** The helpers of XDP and TC programs: net/core/filter.c. Arguments are the program's, and are looked up before use. */
+import type { Cpu } from '../../cpu/cpu.ts';
+import type { HelperRow } from '../bpf/helper.ts';
+import { negativeErrno } from '../bpf/negative-errno.ts';
+import { fail } from '../errno.ts';
+import type { Kernel } from '../kernel.ts';
+import { xdp_buff } from '../layout/network.ts';
+import { readStructure } from '../layout/read-structure.ts';
+import { readKernel, writeKernel, writeKernelU64 } from '../mm/kernel-memory.ts';
+import type { NativeFunction } from '../native.ts';
+import { ETH_HLEN } from './packet.ts';
+import { allocSkb, frameOf, SHARED_INFO } from './skb.ts';
+import { queueBacklog } from './softnet.ts';
+import type { NetDevice, SkBuff } from './types.ts';
+
+/** sizeof(struct xdp_frame), which stays free at the head */
+const XDP_FRAME = 40n;
+
+interface XdpPacket {
+  readonly skb: SkBuff;
+  readonly data: bigint;
+  readonly end: bigint;
+  readonly meta: bigint;
+}
+
+/** The packet that a struct xdp_buff is over: its buffer must be a live one, its pointers in order and inside. EFAULT, EINVAL. */
+function xdpPacket(kernel: Kernel, address: bigint): XdpPacket {
+  const bytes = readKernel(kernel, address, xdp_buff.size) ?? fail('EFAULT');
+  const xdp = readStructure(bytes, xdp_buff);
+  const head = xdp.wide('data_hard_start');
+  const [data, end, meta] = [xdp.wide('data'), xdp.wide('data_end'), xdp.wide('data_meta')];
+  for (const skb of kernel.net.skbs.values()) {
+    if (skb.head !== head) continue;
+    const limit = head + BigInt(skb.size - SHARED_INFO);
+    return data >= head && data <= end && end <= limit ? { skb, data, end, meta } : fail('EINVAL');
+  }
+  return fail('EINVAL');
+}
+
+const putPointer = (kernel: Kernel, xdp: bigint, field: 'data' | 'data_end' | 'data_meta', value: bigint): void => {
+  if (!writeKernelU64(kernel, xdp + BigInt(xdp_buff.fields[field].offset), value)) fail('EFAULT');
+};
+
+/** rdi: xdp_buff, esi: bytes that the end moves by. -EINVAL past the tailroom or for less than an Ethernet header. */
+const adjustTail: NativeFunction = (kernel, { registers: { rdi, rsi } }) =>
+  negativeErrno(() => {
+    const { skb, data, end } = xdpPacket(kernel, rdi);
+    const offset = BigInt.asIntN(32, rsi);
+    const moved = end + offset;
+    if (moved > skb.head + BigInt(skb.size - SHARED_INFO) || moved < data + BigInt(ETH_HLEN)) fail('EINVAL');
+    if (offset > 0n && !writeKernel(kernel, end, new Uint8Array(Number(offset)))) fail('EFAULT');
+    putPointer(kernel, rdi, 'data_end', moved);
+  });
+
+/** rdi: xdp_buff, esi: bytes that the start moves by. */
+const adjustHead: NativeFunction = (kernel, { registers: { rdi, rsi } }) =>
+  negativeErrno(() => {
+    const { skb, data, end, meta } = xdpPacket(kernel, rdi);
+    const moved = data + BigInt.asIntN(32, rsi);
+    const metadata = data - meta;
+    const lowest = skb.head + XDP_FRAME + (metadata > 0n && metadata <= 252n ? metadata : 0n);
+    if (moved < lowest || moved > end - BigInt(ETH_HLEN)) fail('EINVAL');
+    putPointer(kernel, rdi, 'data', moved);
+    // metadata goes with the packet's start
+    putPointer(kernel, rdi, 'data_meta', metadata > 0n && metadata <= 252n ? moved - metadata : moved);
+  });
+
+const BPF_F_INGRESS = 1n;
+
+function clone(kernel: Kernel, address: bigint, ifindex: number): { readonly skb: SkBuff; readonly device: NetDevice } {
+  const original = kernel.net.skbs.get(address) ?? fail('EINVAL');
+  const device = kernel.net.devices.get(ifindex) ?? fail('EINVAL');
+  const frame = frameOf(kernel, original) ?? fail('EINVAL');
+  const bytes = readKernel(kernel, frame.data, frame.length) ?? fail('EINVAL');
+  if (bytes.length < ETH_HLEN) fail('EINVAL');
+  const skb = allocSkb(kernel, device, bytes, { socket: original.socket, trusted: frame.trusted });
+  return { skb: skb ?? fail('ENOMEM'), device };
+}
+
+/** __bpf_redirect to ingress: dev_forward_skb. */
+function forward(kernel: Kernel, cpu: Cpu, { skb, device }: ReturnType<typeof clone>): void {
+  if (!queueBacklog(kernel, cpu.index, skb)) {
+    device.statistics.rxDropped++;
+    fail('ENOBUFS');
+  }
+  device.statistics.rxPackets++;
+}
+
+/** rdi: sk_buff, esi: ifindex, rdx: flags. rax <- 0 or -errno; rdi <- the clone that is to be sent, or 0. */
+const cloneRedirect: NativeFunction = (kernel, cpu) => {
+  const { rdi, rsi, rdx } = cpu.registers;
+  cpu.registers.rdi = 0n;
+  return negativeErrno(() => {
+    if ((rdx & ~BPF_F_INGRESS) !== 0n) fail('EINVAL');
+    const copy = clone(kernel, rdi, Number(BigInt.asUintN(32, rsi)));
+    if (rdx === BPF_F_INGRESS) forward(kernel, cpu, copy);
+    else cpu.registers.rdi = copy.skb.address;
+  });
+};
+
+/** The clone is sent here and now; the egress programs it meets are skipped, one being at work. */
+const cloneRedirectText = [
+  'push %rbx',
+  'push %r12',
+  'native bpf_clone_redirect',
+  'mov %rax, %rbx',
+  'test %rdi, %rdi',
+  'je 1f',
+  'call __dev_queue_xmit',
+  '1: mov %rbx, %rax',
+  'pop %r12',
+  'pop %rbx',
+];
+
+export const packetHelpers: readonly HelperRow[] = [
+  {
+    name: 'bpf_xdp_adjust_tail',
+    prototype: 'long bpf_xdp_adjust_tail(struct xdp_buff *xdp, int offset)',
+    support: 'full',
+    note: 'growth is zeroed; a pointer to no live packet is -EINVAL, to unmapped memory -EFAULT',
+    native: adjustTail,
+  },
+  {
+    name: 'bpf_xdp_adjust_head',
+    prototype: 'long bpf_xdp_adjust_head(struct xdp_buff *xdp, int offset)',
+    support: 'full',
+    note: 'a pointer to no live packet is -EINVAL, to unmapped memory -EFAULT',
+    native: adjustHead,
+  },
+  {
+    name: 'bpf_clone_redirect',
+    prototype: 'long bpf_clone_redirect(struct sk_buff *skb, u32 ifindex, u64 flags)',
+    support: 'partial',
+    note: 'egress programs that the clone meets are skipped and counted as missed, one program running on a CPU at a time',
+    native: cloneRedirect,
+    text: cloneRedirectText,
+  },
+];

@@ -1,0 +1,222 @@
+/**
+ * What counters count. Cycles, instructions and the clocks all advance by one with every instruction that the CPU retires,
+ * so a counter is the difference of two readings; page faults and switches are counted when they happen.
+ */
+import type { Cpu } from '../../cpu/cpu.ts';
+import { LOCAL_PERF_VECTOR } from '../entry/vectors.ts';
+import { now, type Kernel } from '../kernel.ts';
+import { constants } from '../layout/constants.ts';
+import type { Task } from '../task.ts';
+import { AttributeFlag } from './constants.ts';
+import type { PerfEvent } from './types.ts';
+
+/** include/uapi/linux/perf_event.h: PERF_COUNT_SW_* that something happens for */
+export const Software = {
+  cpuClock: 0n,
+  taskClock: 1n,
+  pageFaults: 2n,
+  contextSwitches: 3n,
+  cpuMigrations: 4n,
+  minorFaults: 5n,
+  majorFaults: 6n,
+  alignmentFaults: 7n,
+  emulationFaults: 8n,
+  dummy: 9n,
+  bpfOutput: 10n,
+} as const;
+/** PERF_COUNT_HW_* */
+export const Hardware = { cycles: 0n, instructions: 1n } as const;
+
+/** kernel.perf_event_max_sample_rate = 100000: samples of one event in a tick, then it waits for the next */
+const MAX_SAMPLES_PER_TICK = 100;
+export const MAX_SAMPLE_RATE = 100_000;
+/** overflows that wait on one CPU; more are lost */
+const MAX_PENDING = 64;
+const { TICK_NSEC } = constants;
+
+/** Whether time makes the event count, and not single happenings. */
+export function isClock({ kind, attributes: { config } }: PerfEvent): boolean {
+  return (
+    kind === 'hardware' || (kind === 'software' && (config === Software.cpuClock || config === Software.taskClock))
+  );
+}
+
+/** What a clock event counts on `cpu`: guest time on a CPU, instructions otherwise. */
+function reading(kernel: Kernel, event: PerfEvent, cpu: Cpu): number {
+  return event.kind === 'software' && event.pid === -1 ? now(kernel, cpu) : cpu.retired;
+}
+
+const isFor = (event: PerfEvent, cpu: number, pid: number): boolean =>
+  (event.cpu === -1 || event.cpu === cpu) && (event.pid === -1 || event.tasks.includes(pid));
+
+/** Whether the enabled event counts what happens on `cpu` in the task `pid`. */
+export const counts = (event: PerfEvent, cpu: number, pid: number): boolean => event.enabled && isFor(event, cpu, pid);
+
+const keyOf = (event: PerfEvent, cpu: number, pid: number): number => (event.pid === -1 ? -1 - cpu : pid);
+
+function startOn(kernel: Kernel, event: PerfEvent, cpu: Cpu, pid: number): void {
+  if (event.running.has(cpu.index)) return;
+  const key = keyOf(event, cpu.index, pid);
+  const samples = event.period > 0 && isClock(event);
+  const deadline = samples ? cpu.retired + (event.left.get(key) ?? event.period) : Infinity;
+  const span = { cpu: cpu.index, key, since: reading(kernel, event, cpu), time: now(kernel, cpu), deadline };
+  event.running.set(cpu.index, span);
+}
+
+function stopOn(kernel: Kernel, event: PerfEvent, cpu: Cpu): void {
+  const span = event.running.get(cpu.index);
+  if (span === undefined) return;
+  event.running.delete(cpu.index);
+  if (isClock(event)) event.count += reading(kernel, event, cpu) - span.since;
+  event.timeEnabled += now(kernel, cpu) - span.time;
+  if (span.deadline !== Infinity) event.left.set(span.key, Math.max(1, span.deadline - cpu.retired));
+}
+
+/** The event has just been enabled: it runs where it is meant to. */
+export function startEvent(kernel: Kernel, event: PerfEvent): void {
+  for (const cpu of kernel.cpus) {
+    const pid = kernel.perCpu[cpu.index]?.current ?? 0;
+    if (isFor(event, cpu.index, pid)) startOn(kernel, event, cpu, pid);
+  }
+}
+
+export function stopEvent(kernel: Kernel, event: PerfEvent): void {
+  for (const cpu of kernel.cpus) stopOn(kernel, event, cpu);
+}
+
+/** Value, time enabled and time running as of now; an event is never multiplexed. */
+export function readCounter(kernel: Kernel, event: PerfEvent): { count: bigint; enabled: bigint; running: bigint } {
+  let { count, timeEnabled } = event;
+  for (const [index, span] of event.running) {
+    const cpu = kernel.cpus[index]!;
+    if (isClock(event)) count += reading(kernel, event, cpu) - span.since;
+    timeEnabled += now(kernel, cpu) - span.time;
+  }
+  const time = BigInt(Math.floor(timeEnabled));
+  return { count: BigInt(Math.floor(count)), enabled: time, running: time };
+}
+
+/** PERF_EVENT_IOC_RESET: the count alone. */
+export function resetCounter(kernel: Kernel, event: PerfEvent): void {
+  for (const cpu of kernel.cpus) {
+    const span = event.running.get(cpu.index);
+    if (span !== undefined) event.running.set(cpu.index, { ...span, since: reading(kernel, event, cpu) });
+  }
+  event.count = 0;
+}
+
+/** PERF_EVENT_IOC_PERIOD: the next period has the new length. */
+export function setPeriod(kernel: Kernel, event: PerfEvent, period: number): void {
+  stopEvent(kernel, event);
+  event.period = period;
+  event.left.clear();
+  if (event.enabled) startEvent(kernel, event);
+}
+
+/** The events of tasks, of which there may be none. */
+function* taskEvents(kernel: Kernel): Iterable<PerfEvent> {
+  for (const event of kernel.bpf.events.values()) if (event.pid !== -1 && event.enabled) yield event;
+}
+
+/** perf_event_task_sched_in */
+export function schedIn(kernel: Kernel, cpu: Cpu, task: Task): void {
+  if (kernel.bpf.events.size === 0) return;
+  for (const event of taskEvents(kernel)) {
+    if (isFor(event, cpu.index, task.pid)) startOn(kernel, event, cpu, task.pid);
+  }
+  if (kernel.perf.counters.length === 0) return;
+  const before = kernel.perf.lastCpu.get(task.pid);
+  kernel.perf.lastCpu.set(task.pid, cpu.index);
+  if (before !== undefined && before !== cpu.index) countSoftware(kernel, cpu, task.pid, Software.cpuMigrations);
+}
+
+/** perf_event_task_sched_out */
+export function schedOut(kernel: Kernel, cpu: Cpu, task: Task): void {
+  if (kernel.bpf.events.size === 0) return;
+  if (kernel.perf.counters.length > 0) kernel.perf.lastCpu.set(task.pid, cpu.index);
+  countSoftware(kernel, cpu, task.pid, Software.contextSwitches);
+  for (const event of taskEvents(kernel)) if (event.tasks.includes(task.pid)) stopOn(kernel, event, cpu);
+}
+
+/** perf_event_init_task: the child counts where the parent's events are inherited. */
+export function inheritEvents(kernel: Kernel, parent: Task, child: Task): void {
+  for (const event of kernel.bpf.events.values()) {
+    if ((event.attributes.flags & AttributeFlag.inherit) !== 0n && event.tasks.includes(parent.pid)) {
+      event.tasks.push(child.pid);
+    }
+  }
+}
+
+/** perf_event_exit_task */
+export function forgetTask(kernel: Kernel, pid: number): void {
+  kernel.perf.lastCpu.delete(pid);
+  for (const { tasks, left } of kernel.bpf.events.values()) {
+    const at = tasks.indexOf(pid);
+    // the task it was opened for keeps its place: the event stays, and counts no more
+    if (at > 0) tasks.splice(at, 1);
+    left.delete(pid);
+  }
+}
+
+/** perf_event_enable_on_exec: the events that are to be enabled now. */
+export function enabledByExec(kernel: Kernel, pid: number): PerfEvent[] {
+  return [...kernel.bpf.events.values()].filter(
+    ({ attributes, tasks }) => (attributes.flags & AttributeFlag.enableOnExec) !== 0n && tasks.includes(pid),
+  );
+}
+
+/** __perf_event_overflow's first half: the sample is taken at the interrupt, unless there have been too many. */
+function overflow(kernel: Kernel, cpu: Cpu, event: PerfEvent, address: bigint): void {
+  const time = now(kernel, cpu);
+  if (time >= event.tickEnd) {
+    event.samples = 0;
+    event.tickEnd = time - (time % TICK_NSEC) + TICK_NSEC;
+  }
+  const pending = kernel.perf.overflows[cpu.index]!;
+  if (++event.samples > MAX_SAMPLES_PER_TICK || pending.length >= MAX_PENDING) return;
+  pending.push({ event: event.id, period: event.period, address });
+  if (!cpu.pendingInterrupts.includes(LOCAL_PERF_VECTOR)) cpu.pendingInterrupts.push(LOCAL_PERF_VECTOR);
+}
+
+/** One happening, as perf_swevent_event. `address`: of a page fault. */
+export function countHit(kernel: Kernel, cpu: Cpu, event: PerfEvent, pid: number, address = 0n): boolean {
+  event.count++;
+  if (event.period === 0) return false;
+  const key = keyOf(event, cpu.index, pid);
+  const left = (event.left.get(key) ?? event.period) - 1;
+  event.left.set(key, left === 0 ? event.period : left);
+  if (left === 0 && event.kind === 'software') overflow(kernel, cpu, event, address);
+  return left === 0;
+}
+
+/** perf_sw_event: something happened on `cpu` in the task `pid`. */
+export function countSoftware(kernel: Kernel, cpu: Cpu, pid: number, config: bigint, address = 0n): void {
+  for (const id of kernel.perf.counters) {
+    const event = kernel.bpf.events.get(id);
+    if (event?.kind !== 'software' || event.attributes.config !== config) continue;
+    if (counts(event, cpu.index, pid)) countHit(kernel, cpu, event, pid, address);
+  }
+}
+
+/** A user page fault: every one of them is minor, since files are in memory. */
+export function countPageFault(kernel: Kernel, cpu: Cpu, pid: number, address: bigint): void {
+  if (kernel.perf.counters.length === 0) return;
+  countSoftware(kernel, cpu, pid, Software.pageFaults, address);
+  countSoftware(kernel, cpu, pid, Software.minorFaults, address);
+}
+
+/** Notes the clock events of `cpu` that have overflowed, and says after how many instructions the next one will. */
+export function nextOverflow(kernel: Kernel, cpu: Cpu): number {
+  let next = Infinity;
+  for (const id of kernel.perf.counters) {
+    const event = kernel.bpf.events.get(id);
+    const span = event?.running.get(cpu.index);
+    if (event === undefined || span === undefined || span.deadline === Infinity) continue;
+    if (span.deadline <= cpu.retired) {
+      overflow(kernel, cpu, event, 0n);
+      span.deadline += event.period * Math.ceil((cpu.retired + 1 - span.deadline) / event.period);
+    }
+    next = Math.min(next, span.deadline - cpu.retired);
+  }
+  return next;
+}

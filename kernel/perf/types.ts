@@ -1,0 +1,141 @@
+/** Perf events as the kernel keeps them: plain data. */
+import type { Tracepoint } from '../tracing/events.ts';
+
+export type PerfEventKind = 'kprobe' | 'tracepoint' | 'software' | 'hardware';
+
+/** Of perf_event_attr, what an open event needs. */
+export interface EventAttributes {
+  /** PERF_TYPE_* or a PMU's */
+  readonly type: number;
+  readonly config: bigint;
+  /** PERF_SAMPLE_* */
+  readonly sampleType: number;
+  /** PERF_FORMAT_* */
+  readonly readFormat: number;
+  /** the bit field */
+  readonly flags: bigint;
+  /** wakeup_events, or wakeup_watermark in bytes */
+  readonly wakeup: number;
+}
+
+/** Where an event counts at the moment: one CPU. */
+export interface RunningSpan {
+  readonly cpu: number;
+  /** whose period it is: see PerfEvent.left */
+  readonly key: number;
+  /** the clock that is counted, and guest time in ns, when it began */
+  readonly since: number;
+  readonly time: number;
+  /** `retired` of the CPU at which it overflows */
+  deadline: number;
+}
+
+export interface PerfEvent {
+  readonly id: number;
+  readonly kind: PerfEventKind;
+  readonly attributes: EventAttributes;
+  /** guest address of its struct perf_event */
+  readonly address: bigint;
+  /** guest address of the struct trace_event_call whose programs run at a hit; 0n for counters */
+  readonly call: bigint;
+  /** kprobe: the probed address and how it was named */
+  readonly probe: { readonly address: bigint; readonly symbol: string; readonly offset: bigint } | undefined;
+  /** tracepoint: `category:name` */
+  readonly name: string;
+  /** task it was opened for, -1 for all */
+  readonly pid: number;
+  /** the tasks it counts for: that one and those that inherited it */
+  readonly tasks: number[];
+  /** -1 for all */
+  readonly cpu: number;
+  enabled: boolean;
+  /** attached program's id */
+  program: number | undefined;
+  references: number;
+  /** what it has counted, apart from the spans that are running */
+  count: number;
+  /** ns, likewise */
+  timeEnabled: number;
+  /** events or ns between samples; 0: it counts only */
+  period: number;
+  /** what is left of the period, by task or (per CPU) by -1 - cpu */
+  readonly left: Map<number, number>;
+  /** by CPU */
+  readonly running: Map<number, RunningSpan>;
+  /** samples in the current tick, and when the tick ends: see `throttled` */
+  samples: number;
+  tickEnd: number;
+  /** records that had no room */
+  lost: number;
+  /** ring buffer that its records go to */
+  ring: number | undefined;
+}
+
+/** An overflow that the CPU has not taken yet. */
+export interface PendingOverflow {
+  readonly event: number;
+  readonly period: number;
+  /** linear address of a page fault, or 0n */
+  readonly address: bigint;
+}
+
+/** A record that a native function wants shown to programs. */
+export interface PendingRecord {
+  readonly call: bigint;
+  readonly bytes: Uint8Array;
+}
+
+export interface RingBuffer {
+  readonly id: number;
+  /** the event that is mapped */
+  readonly event: number;
+  /** physical addresses: the control page, then the data */
+  readonly pages: readonly number[];
+  /** user space may write: it moves data_tail, and what has no room is lost */
+  readonly writable: boolean;
+  /** without one the ring is gone */
+  mappings: number;
+  head: number;
+  /** what `head` was at the last wake-up, and records since then */
+  woken: number;
+  unreported: number;
+  /** records lost since the last one written */
+  lost: number;
+  paused: boolean;
+}
+
+export interface PerfState {
+  /** by id; set at boot */
+  readonly tracepoints: Map<number, Tracepoint>;
+  /** ids of the events of a struct trace_event_call, by its address, in the order of their opening */
+  readonly calls: Map<bigint, number[]>;
+  /** ids of software and hardware events */
+  readonly counters: number[];
+  /** by CPU */
+  readonly overflows: PendingOverflow[][];
+  /** by CPU */
+  readonly records: PendingRecord[][];
+  /** CPU a task was last on, while somebody counts migrations */
+  readonly lastCpu: Map<number, number>;
+  readonly rings: Map<number, RingBuffer>;
+  nextRing: number;
+  /** pids whose exit has been shown */
+  readonly exiting: Map<number, true>;
+  /** by CPU: the task that left it last */
+  readonly left: ({ readonly pid: number; readonly comm: string; readonly state: number } | undefined)[];
+}
+
+export function createPerfState(cpus: number): PerfState {
+  return {
+    tracepoints: new Map(),
+    calls: new Map(),
+    counters: [],
+    overflows: Array.from({ length: cpus }, () => []),
+    records: Array.from({ length: cpus }, () => []),
+    lastCpu: new Map(),
+    rings: new Map(),
+    nextRing: 1,
+    exiting: new Map(),
+    left: Array.from({ length: cpus }, () => undefined),
+  };
+}

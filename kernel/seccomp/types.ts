@@ -1,0 +1,12 @@
+/** Classic BPF as seccomp takes it: include/uapi/linux/filter.h. */
+
+/** struct sock_filter */
+export interface FilterInstruction {
+  readonly code: number;
+  readonly jt: number;
+  readonly jf: number;
+  /** unsigned */
+  readonly k: number;
+}
+
+export type SeccompFilter = readonly FilterInstruction[];

@@ -1,0 +1,7 @@
+/* Attaches the programs of spinlock_test.rex and prints what the kernel traces, until it is interrupted. */
+#include "../support/loader.h"
+
+int main(void) {
+  attach_all(load_object("./spinlock_test.rex"));
+  return echo_trace_pipe();
+}

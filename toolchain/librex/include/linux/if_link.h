@@ -1,0 +1,32 @@
+/* include/uapi/linux/if_link.h: XDP. */
+#ifndef REX_LINUX_IF_LINK_H
+#define REX_LINUX_IF_LINK_H
+
+/* XDP_FLAGS_SKB_MODE and XDP_FLAGS_DRV_MODE are in <rex_abi.h> */
+#include <linux/bpf.h>
+
+#define IFLA_IFNAME 3
+#define IFLA_XDP 43
+
+#define XDP_FLAGS_UPDATE_IF_NOEXIST (1U << 0)
+#define XDP_FLAGS_HW_MODE (1U << 3)
+#define XDP_FLAGS_REPLACE (1U << 4)
+#define XDP_FLAGS_MODES (XDP_FLAGS_SKB_MODE | XDP_FLAGS_DRV_MODE | XDP_FLAGS_HW_MODE)
+#define XDP_FLAGS_MASK (XDP_FLAGS_UPDATE_IF_NOEXIST | XDP_FLAGS_MODES | XDP_FLAGS_REPLACE)
+
+#define XDP_ATTACHED_NONE 0
+#define XDP_ATTACHED_DRV 1
+#define XDP_ATTACHED_SKB 2
+#define XDP_ATTACHED_HW 3
+#define XDP_ATTACHED_MULTI 4
+
+#define IFLA_XDP_FD 1
+#define IFLA_XDP_ATTACHED 2
+#define IFLA_XDP_FLAGS 3
+#define IFLA_XDP_PROG_ID 4
+#define IFLA_XDP_DRV_PROG_ID 5
+#define IFLA_XDP_SKB_PROG_ID 6
+#define IFLA_XDP_HW_PROG_ID 7
+#define IFLA_XDP_EXPECTED_FD 8
+
+#endif

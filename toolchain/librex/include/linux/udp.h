@@ -1,0 +1,1 @@
+#include <netinet/udp.h>
