@@ -36,6 +36,8 @@ export interface BoxOptions {
   readonly memory?: number;
   /** of every random number in the box; default 1 */
   readonly seed?: number | bigint;
+  /** AVX, AVX2 and XSAVE; default false, which is an x86-64-v2 processor */
+  readonly avx?: boolean;
   /** whether system calls become events; default true */
   readonly recordSyscalls?: boolean;
   /** the kernel's `.S` files; default: read from the host's disk */

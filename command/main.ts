@@ -107,10 +107,11 @@ async function complain(
 
 async function runJob(job: Job, options: Options): Promise<number> {
   const start = performance.now();
-  const { cpus, seed, memory, budget = DEFAULT_BUDGET } = options;
+  const { cpus, seed, avx, memory, budget = DEFAULT_BUDGET } = options;
   const box = await Box.boot({
     ...(cpus === undefined ? undefined : { cpus }),
     ...(seed === undefined ? undefined : { seed }),
+    avx,
     ...(memory === undefined ? undefined : { memory: memory * MIB }),
   });
   const output = createCommandOutput(options.json || options.trace);

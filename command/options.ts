@@ -21,6 +21,7 @@ const optionRows: readonly OptionRow[] = [
   { name: 'cpus', value: 'N', least: 1, most: 64, text: 'processors (default 1)' },
   { name: 'memory', value: 'MIB', least: 16, most: 2048, text: 'memory in MiB (default 128)' },
   { name: 'seed', value: 'N', least: 0, most: Number.MAX_SAFE_INTEGER, text: 'of all randomness (default 1)' },
+  { name: 'avx', text: 'a processor with AVX, AVX2 and XSAVE (default: x86-64-v2)' },
   {
     name: 'budget',
     value: 'N',
@@ -41,6 +42,7 @@ export interface Options {
   /** MiB */
   readonly memory: number | undefined;
   readonly seed: number | undefined;
+  readonly avx: boolean;
   readonly budget: number | undefined;
   readonly support: boolean;
   readonly help: boolean;
@@ -116,6 +118,7 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
     cpus: number('cpus'),
     memory: number('memory'),
     seed: number('seed'),
+    avx: flag('avx'),
     budget: number('budget'),
     support: flag('support'),
     help: flag('help'),

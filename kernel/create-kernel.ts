@@ -2,7 +2,7 @@
 import { createCpu } from '../cpu/cpu.ts';
 import { createMemory } from '../cpu/memory.ts';
 import { Pte } from '../cpu/paging.ts';
-import { STATE_SIZE } from '../cpu/state.ts';
+import { Slot, STATE_SIZE } from '../cpu/state.ts';
 import { createBpfState } from './bpf/state.ts';
 import { createFileSystem } from './fs/inodes.ts';
 import { SLICE, type Kernel } from './kernel.ts';
@@ -20,6 +20,8 @@ export interface MachineOptions {
   readonly memory?: number;
   /** of every random number in the box; a whole number */
   readonly seed?: number | bigint;
+  /** AVX, AVX2 and XSAVE, and a CPUID that tells of them: default false, an x86-64-v2 processor */
+  readonly avx?: boolean;
 }
 
 export class MachineError extends Error {
@@ -37,7 +39,7 @@ function checkWhole(name: string, value: number, lowest: number, highest: number
 }
 
 /** Errors: MachineError, MemorySizeError. */
-export function createKernel({ cpus = 1, memory: size = 128 << 20, seed = 1 }: MachineOptions): Kernel {
+export function createKernel({ cpus = 1, memory: size = 128 << 20, seed = 1, avx = false }: MachineOptions): Kernel {
   checkWhole('cpus', cpus, 1, MAX_CPUS);
   if (typeof seed === 'number') checkWhole('seed', seed, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
   const memory = createMemory(size, cpus * STATE_SIZE);
@@ -72,6 +74,7 @@ export function createKernel({ cpus = 1, memory: size = 128 << 20, seed = 1 }: M
     dead: undefined,
     nextId: { file: 1, fileTable: 1, addressSpace: 1, sharedMemory: 1, pipe: 1 },
   };
+  if (avx) for (const cpu of kernel.cpus) cpu.slots[Slot.avx] = 1n;
   if (allocatePage(kernel) !== kernel.swapperPgDir) throw new MachineError('the first page is not the lowest');
   const flags = Pte.present | Pte.write | Pte.noExecute;
   for (let physical = 0; physical < memory.size; physical += LARGE_PAGE) {
