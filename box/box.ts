@@ -45,6 +45,8 @@ export interface BoxOptions {
   readonly schedule?: number;
   /** ns of guest time, one an instruction, that a Rex program may run, from 1 ms; default 20 s, the watchdog's of Rex */
   readonly watchdogPeriod?: number;
+  /** AVX, AVX2 and XSAVE; default false, which is an x86-64-v2 processor */
+  readonly avx?: boolean;
   /** whether system calls become events; default true */
   readonly recordSyscalls?: boolean;
   /** devices beside lo */

@@ -23,6 +23,7 @@ const optionRows: readonly OptionRow[] = [
   { name: 'cpus', value: 'N', least: 1, most: 64, text: 'processors (default 1)' },
   { name: 'memory', value: 'MIB', least: 16, most: 2048, text: 'memory in MiB (default 128)' },
   { name: 'seed', value: 'N', least: 0, most: Number.MAX_SAFE_INTEGER, text: 'of all randomness (default 1)' },
+  { name: 'avx', text: 'a processor with AVX, AVX2 and XSAVE (default: x86-64-v2)' },
   {
     name: 'watchdog',
     value: 'NS',
@@ -76,6 +77,7 @@ export interface Options {
   readonly schedule: number | undefined;
   /** schedules to try */
   readonly explore: number | undefined;
+  readonly avx: boolean;
   readonly budget: number | undefined;
   /** path of a .S file */
   readonly dispatcher: string | undefined;
@@ -159,6 +161,7 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
     watchdog: number('watchdog'),
     schedule: number('schedule'),
     explore: number('explore'),
+    avx: flag('avx'),
     budget: number('budget'),
     dispatcher: given.get('dispatcher') as string | undefined,
     all: flag('all'),

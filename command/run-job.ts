@@ -144,7 +144,7 @@ async function complain(output: CommandOutput, job: Job, box: Box, process: Proc
 }
 
 /** The command line's options, then the sample's own. */
-function boxOptions(job: Job, { cpus, seed, memory, schedule, watchdog, dispatcher }: Options) {
+function boxOptions(job: Job, { cpus, seed, memory, schedule, avx, watchdog, dispatcher }: Options) {
   const own = job.sample?.box;
   const mebibytes = memory ?? own?.memory;
   const processors = cpus ?? own?.cpus;
@@ -152,6 +152,7 @@ function boxOptions(job: Job, { cpus, seed, memory, schedule, watchdog, dispatch
   return {
     ...(dispatcher === undefined ? undefined : { sources: sourcesWith(readDispatcher(dispatcher)) }),
     ...(processors === undefined ? undefined : { cpus: processors }),
+    avx,
     ...(seed === undefined ? undefined : { seed }),
     ...(schedule === undefined ? undefined : { schedule }),
     ...(watchdogPeriod === undefined ? undefined : { watchdogPeriod }),

@@ -1,4 +1,5 @@
 /** What is implemented, printed from the tables that implement it. */
+import { switchable } from '../cpu/cpuid.ts';
 import { opcodeRows } from '../cpu/opcodes/index.ts';
 import { bpfCommands } from '../kernel/bpf/commands.ts';
 import { helpers } from '../kernel/bpf/helpers.ts';
@@ -11,11 +12,14 @@ import { printTable } from './table.ts';
 
 type Row = readonly string[];
 
-/** Mnemonics by the number of their encodings. */
+/** Mnemonics by the number of their encodings, and what turns them on. */
 function instructionRows(): Row[] {
   const encodings = new Map<string, number>();
   for (const { mnemonic } of opcodeRows) encodings.set(mnemonic, (encodings.get(mnemonic) ?? 0) + 1);
-  return [...encodings].sort(([left], [right]) => (left < right ? -1 : 1)).map(([name, n]) => [name, `${n}`]);
+  const switched = new Set(opcodeRows.filter(({ feature }) => switchable.has(feature)).map(({ mnemonic }) => mnemonic));
+  return [...encodings]
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([name, n]) => [name, `${n}`, switched.has(name) ? 'with --avx' : '']);
 }
 
 interface Table {
@@ -50,7 +54,7 @@ const tables: Readonly<Record<string, Table>> = {
     head: ['support', 'what', 'note'],
     rows: () => rexFeatures.flatMap(({ features }) => features.map(({ support, what, note }) => [support, what, note])),
   },
-  instructions: { title: 'instructions', head: ['mnemonic', 'encodings'], rows: instructionRows },
+  instructions: { title: 'instructions', head: ['mnemonic', 'encodings', 'note'], rows: instructionRows },
 };
 
 const print = ({ title, head, rows }: Table): string => printTable(title, head, rows());

@@ -9,7 +9,7 @@
  * Ordering rule, which keeps faults precise: a definition performs everything that can fault (loads, then stores)
  * before it writes a register or a flag.
  */
-import type { Instruction, MemoryOperand, Operand, Width } from './instruction.ts';
+import type { Instruction, MemoryOperand, Operand, Width, XmmOperand } from './instruction.ts';
 
 export type FlagName = 'CF' | 'PF' | 'AF' | 'ZF' | 'SF' | 'OF';
 
@@ -157,8 +157,11 @@ export type SystemRegister =
   | 'fop'
   | 'fip'
   | 'fdp'
+  | 'fcs'
+  | 'fds'
   | 'tscAux'
-  | 'trSelector';
+  | 'trSelector'
+  | 'xcr0';
 
 export interface Algebra<V, C, X> {
   constant(value: bigint): V;
@@ -177,7 +180,10 @@ export interface Algebra<V, C, X> {
   /** Linear address: with the segment base. */
   linearAddress(operand: MemoryOperand): V;
   load(linear: V, width: Width): V;
+  /** What is loaded where the condition holds, else 0: then nothing is accessed. These two are never misaligned (no #AC). */
+  loadWhere(condition: C, linear: V, width: Width): V;
   store(linear: V, width: Width, value: V): void;
+  storeWhere(condition: C, linear: V, width: Width, value: V): void;
   /** Faults as a store of `width` bits would, and changes nothing. */
   probeStore(linear: V, width: Width): void;
   /** The address of the next instruction; to be asked before any `jump`. */
@@ -296,6 +302,11 @@ export interface Algebra<V, C, X> {
   /** An XMM register, or 128 bits of memory; `aligned` raises #GP(0) unless 16-byte aligned. */
   readVector(operand: Operand, aligned: boolean): X;
   writeVector(operand: Operand, value: X, aligned: boolean): void;
+  /** #UD unless CR4.OSXSAVE and XCR0 turn AVX on, #NM where CR0.TS postpones it: before every VEX-encoded vector instruction. */
+  requireWideVectors(): void;
+  /** Bits 0-127 or 128-255 of a YMM register, or of 256 bits of memory at any address. */
+  readHalf(operand: XmmOperand | MemoryOperand, half: 0 | 1): X;
+  writeHalf(operand: XmmOperand | MemoryOperand, half: 0 | 1, value: X): void;
   zeroVector(): X;
   vector(operation: VectorOperation, lane: Width, left: X, right: X): X;
   vectorShift(operation: VectorShift, lane: Width, value: X, count: V): X;
@@ -333,6 +344,10 @@ export interface Algebra<V, C, X> {
   // x87: 80-bit values are the low bits of a vector; exceptions, C1 and some condition bits are collected
   /** Begins an instruction: #NM by CR0.EM and CR0.TS and, if it `waits`, #MF for an exception that is pending. */
   beginX87(waits: boolean): void;
+  /** Begins an instruction on MMX registers: #UD by CR0.EM, #NM by CR0.TS, #MF for an exception that is pending. */
+  beginMmx(): void;
+  /** Once nothing can fault any more: TOP is 0, and all registers of the x87 are in use, or none. */
+  endMmx(inUse: boolean): void;
   /** st(index), in use or not. */
   readX87(index: number): X;
   /** It is in use then. */

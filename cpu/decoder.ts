@@ -50,10 +50,11 @@ function legacyWords(pattern: string): {
   return { words, vex: true, l: length === 'L1' ? 1 : length === 'LIG' ? undefined : 0 };
 }
 
-/** SSE instructions ask whether the system has turned SSE on. */
-function guarded(semantics: Semantics): Semantics {
+/** SSE instructions ask whether the system has turned SSE on; VEX-encoded ones, whether it has turned AVX on. */
+function guarded(semantics: Semantics, vex: boolean): Semantics {
   return (a, i) => {
-    a.requireVectors();
+    if (vex) a.requireWideVectors();
+    else a.requireVectors();
     semantics(a, i);
   };
 }
@@ -90,7 +91,7 @@ function compile(row: OpcodeRow): CompiledRow {
   const extension = words.find((word) => /^\/[0-7]$/.test(word));
   const exact = words.find((word) => /^[0-9A-F]{2}$/.test(word));
   const operands = row.operands === '' ? [] : row.operands.split(' ');
-  const sse = attributes.includes('sse') || operands.some((spec) => /^[VWUH]/.test(spec));
+  const sse = attributes.includes('sse') || operands.some((spec) => /^[VWUHLT]/.test(spec));
   return {
     row,
     vex,
@@ -111,7 +112,7 @@ function compile(row: OpcodeRow): CompiledRow {
     lock: attributes.includes('lock'),
     rep: attributes.includes('rep'),
     w8: attributes.includes('w8'),
-    semantics: sse ? guarded(row.semantics) : row.semantics,
+    semantics: sse ? guarded(row.semantics, vex) : row.semantics,
   };
 }
 
@@ -285,10 +286,14 @@ interface OperandContext {
   readonly opcode: number;
   readonly modrm: number;
   readonly memory: MemoryOperand | undefined;
+  /** the byte behind ModRM */
+  readonly sib: number;
   readonly width: Width;
 }
 
-function sizeOf(letter: string, width: Width, rex: number): Width | 80 | 128 | 0 {
+type Size = MemoryOperand['width'];
+
+function sizeOf(letter: string, width: Width, rex: number): Size {
   switch (letter) {
     case 'b':
       return 8;
@@ -308,9 +313,24 @@ function sizeOf(letter: string, width: Width, rex: number): Width | 80 | 128 | 0
       return 80;
     case 'x':
       return 128;
+    case 'X':
+      return 256;
     default:
       return 0;
   }
+}
+
+/** VSIB: SIB's index is a vector register, of which number 4 is one too; #UD unless destination, mask and it are three registers. */
+function vectorIndexed(
+  { modrm, memory, prefixes, sib }: OperandContext,
+  size: Size,
+  width: 128 | 256,
+): Operand | undefined {
+  if (memory === undefined || (modrm & 7) !== 4) return undefined;
+  const index = ((sib >> 3) & 7) | ((prefixes.rex & 2) << 2);
+  const destination = ((modrm >> 3) & 7) | ((prefixes.rex & 4) << 1);
+  if (new Set([destination, prefixes.vvvv, index]).size < 3) return undefined;
+  return { ...memory, width: size, index: -1, scale: (1 << (sib >> 6)) as 1, vector: { index, width } };
 }
 
 function immediate(cursor: Cursor, letter: string, width: Width): Operand {
@@ -330,7 +350,7 @@ function immediate(cursor: Cursor, letter: string, width: Width): Operand {
   }
 }
 
-function registerOrMemory(context: OperandContext, size: Width | 80 | 128 | 0): Operand {
+function registerOrMemory(context: OperandContext, size: Size): Operand {
   const { modrm, memory, prefixes } = context;
   if (memory !== undefined) return { ...memory, width: size };
   return generalRegister((modrm & 7) | ((prefixes.rex & 1) << 3), size as Width, prefixes.rex);
@@ -362,6 +382,10 @@ function operand(spec: string, context: OperandContext): Operand | undefined {
       return generalRegister(prefixes.vvvv, size as Width, rex);
     case 'H':
       return { kind: 3, index: prefixes.vvvv, width: xmmWidth(size) };
+    case 'L':
+      return { kind: 3, index: byte(cursor) >> 4, width: xmmWidth(size) };
+    case 'T':
+      return vectorIndexed(context, size, spec[2] === 'X' ? 256 : 128);
     case 'Z':
       return generalRegister((context.opcode & 7) | ((rex & 1) << 3), size as Width, rex);
     case 'A':
@@ -390,6 +414,12 @@ function operand(spec: string, context: OperandContext): Operand | undefined {
       return { kind: 3, index: rm, width: xmmWidth(size) };
     case 'W':
       return memory === undefined ? { kind: 3, index: rm, width: xmmWidth(size) } : { ...memory, width: size };
+    case 'P':
+      return { kind: 8, index: reg & 7, width: 64 };
+    case 'N':
+      return { kind: 8, index: rm & 7, width: 64 };
+    case 'Q':
+      return memory === undefined ? { kind: 8, index: rm & 7, width: 64 } : { ...memory, width: size };
     case 's':
       if (spec === 'st0') return { kind: 7, index: 0, width: 80 };
       if (spec === 'sti') return { kind: 7, index: modrm & 7, width: 80 };
@@ -413,7 +443,7 @@ function operand(spec: string, context: OperandContext): Operand | undefined {
   }
 }
 
-const xmmWidth = (size: Width | 80 | 128 | 0): 32 | 64 | 128 => (size === 32 || size === 64 ? size : 128);
+const xmmWidth = (size: Size): 32 | 64 | 128 | 256 => (size === 32 || size === 64 || size === 256 ? size : 128);
 
 function effectiveWidth(c: CompiledRow, prefixes: Prefixes): Width {
   if (c.w8) return 8;
@@ -471,12 +501,13 @@ export function decode(bytes: Uint8Array, start: number, end: number): Instructi
   if (opcode === 0x90 && map === 0 && (prefixes.rex & 1) === 1) {
     c = candidates.find((candidate) => candidate.plusRegister)!; // xchg r8, rax
   }
+  const sib = bytes[cursor.at] ?? 0;
   const memory =
     c.modrm && modrm < 0xc0 && c.exactModrm === undefined && !c.ignoresMod
       ? memoryOperand(cursor, modrm, prefixes)
       : undefined;
   const width = effectiveWidth(c, prefixes);
-  const context: OperandContext = { cursor, prefixes, opcode, modrm, memory, width };
+  const context: OperandContext = { cursor, prefixes, opcode, modrm, memory, sib, width };
   const operands: Operand[] = [];
   for (const spec of c.operands) {
     const decoded = operand(spec, context);
@@ -488,7 +519,7 @@ export function decode(bytes: Uint8Array, start: number, end: number): Instructi
   const first = operands[0];
   const operandWidth =
     first !== undefined &&
-    (first.kind === 0 || (first.kind === 1 && first.width !== 0 && first.width !== 80 && first.width !== 128))
+    (first.kind === 0 || (first.kind === 1 && first.width !== 0 && first.width !== 80 && first.width < 128))
       ? (first.width as Width)
       : width;
   const repeat: Repeat = c.rep && prefixes.repeat !== 0 ? (prefixes.repeat === 0xf3 ? 'rep' : 'repne') : '';
@@ -500,6 +531,7 @@ export function decode(bytes: Uint8Array, start: number, end: number): Instructi
     repeat,
     lock: prefixes.lock,
     segment: prefixes.segment,
+    fop: !vex && map === 0 && opcode >= 0xd8 && opcode <= 0xdf ? ((opcode & 7) << 8) | modrm : 0,
     length: cursor.at - start,
     semantics: c.semantics,
   };

@@ -40,7 +40,7 @@ import { conditionOf, flagOf, settleWords } from './flag-words.ts';
 import { flagBits, flagsKindNumbers } from './flags.ts';
 import * as floats from './float.ts';
 import { reportedExceptions, unmaskedExceptions, type FloatStatus } from './float-format.ts';
-import type { MemoryOperand, Operand, Width } from './instruction.ts';
+import type { MemoryOperand, Operand, Width, XmmOperand } from './instruction.ts';
 import { load, load128, loadWords, store, store128, storeWords } from './linear.ts';
 import { readMsr, writeMsr } from './msr.ts';
 import {
@@ -74,6 +74,7 @@ const CR0_EM = 1 << 2;
 const CR0_TS = 1 << 3;
 const CR4_OSFXSR = 1 << 9;
 const CR4_OSXMMEXCPT = 1 << 10;
+const CR4_OSXSAVE = 1 << 18;
 /** CRC-32C's polynomial, reflected */
 const CASTAGNOLI = 0x82f6_3b78n;
 
@@ -134,6 +135,8 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
       }
       case 4:
         return this.readSegment(operand.index);
+      case 8:
+        return this.slots[Slot.x87 + operand.index * 2]!;
       default:
         return raise(Vector.UD);
     }
@@ -145,7 +148,7 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     const low = scratch32[0]!;
     const high = scratch32[1]!;
     const width = operand.width as Width;
-    const at = translateWords(this.cpu, low, high, Access.write, 8);
+    const at = translateWords(this.cpu, low, high, Access.write, width);
     if ((at & 4095) > 4096 - width / 8) this.probeStore(joinWords(low, high), width);
     return loadWords(this.cpu, low, high, width);
   }
@@ -165,6 +168,9 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
         this.slots[at] = operand.width === 32 ? (this.slots[at]! & ~0xffff_ffffn) | (value & 0xffff_ffffn) : value;
         return;
       }
+      case 8:
+        x87.writeMmx(this.cpu, operand.index, value);
+        return;
       default:
         raise(Vector.UD);
     }
@@ -237,11 +243,23 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   load(linear: bigint, width: Width): bigint {
     return load(this.cpu, linear, width);
   }
+  loadWhere(condition: boolean, linear: bigint, width: Width): bigint {
+    if (!condition) return 0n;
+    if ((linear & BigInt(width / 8 - 1)) === 0n) return load(this.cpu, linear, width);
+    let value = 0n;
+    for (let n = 0n; n < width; n += 8n) value |= load(this.cpu, (linear + n / 8n) & MASK64, 8) << n;
+    return value;
+  }
+  storeWhere(condition: boolean, linear: bigint, width: Width, value: bigint): void {
+    if (!condition) return;
+    if ((linear & BigInt(width / 8 - 1)) === 0n) return this.store(linear, width, value);
+    for (let n = 0n; n < width; n += 8n) this.store((linear + n / 8n) & MASK64, 8, (value >> n) & 0xffn);
+  }
   store(linear: bigint, width: Width, value: bigint): void {
     store(this.cpu, linear, width, value);
   }
   probeStore(linear: bigint, width: Width): void {
-    const at = translate(this.cpu, linear, Access.write);
+    const at = translate(this.cpu, linear, Access.write, width);
     if ((at & 4095) > 4096 - width / 8) translate(this.cpu, ((linear | 0xfffn) + 1n) & MASK64, Access.write);
   }
   /** Before any jump, that is what rip holds. */
@@ -480,6 +498,8 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
   }
   writeSystem(register: SystemRegister, value: bigint): void {
     if ((register === 'fsBase' || register === 'gsBase') && !isCanonical(value)) raise(Vector.GP, 0);
+    const saves = register === 'cr4' && (value & BigInt(CR4_OSXSAVE)) !== 0n;
+    if (saves && this.words[Slot.avx * 2] === 0) raise(Vector.GP, 0);
     this.slots[Slot[register]] = value;
     if (register === 'cr3' || register === 'cr0' || register === 'cr4' || register === 'efer') flushTlb(this.cpu);
     if (register === 'cr0') refreshMode(this.cpu);
@@ -567,6 +587,7 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
       const at = Slot.xmm + operand.index * 4;
       return this.slots[at]! | (this.slots[at + 1]! << 64n);
     }
+    if (operand.width === 64 || operand.width === 32) return this.read(operand);
     const linear = this.linearAddress(operand as MemoryOperand);
     if (aligned && (linear & 15n) !== 0n) raise(Vector.GP, 0);
     return load128(this.cpu, linear);
@@ -578,9 +599,31 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
       this.slots[at + 1] = value >> 64n;
       return;
     }
+    if (operand.width === 64) return this.write(operand, value);
     const linear = this.linearAddress(operand as MemoryOperand);
     if (aligned && (linear & 15n) !== 0n) raise(Vector.GP, 0);
     store128(this.cpu, linear, value);
+  }
+  requireWideVectors(): void {
+    const on = (this.words[Slot.cr4 * 2]! & CR4_OSXSAVE) !== 0 && (this.words[Slot.xcr0 * 2]! & 6) === 6;
+    if (!on) raise(Vector.UD);
+    if ((this.words[Slot.cr0 * 2]! & CR0_TS) !== 0) raise(Vector.NM);
+  }
+  readHalf(operand: XmmOperand | MemoryOperand, half: 0 | 1): bigint {
+    if (operand.kind === 3) {
+      const at = Slot.xmm + operand.index * 4 + half * 2;
+      return this.slots[at]! | (this.slots[at + 1]! << 64n);
+    }
+    return load128(this.cpu, BigInt.asUintN(64, this.linearAddress(operand) + BigInt(16 * half)));
+  }
+  writeHalf(operand: XmmOperand | MemoryOperand, half: 0 | 1, value: bigint): void {
+    if (operand.kind === 3) {
+      const at = Slot.xmm + operand.index * 4 + half * 2;
+      this.slots[at] = value; // the array keeps 64 bits
+      this.slots[at + 1] = value >> 64n;
+      return;
+    }
+    store128(this.cpu, BigInt.asUintN(64, this.linearAddress(operand) + BigInt(16 * half)), value);
   }
   zeroVector(): bigint {
     return 0n;
@@ -664,6 +707,14 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     if (x87.isX87Disabled(this.cpu)) raise(Vector.NM);
     if (waits && x87.isX87ExceptionPending(this.cpu)) raise(Vector.MF);
     x87.clearExtendedStatus(this.extendedStatus, this.words[Slot.fcw * 2]!);
+  }
+  beginMmx(): void {
+    if ((this.words[Slot.cr0 * 2]! & CR0_EM) !== 0) raise(Vector.UD);
+    this.beginX87(true);
+  }
+  endMmx(inUse: boolean): void {
+    this.words[Slot.fsw * 2] = this.words[Slot.fsw * 2]! & ~(7 << Fsw.topShift);
+    this.words[Slot.ftw * 2] = inUse ? 0xff : 0;
   }
   readX87(index: number): bigint {
     return x87.readX87(this.cpu, index);

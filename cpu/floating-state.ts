@@ -8,7 +8,7 @@ const INITIAL_MXCSR = 0x1f80n;
 export const floatingRanges: readonly (readonly [first: number, count: number])[] = [
   [Slot.mxcsr, 1],
   [Slot.xmm, 64],
-  [Slot.x87, Slot.fdp + 1 - Slot.x87],
+  [Slot.x87, Slot.fds + 1 - Slot.x87],
 ];
 
 /** What each of those slots holds after reset. */

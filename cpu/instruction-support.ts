@@ -1,5 +1,5 @@
 /** The table of supported instructions, read off the opcode rows: nothing here is written by hand. */
-import { featureBits } from './cpuid.ts';
+import { featureBits, switchable } from './cpuid.ts';
 import { opcodeRows } from './opcodes/index.ts';
 import type { Feature } from './opcodes/row.ts';
 
@@ -11,6 +11,8 @@ export interface InstructionSupport {
   readonly encodings: number;
   /** where CPUID tells of it, as `7.ebx[3]`; '' for what every x86-64 processor has */
   readonly cpuid: string;
+  /** only where the box has been booted with `avx` */
+  readonly switched: boolean;
 }
 
 /** One line a mnemonic and feature, by feature and name. */
@@ -20,7 +22,8 @@ export function instructionSupport(): readonly InstructionSupport[] {
     const key = `${feature} ${mnemonic}`;
     const bit = featureBits[feature];
     const cpuid = bit === undefined ? '' : `${bit[0]}[${bit[1]}]`;
-    lines.set(key, { mnemonic, feature, encodings: (lines.get(key)?.encodings ?? 0) + 1, cpuid });
+    const encodings = (lines.get(key)?.encodings ?? 0) + 1;
+    lines.set(key, { mnemonic, feature, encodings, cpuid, switched: switchable.has(feature) });
   }
   return [...lines].toSorted(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0)).map(([, line]) => line);
 }

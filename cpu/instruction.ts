@@ -13,6 +13,7 @@ export const OperandKind = {
   control: 5,
   debug: 6,
   x87: 7,
+  mmx: 8,
 } as const;
 
 /** A general-purpose register; `high` is ah, ch, dh or bh, with `index` that of ax, cx, dx or bx. */
@@ -26,8 +27,8 @@ export interface RegisterOperand {
 /** `base` and `index` are register numbers, or -1. RIP-relative operands have `ripRelative` and no base. */
 export interface MemoryOperand {
   readonly kind: 1;
-  /** bits accessed; 128 for whole vectors, 80 for extended and decimal numbers, 0 where the instruction has a size of its own (lea, lgdt, fxsave) */
-  readonly width: Width | 80 | 128 | 0;
+  /** bits accessed; 128 and 256 for whole vectors, 80 for extended and decimal numbers, 0 where the instruction has a size of its own (lea, lgdt, fxsave) */
+  readonly width: Width | 80 | 128 | 256 | 0;
   readonly base: number;
   readonly index: number;
   readonly scale: 1 | 2 | 4 | 8;
@@ -37,6 +38,8 @@ export interface MemoryOperand {
   /** the segment that counts in 64-bit mode: FS 4, GS 5, else -1 */
   readonly segment: number;
   readonly addressWidth: 32 | 64;
+  /** VSIB: the vector register whose lanes are indices, and its bits; `index` is -1 then, and `scale` that of the lanes */
+  readonly vector?: { readonly index: number; readonly width: 128 | 256 };
 }
 
 /** An immediate, sign- or zero-extended as its instruction says, taken modulo 2^64; branch targets are relative to the next rip. */
@@ -47,11 +50,11 @@ export interface ImmediateOperand {
   readonly width: Width;
 }
 
-/** An XMM register; `width` is how many of its low bits the instruction means. */
+/** An XMM or YMM register; `width` is how many of its low bits the instruction means, 256 for a YMM register. */
 export interface XmmOperand {
   readonly kind: 3;
   readonly index: number;
-  readonly width: 32 | 64 | 128;
+  readonly width: 32 | 64 | 128 | 256;
 }
 
 /** A segment, control or debug register. */
@@ -68,7 +71,15 @@ export interface X87Operand {
   readonly width: 80;
 }
 
-export type Operand = RegisterOperand | MemoryOperand | ImmediateOperand | XmmOperand | SystemOperand | X87Operand;
+/** An MMX register: the significand of the physical x87 register of that number. */
+export interface MmxOperand {
+  readonly kind: 8;
+  readonly index: number;
+  readonly width: 32 | 64;
+}
+
+export type Operand =
+  RegisterOperand | MemoryOperand | ImmediateOperand | XmmOperand | SystemOperand | X87Operand | MmxOperand;
 
 export type Repeat = '' | 'rep' | 'repne';
 
@@ -85,6 +96,8 @@ export interface Instruction {
   readonly lock: boolean;
   /** 4 for FS, 5 for GS, else -1 */
   readonly segment: number;
+  /** of an x87 instruction what FOP notes: bits 0-2 of the opcode, and ModRM; else 0 */
+  readonly fop: number;
   /** bytes */
   readonly length: number;
   readonly semantics: Semantics;

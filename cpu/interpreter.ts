@@ -2,14 +2,19 @@
 import { checkInstruction } from './debug-registers.ts';
 import { decode, MAX_INSTRUCTION_LENGTH } from './decoder.ts';
 import type { Cpu, Host } from './cpu.ts';
-import { evaluate } from './evaluate.ts';
+import { evaluateWords } from './evaluate-words.ts';
 import { deliver } from './exceptions.ts';
 import { isFault, raise, Vector } from './fault.ts';
 import { OperandKind, type Instruction, type MemoryOperand } from './instruction.ts';
 import { rememberDecoded } from './memory.ts';
-import { Access, translate, translateWords } from './paging.ts';
-import { Flag, Slot } from './state.ts';
+import { translate, translateWords, type Access } from './paging.ts';
+import { Flag, Slot as slotNumbers } from './state.ts';
+import { uniform } from './uniform.ts';
+import { beginInstruction } from './word-values.ts';
 
+// local constants: see word-values.ts
+const Slot = slotNumbers;
+const FETCH: Access = 2;
 const PAGE = 4096;
 const straddling = new Uint8Array(MAX_INSTRUCTION_LENGTH);
 
@@ -25,7 +30,7 @@ export type RunEnd =
 /** The instruction at rip; raises #PF, #GP or #UD. What lies on two pages is decoded anew each time. */
 export function fetch(cpu: Cpu): Instruction {
   const { memory, words } = cpu;
-  const physical = translateWords(cpu, words[Slot.rip * 2]!, words[Slot.rip * 2 + 1]!, Access.fetch, 8);
+  const physical = translateWords(cpu, words[Slot.rip * 2]!, words[Slot.rip * 2 + 1]!, FETCH, 8);
   const known = memory.decoded[physical >>> 12]?.[physical & (PAGE - 1)];
   return known !== undefined ? known : fetchAnew(cpu, physical);
 }
@@ -36,8 +41,9 @@ function fetchAnew(cpu: Cpu, physical: number): Instruction {
   const pageEnd = (physical & ~(PAGE - 1)) + PAGE;
   const decoded = decode(memory.bytes, physical, pageEnd);
   if (typeof decoded === 'object') {
-    rememberDecoded(memory, physical, decoded);
-    return decoded;
+    const instruction = uniform(decoded);
+    rememberDecoded(memory, physical, instruction);
+    return instruction;
   }
   if (decoded === 'truncated') return fetchAcross(cpu, rip, physical, pageEnd);
   return undecodable(
@@ -51,11 +57,11 @@ function fetchAnew(cpu: Cpu, physical: number): Instruction {
 function fetchAcross(cpu: Cpu, rip: bigint, physical: number, pageEnd: number): Instruction {
   const { bytes } = cpu.memory;
   const head = pageEnd - physical;
-  const second = translate(cpu, BigInt.asUintN(64, rip + BigInt(head)), Access.fetch);
+  const second = translate(cpu, BigInt.asUintN(64, rip + BigInt(head)), FETCH);
   straddling.set(bytes.subarray(physical, pageEnd));
   straddling.set(bytes.subarray(second, second + MAX_INSTRUCTION_LENGTH - head), head);
   const decoded = decode(straddling, 0, MAX_INSTRUCTION_LENGTH);
-  return typeof decoded === 'object' ? decoded : undecodable(cpu, rip, decoded, straddling);
+  return typeof decoded === 'object' ? uniform(decoded) : undecodable(cpu, rip, decoded, straddling);
 }
 
 function undecodable(
@@ -94,6 +100,7 @@ const implicitStack = new Set(['push', 'pop', 'pushf', 'popf', 'call', 'ret', 'l
 function meansStack(cpu: Cpu, instruction: Instruction, address: bigint): boolean {
   const memory = instruction.operands.find((operand) => operand.kind === OperandKind.memory) as
     MemoryOperand | undefined;
+  if (instruction.mnemonic === 'enter') return true;
   if (implicitStack.has(instruction.mnemonic)) {
     const distance = BigInt.asIntN(64, address - cpu.slots[RSP]!);
     if (memory === undefined || (distance >= -8n && distance <= 8n)) return true;
@@ -147,6 +154,12 @@ const EXAMINED = 3;
 /** Words of the state block: the interpreter moves rip in halves, which stay out of the heap. */
 const RIP = Slot.rip * 2;
 const CURRENT = Slot.current * 2;
+const RFLAGS = Slot.rflags * 2;
+const HALTED = Slot.halted * 2;
+const SHADOW = Slot.interruptShadow * 2;
+const TF = 0x100;
+
+type Reading = ReturnType<typeof evaluateWords>;
 
 /** The trap after an instruction that has met a data breakpoint. */
 function deliverBreakpoint(cpu: Cpu): boolean {
@@ -162,45 +175,70 @@ function deliverBreakpoint(cpu: Cpu): boolean {
  * delivered through the IDT before the next.
  */
 export function run(cpu: Cpu, host: Host, limit: number): RunEnd {
-  const algebra = evaluate(cpu);
-  algebra.host = host;
-  const { slots, words } = cpu;
+  const algebra = evaluateWords(cpu, host);
   cpu.leave = false;
   const end = cpu.retired + limit;
   while (cpu.retired < end) {
-    if (cpu.pendingInterrupts.length > 0 && !acceptInterrupt(cpu)) return 'triple-fault';
-    if (words[Slot.halted * 2] !== 0) return 'left';
-    words[Slot.interruptShadow * 2] = 0;
-    const low = words[RIP]!;
-    const high = words[RIP + 1]!;
-    words[CURRENT] = low;
-    words[CURRENT + 1] = high;
-    const stepping = (words[Slot.rflags * 2]! & 0x100) !== 0;
-    const examined = cpu.mode >= EXAMINED;
-    let instruction: Instruction | undefined;
-    try {
-      if (examined) checkInstruction(cpu, cpu.current);
-      instruction = fetch(cpu);
-      const next = low + instruction.length;
-      words[RIP] = next;
-      if (low < 0 && next >= 0) words[RIP + 1] = high + 1;
-      instruction.semantics(algebra, instruction);
-      cpu.retired++;
-      if (examined && words[Slot.debugPending * 2] !== 0 && !deliverBreakpoint(cpu)) return 'triple-fault';
-      // syscall and int clear TF and are not trapped; popf that clears it still is
-      if (stepping && ((words[Slot.rflags * 2]! & 0x100) !== 0 || instruction.mnemonic === 'popf')) {
-        slots[Slot.debug + 4] = slots[Slot.debug + 4]! | 0x4000n; // DR6.BS
-        cpu.current = slots[Slot.rip]!;
-        if (!deliverFault(cpu, Vector.DB, undefined, 0n)) return 'triple-fault';
-      }
-    } catch (fault) {
-      if (!isFault(fault)) throw fault;
-      slots[Slot.rip] = cpu.current;
-      if (examined) slots[Slot.debugPending] = 0n;
-      cpu.retired++;
-      if (!deliverFault(cpu, vectorOf(cpu, fault, instruction), fault.errorCode, fault.address)) return 'triple-fault';
-    }
-    if (cpu.leave) return 'left';
+    const reason = burst(cpu, algebra, Math.min(end, cpu.retired + BURST));
+    if (reason !== undefined) return reason;
   }
   return 'limit';
+}
+
+/**
+ * A short loop that is entered often: the engine optimizes it better than one it finds running, whose constants it does
+ * not fold.
+ */
+const BURST = 256;
+
+/** Executes until `end` instructions have retired, or until a fault has been delivered. */
+function burst(cpu: Cpu, algebra: Reading, end: number): RunEnd | undefined {
+  const { words, pendingInterrupts } = cpu;
+  let instruction: Instruction | undefined;
+  try {
+    while (cpu.retired < end) {
+      instruction = undefined;
+      if (pendingInterrupts.length > 0 && !acceptInterrupt(cpu)) return 'triple-fault';
+      if (words[HALTED] !== 0) return 'left';
+      words[SHADOW] = 0;
+      const low = words[RIP]!;
+      const high = words[RIP + 1]!;
+      words[CURRENT] = low;
+      words[CURRENT + 1] = high;
+      const stepping = (words[RFLAGS]! & TF) !== 0;
+      const examined = cpu.mode >= EXAMINED;
+      if (examined) checkInstruction(cpu, cpu.current);
+      instruction = fetch(cpu);
+      const next = (low + instruction.length) | 0;
+      words[RIP] = next;
+      if (low < 0 && next >= 0) words[RIP + 1] = high + 1;
+      beginInstruction();
+      instruction.semantics(algebra, instruction);
+      cpu.retired++;
+      if ((examined || stepping) && !deliverTraps(cpu, examined, stepping, instruction)) return 'triple-fault';
+      if (cpu.leave) return 'left';
+    }
+    return undefined;
+  } catch (fault) {
+    if (!isFault(fault)) throw fault;
+    const { slots } = cpu;
+    slots[Slot.rip] = cpu.current;
+    // breakpoints count only in a mode that examines accesses
+    slots[Slot.debugPending] = 0n;
+    cpu.retired++;
+    const vector = vectorOf(cpu, fault, instruction);
+    if (!deliverFault(cpu, vector, fault.errorCode, fault.address)) return 'triple-fault';
+    return cpu.leave ? 'left' : undefined;
+  }
+}
+
+/** What follows an instruction in a mode that examines accesses, and what TF asks for. */
+function deliverTraps(cpu: Cpu, examined: boolean, stepping: boolean, instruction: Instruction): boolean {
+  const { slots, words } = cpu;
+  if (examined && words[Slot.debugPending * 2] !== 0 && !deliverBreakpoint(cpu)) return false;
+  // syscall and int clear TF and are not trapped; popf that clears it still is
+  if (!stepping || ((words[RFLAGS]! & TF) === 0 && instruction.mnemonic !== 'popf')) return true;
+  slots[Slot.debug + 4] = slots[Slot.debug + 4]! | 0x4000n; // DR6.BS
+  cpu.current = slots[Slot.rip]!;
+  return deliverFault(cpu, Vector.DB, undefined, 0n);
 }

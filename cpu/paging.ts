@@ -7,7 +7,10 @@
 import type { Cpu } from './cpu.ts';
 import { hasBreakpoints, noteAccess } from './debug-registers.ts';
 import { PageFault, raise, Vector } from './fault.ts';
-import { Flag, Slot } from './state.ts';
+import { Flag, Slot as slotNumbers } from './state.ts';
+
+// a local constant: see word-values.ts
+const Slot = slotNumbers;
 
 export const Access = { read: 0, write: 1, fetch: 2 } as const;
 export type Access = 0 | 1 | 2;
@@ -80,12 +83,14 @@ function modeOf(cpu: Cpu): number {
   return (user ? 0 : ac ? 2 : 1) + (examined ? MODES : 0);
 }
 
-/** #AC(0) for a misaligned access of user mode, then the breakpoints. */
-function examine(cpu: Cpu, linear: bigint, access: Access, size: number): void {
-  const checked = cpu.mode === MODES && (cpu.slots[Slot.rflags]! & Flag.AC) !== 0n;
-  const aligned = access === Access.fetch || (linear & BigInt(size - 1)) === 0n;
-  if (checked && !aligned && (cpu.slots[Slot.cr0]! & CR0_AM) !== 0n) raise(Vector.AC, 0);
-  noteAccess(cpu, linear, access, size);
+/**
+ * #AC(0) for a misaligned access of user mode: ahead of #PF, as by AMD's processors. Both manuals put the two into one
+ * class and leave their order to the processor (SDM vol. 3, table 6-2; APM vol. 2, table 8-9).
+ */
+function requireAligned(cpu: Cpu, linear: bigint, access: Access, size: number): void {
+  if (access === Access.fetch || (linear & BigInt(size - 1)) === 0n || cpu.mode !== MODES) return;
+  const checked = (cpu.slots[Slot.rflags]! & Flag.AC) !== 0n && (cpu.slots[Slot.cr0]! & CR0_AM) !== 0n;
+  if (checked && isCanonical(linear)) raise(Vector.AC, 0);
 }
 
 /**
@@ -113,9 +118,10 @@ function fill(cpu: Cpu, low: number, high: number, access: Access, width: number
   const entry = (cpu.mode * 3 + access) * ENTRIES + (page & 255);
   const { tlb } = cpu;
   const linear = joinWords(low, high);
+  if (cpu.mode >= MODES) requireAligned(cpu, linear, access, width / 8);
   const physical = walk(cpu, linear, access, (cpu.mode % MODES) as 0);
   if (cpu.mode >= MODES) {
-    examine(cpu, linear, access, width / 8);
+    noteAccess(cpu, linear, access, width / 8);
     return physical;
   }
   tlb.low[entry] = page;

@@ -4,67 +4,9 @@
  */
 import type { Cpu } from './cpu.ts';
 import { settleWords } from './flag-words.ts';
+import { Slot } from './slots.ts';
 
-/** Slot numbers. */
-export const Slot = {
-  /** rax rcx rdx rbx rsp rbp rsi rdi r8-r15, in the order of their encoding */
-  gpr: 0,
-  rip: 16,
-  /** the arithmetic bits are valid only while `flagsKind` is 0 */
-  rflags: 17,
-  /** a row number of `flags.ts`, and the operation's width times 256 */
-  flagsKind: 18,
-  flagsLeft: 19,
-  flagsRight: 20,
-  flagsResult: 21,
-  fsBase: 22,
-  gsBase: 23,
-  kernelGsBase: 24,
-  cr0: 25,
-  cr2: 26,
-  cr3: 27,
-  cr4: 28,
-  cr8: 29,
-  efer: 30,
-  star: 31,
-  lstar: 32,
-  cstar: 33,
-  sfmask: 34,
-  gdtrBase: 35,
-  gdtrLimit: 36,
-  idtrBase: 37,
-  idtrLimit: 38,
-  trSelector: 39,
-  trBase: 40,
-  mxcsr: 41,
-  tscAux: 42,
-  /** es cs ss ds fs gs */
-  selectors: 43,
-  cpl: 49,
-  /** 1 for one instruction after sti */
-  interruptShadow: 50,
-  /** 1 after hlt until an interrupt */
-  halted: 51,
-  /** dr0-dr3, dr6, dr7 */
-  debug: 52,
-  /** data breakpoints that the current instruction has met, as DR6 has them */
-  debugPending: 58,
-  /** rip of the instruction being executed */
-  current: 59,
-  /** 1 from the delivery of a non-maskable interrupt to the next iret */
-  nmiBlocked: 60,
-  /** 32 bytes a register */
-  xmm: 64,
-  /** 16 bytes a physical register, of which ten count */
-  x87: 128,
-  fcw: 144,
-  fsw: 145,
-  /** bit n is 1 where physical register n is in use */
-  ftw: 146,
-  fop: 147,
-  fip: 148,
-  fdp: 149,
-} as const;
+export { Slot } from './slots.ts';
 
 /** Bytes of one CPU's block. */
 export const STATE_SIZE = 4096;

@@ -132,17 +132,50 @@ export function combine(operation: VectorOperation, lane: Width, left: bigint, r
   if (whole !== undefined) return whole(left, right);
   fill(first, left);
   fill(second, right);
+  combineScratch(operation, lane);
+  return value(out);
+}
+
+/** Four words from `words[at]` on. */
+function fillWords(lanes: Scratch, words: Int32Array, at: number): void {
+  const target = lanes.signed[32];
+  target[0] = words[at]!;
+  target[1] = words[at + 1]!;
+  target[2] = words[at + 2]!;
+  target[3] = words[at + 3]!;
+}
+function takeWords(lanes: Scratch, words: Int32Array, at: number): void {
+  const source = lanes.signed[32];
+  words[at] = source[0]!;
+  words[at + 1] = source[1]!;
+  words[at + 2] = source[2]!;
+  words[at + 3] = source[3]!;
+}
+
+/** `combine` of vectors of four words in `words`, but for the operations on whole vectors (and, or, xor, andNot). */
+export function combineWords(
+  operation: VectorOperation,
+  lane: Width,
+  words: Int32Array,
+  left: number,
+  right: number,
+  result: number,
+): void {
+  fillWords(first, words, left);
+  fillWords(second, words, right);
+  combineScratch(operation, lane);
+  takeWords(out, words, result);
+}
+
+function combineScratch(operation: VectorOperation, lane: Width): void {
   if (lane === 64) {
     const quad = quadRules[operation]!;
     // BigUint64Array keeps the low 64 bits
     for (let n = 0; n < 2; n++) out.bigUint64[n] = quad(first.bigUint64[n]!, second.bigUint64[n]!);
-    return value(out);
+    return;
   }
   const mixing = mixingRules[operation];
-  if (mixing !== undefined) {
-    mixing(lane);
-    return value(out);
-  }
+  if (mixing !== undefined) return mixing(lane);
   const rule = unsignedRules[operation];
   const view = rule === undefined ? 'signed' : 'unsigned';
   const apply = rule ?? signedRules[operation]!;
@@ -150,7 +183,6 @@ export function combine(operation: VectorOperation, lane: Width, left: bigint, r
   const r = second[view][lane];
   const target = out[view][lane];
   for (let n = 0; n < target.length; n++) target[n] = apply(l[n]!, r[n]!, lane);
-  return value(out);
 }
 
 /** All lanes by one count, which may be anything. */
@@ -182,11 +214,29 @@ export function shift(operation: VectorShift, lane: Width, whole: bigint, count:
 export function shuffleBytes(left: bigint, right: bigint, picks: readonly number[]): bigint {
   fill(first, left);
   fill(second, right);
+  shuffleScratch(picks);
+  return value(out);
+}
+
+/** `shuffleBytes` of vectors of four words in `words`. */
+export function shuffleWords(
+  words: Int32Array,
+  left: number,
+  right: number,
+  picks: readonly number[],
+  result: number,
+): void {
+  fillWords(first, words, left);
+  fillWords(second, words, right);
+  shuffleScratch(picks);
+  takeWords(out, words, result);
+}
+
+function shuffleScratch(picks: readonly number[]): void {
   for (let n = 0; n < 16; n++) {
     const pick = picks[n]!;
     out.uint8[n] = pick < 0 ? 0 : pick < 16 ? first.uint8[pick]! : second.uint8[pick - 16]!;
   }
-  return value(out);
 }
 
 /** Bit n is the sign bit of lane n. */

@@ -48,6 +48,12 @@ export function rotateX87(cpu: Cpu, step: 1 | -1): void {
   cpu.words[Slot.fsw * 2] = (fsw & ~(7 << Fsw.topShift)) | (physical(cpu, step) << Fsw.topShift);
 }
 
+/** The significand of physical register `index`, whose sign and exponent become ones; the tags are the instruction's business. */
+export function writeMmx(cpu: Cpu, index: number, value: bigint): void {
+  cpu.slots[Slot.x87 + index * 2] = value; // the array keeps 64 bits
+  cpu.slots[Slot.x87 + index * 2 + 1] = 0xffffn;
+}
+
 export const createExtendedStatus = (): ExtendedStatus => ({
   control: 0,
   raised: 0,

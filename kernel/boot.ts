@@ -134,6 +134,9 @@ function buildIdt(kernel: Kernel): bigint {
 const CR0 = 0x8005_0033n;
 /** PAE OSFXSR OSXMMEXCPT FSGSBASE SMEP SMAP */
 const CR4 = (1n << 5n) | (1n << 9n) | (1n << 10n) | (1n << 16n) | (1n << 20n) | (1n << 21n);
+const CR4_OSXSAVE = 1n << 18n;
+/** XCR0: x87, SSE, AVX */
+const XCR0 = 7n;
 /** SCE LME LMA NXE */
 const EFER = 0xd01n;
 /** what SYSCALL clears: CF PF AF ZF SF TF IF DF OF IOPL NT RF AC ID */
@@ -147,7 +150,8 @@ function startCpu(kernel: Kernel, index: number, idt: bigint): void {
   const registers: readonly (readonly [slot: number, value: bigint])[] = [
     [Slot.cr0, CR0],
     [Slot.cr3, BigInt(kernel.swapperPgDir)],
-    [Slot.cr4, CR4],
+    [Slot.cr4, cpu.slots[Slot.avx] === 0n ? CR4 : CR4 | CR4_OSXSAVE],
+    [Slot.xcr0, cpu.slots[Slot.avx] === 0n ? 1n : XCR0],
     [Slot.efer, EFER],
     [Slot.star, STAR],
     [Slot.lstar, lookupName(kernel.symbols, 'entry_SYSCALL_64')],

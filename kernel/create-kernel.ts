@@ -2,7 +2,7 @@
 import { createCpu } from '../cpu/cpu.ts';
 import { createMemory } from '../cpu/memory.ts';
 import { Pte } from '../cpu/paging.ts';
-import { STATE_SIZE } from '../cpu/state.ts';
+import { Slot, STATE_SIZE } from '../cpu/state.ts';
 import { createBpfState } from './bpf/state.ts';
 import { createFileSystem } from './fs/inodes.ts';
 import { SLICE, xorshiftState, type Kernel } from './kernel.ts';
@@ -28,6 +28,8 @@ export interface MachineOptions {
   readonly schedule?: number;
   /** how long a Rex program may run, and how often that is looked at: ns of guest time, from 1 ms; default 20 s */
   readonly watchdogPeriod?: number;
+  /** AVX, AVX2 and XSAVE, and a CPUID that tells of them: default false, an x86-64-v2 processor */
+  readonly avx?: boolean;
 }
 
 export class MachineError extends Error {
@@ -49,6 +51,7 @@ export function createKernel({
   cpus = 1,
   memory: size = 128 << 20,
   seed = 1,
+  avx = false,
   schedule,
   watchdogPeriod = WATCHDOG_PERIOD,
 }: MachineOptions): Kernel {
@@ -96,6 +99,7 @@ export function createKernel({
     dead: undefined,
     nextId: { file: 1, fileTable: 1, addressSpace: 1, sharedMemory: 1, pipe: 1 },
   };
+  if (avx) for (const cpu of kernel.cpus) cpu.slots[Slot.avx] = 1n;
   if (allocatePage(kernel) !== kernel.swapperPgDir) throw new MachineError('the first page is not the lowest');
   const flags = Pte.present | Pte.write | Pte.noExecute;
   for (let physical = 0; physical < memory.size; physical += LARGE_PAGE) {

@@ -1,8 +1,7 @@
 /** Sending signals, and delivering them on the way back to user mode. */
 import type { Cpu } from '../cpu/cpu.ts';
-import { evaluate } from '../cpu/evaluate.ts';
 import { initialFloatingSlots } from '../cpu/floating-state.ts';
-import { floatingImage, IMAGE_SIZE, IMAGE_WORDS, loadFloatingImage } from '../cpu/fxsave.ts';
+import { Slot } from '../cpu/state.ts';
 import { errno } from './errno.ts';
 import { exitProcess, signaledStatus } from './exit.ts';
 import type { Kernel } from './kernel.ts';
@@ -12,6 +11,7 @@ import { readKernel, readKernelU64, writeKernel, writeKernelU64 } from './mm/ker
 import { copyFromUser, copyToUser } from './mm/user-memory.ts';
 import { threadGroup, userRegisters } from './process.ts';
 import { makeRunnable } from './scheduler.ts';
+import { floatingFrameSize, restoreFloating, saveFloating } from './signal-floating.ts';
 import type { PendingSignal, SignalAction } from './signal-types.ts';
 import type { Task } from './task.ts';
 
@@ -217,9 +217,9 @@ const sigcontext: readonly (keyof typeof pt_regs.fields)[] = [
   'flags',
 ];
 const fpstatePointer = frame.sigcontext + 23 * 8;
-/** of the FXSAVE image */
-const MXCSR_WORD = 3;
 const RED_ZONE = 128n;
+/** arch/x86/include/uapi/asm/ucontext.h: the floating-point state is an XSAVE area */
+const UC_FP_XSTATE = 1n;
 
 function setUpFrame(kernel: Kernel, cpu: Cpu, task: Task, signal: PendingSignal, action: SignalAction): boolean {
   const regs = new DataView(readKernel(kernel, userRegisters(task), pt_regs.size)!.buffer);
@@ -232,12 +232,13 @@ function setUpFrame(kernel: Kernel, cpu: Cpu, task: Task, signal: PendingSignal,
   if ((action.flags & SA_ONSTACK) !== 0n && (alternateStack.flags & SS_DISABLE) === 0 && !onAlternate(get('sp'))) {
     sp = alternateStack.pointer + alternateStack.size;
   }
-  const fpstate = (sp - BigInt(IMAGE_SIZE)) & ~63n;
+  const fpstate = (sp - BigInt(floatingFrameSize(cpu))) & ~63n;
   const base = ((fpstate - BigInt(frame.size)) & ~15n) - 8n;
 
   const image = new DataView(new ArrayBuffer(frame.size));
   const put = (offset: number, value: bigint): void => image.setBigUint64(offset, BigInt.asUintN(64, value), true);
   put(0, action.restorer);
+  if (cpu.slots[Slot.avx] !== 0n) put(frame.ucontext, UC_FP_XSTATE);
   put(frame.stackInfo, alternateStack.pointer);
   image.setInt32(frame.stackInfo + 8, alternateStack.flags, true);
   put(frame.stackInfo + 16, alternateStack.size);
@@ -253,11 +254,9 @@ function setUpFrame(kernel: Kernel, cpu: Cpu, task: Task, signal: PendingSignal,
   if (signal.address !== 0n) put(frame.siginfo + 16, signal.address);
   else image.setInt32(frame.siginfo + 16, signal.pid, true);
 
-  const floating = new BigUint64Array(IMAGE_SIZE / 8);
-  floating.set(floatingImage(evaluate(cpu), true));
   if ((action.flags & SA_RESTORER) === 0n) return false;
   try {
-    copyToUser(kernel, task, fpstate, new Uint8Array(floating.buffer));
+    copyToUser(kernel, task, fpstate, saveFloating(cpu));
     copyToUser(kernel, task, base, new Uint8Array(image.buffer));
   } catch {
     return false;
@@ -297,7 +296,9 @@ export function returnFromSignal(kernel: Kernel, cpu: Cpu, task: Task): boolean 
     regs.setBigUint64(pt_regs.fields.cs.offset, BigInt(constants.USER_CS), true);
     regs.setBigUint64(pt_regs.fields.ss.offset, BigInt(constants.USER_DS), true);
     const fpstate = image.getBigUint64(fpstatePointer, true);
-    if (fpstate !== 0n) restoreFloating(cpu, copyFromUser(kernel, task, fpstate, IMAGE_SIZE));
+    if (fpstate !== 0n) {
+      restoreFloating(cpu, (offset, size) => copyFromUser(kernel, task, fpstate + BigInt(offset), size));
+    }
     task.signals.blocked = image.getBigUint64(frame.mask, true) & ~UNBLOCKABLE;
   } catch {
     return false;
@@ -306,12 +307,4 @@ export function returnFromSignal(kernel: Kernel, cpu: Cpu, task: Task): boolean 
   // no system call is being returned from any more
   task.syscall = undefined;
   return true;
-}
-
-/** The image is the program's: reserved bits of MXCSR, which FXRSTOR refuses, are ignored. */
-function restoreFloating(cpu: Cpu, bytes: Uint8Array): void {
-  const image = new DataView(bytes.buffer, bytes.byteOffset);
-  const words = Array.from({ length: IMAGE_WORDS }, (_, n) => image.getBigUint64(n * 8, true));
-  words[MXCSR_WORD]! &= 0xffffn;
-  loadFloatingImage(evaluate(cpu), words, true);
 }

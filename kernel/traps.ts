@@ -20,8 +20,8 @@ import type { Task } from './task.ts';
 
 interface Trap {
   readonly signal: number;
-  /** si_code */
-  readonly code: number;
+  /** si_code, or what it follows from; undefined where there is nothing to tell */
+  readonly code: number | ((cpu: Cpu) => number | undefined);
   /** what the log calls it */
   readonly text: string;
   /** si_addr is the faulting instruction */
@@ -29,8 +29,24 @@ interface Trap {
 }
 
 const SI_KERNEL = 0x80;
+
+/** fpu__exception_code: exceptions as bits of FSW, in the order in which they count, and the si_code of each. */
+const FPE_INTDIV = 1;
+const floatingCodes: readonly (readonly [bits: number, code: number])[] = [
+  [0x01, 7], // IE: FPE_FLTINV
+  [0x04, 3], // ZE: FPE_FLTDIV
+  [0x08, 4], // OE: FPE_FLTOVF
+  [0x12, 5], // UE, DE: FPE_FLTUND
+  [0x20, 6], // PE: FPE_FLTRES
+];
+const floatingCode = (unmasked: number): number | undefined =>
+  floatingCodes.find(([bits]) => (bits & unmasked) !== 0)?.[1];
+const word = (cpu: Cpu, slot: number): number => cpu.words[slot * 2]!;
+const x87Code = (cpu: Cpu): number | undefined => floatingCode(word(cpu, Slot.fsw) & ~word(cpu, Slot.fcw));
+const simdCode = (cpu: Cpu): number | undefined => floatingCode(word(cpu, Slot.mxcsr) & ~(word(cpu, Slot.mxcsr) >> 7));
+
 const traps: Readonly<Record<string, Trap>> = {
-  exc_divide_error: { signal: Signal.SIGFPE, code: 1, text: 'divide error', atInstruction: true },
+  exc_divide_error: { signal: Signal.SIGFPE, code: FPE_INTDIV, text: 'divide error', atInstruction: true },
   exc_overflow: { signal: Signal.SIGSEGV, code: SI_KERNEL, text: 'overflow', atInstruction: false },
   exc_bounds: { signal: Signal.SIGSEGV, code: SI_KERNEL, text: 'bounds', atInstruction: false },
   exc_invalid_op: { signal: Signal.SIGILL, code: 2, text: 'invalid opcode', atInstruction: true },
@@ -54,9 +70,9 @@ const traps: Readonly<Record<string, Trap>> = {
     text: 'general protection fault',
     atInstruction: false,
   },
-  exc_coprocessor_error: { signal: Signal.SIGFPE, code: SI_KERNEL, text: 'coprocessor error', atInstruction: true },
+  exc_coprocessor_error: { signal: Signal.SIGFPE, code: x87Code, text: 'coprocessor error', atInstruction: true },
   exc_alignment_check: { signal: Signal.SIGBUS, code: 1, text: 'alignment check', atInstruction: false },
-  exc_simd_coprocessor_error: { signal: Signal.SIGFPE, code: SI_KERNEL, text: 'simd exception', atInstruction: true },
+  exc_simd_coprocessor_error: { signal: Signal.SIGFPE, code: simdCode, text: 'simd exception', atInstruction: true },
 };
 
 /** The pt_regs that rdi points at; the handlers' callers put it on the stack, but a program may have damaged rdi's page. */
@@ -125,11 +141,14 @@ function trapHandler(trap: Trap): NativeFunction {
       if (!fixUpBadIret(kernel, cpu, ip, regs.get('sp'))) die(kernel, cpu, trap.text);
       return undefined;
     }
+    const code = typeof trap.code === 'number' ? trap.code : trap.code(cpu);
+    // spurious: the instruction is tried again
+    if (code === undefined) return undefined;
     const task = currentTask(kernel, cpu);
     if ((task.signals.actions.get(trap.signal)?.handler ?? 0n) === 0n) {
       report(kernel, cpu, task, trap.text, ip, regs.get('sp'), cpu.registers.rsi);
     }
-    forceSignal(kernel, task, { number: trap.signal, code: trap.code, pid: 0, address: trap.atInstruction ? ip : 0n });
+    forceSignal(kernel, task, { number: trap.signal, code, pid: 0, address: trap.atInstruction ? ip : 0n });
     return undefined;
   };
 }

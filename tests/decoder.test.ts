@@ -44,10 +44,17 @@ const toBytes = (list: readonly number[], random: Random): Uint8Array => {
   return bytes;
 };
 
+/** C5, or C4 with one of the three maps, mostly with a VEX.vvvv that says nothing. */
+function vexHead(random: Random): number[] {
+  const tail = random.chance(0.7) ? 0x78 | (random.below(256) & 0x87) : random.below(256);
+  return random.chance(0.3) ? [0xc5, tail] : [0xc4, (random.below(8) << 5) | (1 + random.below(3)), tail];
+}
+
 function randomBytes(random: Random): Uint8Array {
   const prefixes = [0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x2e, 0x64, 0x65, 0x40, 0x48, 0x41, 0x44, 0x4f];
   const head = Array.from({ length: random.below(4) }, () => random.pick(prefixes));
-  if (random.chance(0.6)) head.push(0x0f);
+  if (random.chance(0.3)) head.push(...vexHead(random));
+  else if (random.chance(0.6)) head.push(0x0f);
   return toBytes(head, random);
 }
 
@@ -62,7 +69,7 @@ const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 /** What iced-x86 accepts and we do not, though one of our rows has the name. */
 const narrower: readonly { readonly why: string; readonly iced: RegExp }[] = [
-  { why: 'there are no MMX registers', iced: /\bmm\d/ },
+  { why: 'there is no VAES and no VPCLMULQDQ', iced: /^v(aes|pclmul).* ymm/ },
 ];
 const ourMnemonics = new Set(compiledRows.map(({ row }) => row.mnemonic));
 function isOurs(iced: string): boolean {
@@ -94,6 +101,7 @@ test(`${ENCODINGS} encodings mean what iced-x86 says`, () => {
       `${hexOf(bytes.subarray(0, ours.length))}\n  ours ${text}\n  iced ${iced}`,
     );
   }
+  console.log(`${ENCODINGS} encodings compared with iced-x86 (SEED=${SEED}), ${accepted} of them instructions of ours`);
   if (differences.size > 0) {
     throw new Error(`SEED=${SEED}: ${differences.size} kinds of difference\n${[...differences.values()].join('\n')}`);
   }

@@ -50,7 +50,7 @@ const general = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.
 /** Our register of an iced register, if it is a general one or a vector. */
 function fullName(register: Register): string | undefined {
   const name = nameOf.get(RegisterExt.fullRegister(register))!.replace('zmm', 'xmm').replace('ymm', 'xmm');
-  return general.includes(name) || name.startsWith('xmm') ? name : undefined;
+  return general.includes(name) || /^x?mm\d/.test(name) ? name : undefined;
 }
 
 const reads: ReadonlySet<OpAccess> = new Set([
@@ -69,8 +69,8 @@ const writes: ReadonlySet<OpAccess> = new Set([
 function registerValue(register: Register): bigint {
   if (register === Register.None) return 0n;
   const base = nameOf.get(RegisterExt.fullRegister(register))!;
-  // the displacement of an operand relative to rip is its address
-  if (base === 'rip') return 0n;
+  // the displacement of an operand relative to rip is its address; the lanes of vectors of indices are 0 here
+  if (base === 'rip' || base.startsWith('zmm')) return 0n;
   return BigInt.asUintN(RegisterExt.size(register) * 8, cpu.slots[general.indexOf(base)]!);
 }
 
@@ -158,7 +158,13 @@ function ourView(explanation: Explanation): View {
   const registers = (effects: readonly Effect[]): string[] =>
     sorted(
       effects.flatMap(({ at }) =>
-        at.kind === 'register' ? [general[at.index]!] : at.kind === 'xmm' ? [`xmm${at.index}`] : [],
+        at.kind === 'register'
+          ? [general[at.index]!]
+          : at.kind === 'xmm'
+            ? [`xmm${at.index}`]
+            : at.kind === 'mmx'
+              ? [`mm${at.index}`]
+              : [],
       ),
     );
   const memory = (effects: readonly Effect[]): string[] =>
@@ -213,22 +219,24 @@ const deviations: readonly Deviation[] = [
     why: 'the rest of the register is kept, not read',
     aspects: /registersRead/,
     mnemonics:
-      /^(cvtsd2ss|cvtss2sd|cvtsi2s[sd]|mov(hlps|lhps|hp[sd]|lp[sd]|ss|sd)|pinsr[bwdq]|insertps|(round|sqrt|rcp|rsqrt)s[sd])$/,
+      /^v?(cvtsd2ss|cvtss2sd|cvtsi2s[sd]|cvtpi2ps|mov(hlps|lhps|hp[sd]|lp[sd]|ss|sd)|pinsr[bwdq]|insertps|(round|sqrt|rcp|rsqrt)s[sd])$/,
     less: /^xmm/,
   },
   {
     why: 'of the same operand twice, the result is known',
     aspects: /registersRead|flagsRead/,
-    mnemonics: /^(cmp|cmpxchg|sbb|andn|p?andnp?[sd]?|pcmp(gt|eq)[bwdq]|psadbw|psubu?s?[bwdq]|f?cmovn?[a-z]+)$/,
+    mnemonics: /^v?(cmp|cmpxchg|sbb|andn|p?andnp?[sd]?|pcmp(gt|eq)[bwdq]|psadbw|psubu?s?[bwdq]|f?cmovn?[a-z]+)$/,
     less: ANY,
   },
   {
     why: 'an immediate leaves nothing of the operand',
     aspects: /registersRead/,
     mnemonics:
-      /^(and|or|test|imul|sh[lr]|sh[lr]d|rc[lr]|ps[lr]l[wdq]|ps[lr]ldq|palignr|p?blend[pw][sd]?|dpp[sd]|pclmulqdq|insertps)$/,
+      /^v?(perm2[fi]128|pblendd|and|or|test|imul|sh[lr]|sh[lr]d|rc[lr]|ps[lr]l[wdq]|ps[lr]ldq|palignr|p?blend[pw][sd]?|dpp[sd]|pclmulqdq|insertps)$/,
     less: ANY,
   },
+  { why: 'processors look at the last byte first', aspects: /memoryRead/, mnemonics: /^(fldenv|frstor)$/, more: /:1$/ },
+  { why: 'of the x87 they are st0 to st7', aspects: /registers/, mnemonics: /^f(nsave|rstor)$/, less: /^mm/ },
   { why: 'bswap of 16 bits gives 0', aspects: /registersRead/, mnemonics: /^bswap$/, less: ANY },
   { why: 'there are no devices', aspects: /registersRead/, mnemonics: /^(in|out)(sb?)?$/, less: /^r[ad]x$/ },
   { why: 'there are no caches', aspects: /registersRead/, mnemonics: /^(prefetch|cl|nop)/, less: ANY },
@@ -246,12 +254,13 @@ const deviations: readonly Deviation[] = [
     more: ANY,
     less: /:0$/,
   },
+  { why: 'the lower halves are kept, not read', aspects: /registersRead/, mnemonics: /^vzeroupper$/, less: /^xmm/ },
   {
     why: 'iced leaves out what is in the saved image',
     aspects: ANY,
-    mnemonics: /^fx(save|rstor)/,
+    mnemonics: /^(f?x(save|rstor)|xgetbv)/,
     more: ANY,
-    less: /:512$/,
+    less: /:(512|0)$/,
   },
   {
     why: 'iced leaves out the delivery of interrupts',

@@ -45,7 +45,7 @@ interface Subject {
 function unified(instruction: Instruction): Instruction {
   const first = new Map<number, number>();
   const operands = instruction.operands.map((operand) => {
-    if (operand.kind !== 0 && operand.kind !== 3 && operand.kind !== 7) return operand;
+    if (operand.kind !== 0 && operand.kind !== 3 && operand.kind !== 7 && operand.kind !== 8) return operand;
     const index = first.get(operand.kind) ?? operand.index;
     first.set(operand.kind, index);
     return operand.kind === 0 && operand.high && index > 3 ? operand : { ...operand, index };
@@ -68,9 +68,13 @@ function subjectOf(row: CompiledRow, seed: number): Subject | undefined {
   return { text, instruction, explanation, before: pictureOf(machine) };
 }
 
+/** Most rows of AVX share a definition with one of SSE. */
+const casesOf = ({ row }: CompiledRow): number => (row.feature.startsWith('AVX') ? Math.ceil(CASES / 3) : CASES);
+const WANTED = compiledRows.reduce((sum, row) => sum + casesOf(row), 0);
+
 function* subjects(): Generator<Subject> {
   for (const [n, row] of compiledRows.entries()) {
-    for (let m = 0; m < CASES; m++) {
+    for (let m = 0; m < casesOf(row); m++) {
       const subject = subjectOf(row, SEED + n * 1000 + m);
       if (subject !== undefined) yield subject;
     }
@@ -124,7 +128,7 @@ test('a computed explanation ends as the instruction does', () => {
     if (found.length > 0) failures.set(instruction.mnemonic, `${text}\n  ${found.slice(0, 4).join('\n  ')}`);
   }
   report(failures);
-  assert.ok(compared > compiledRows.length * CASES * 0.5, `${compared} compared`);
+  assert.ok(compared > WANTED * 0.5, `${compared} compared`);
 });
 
 /** Bits of every slot and bytes of the data page that effects and flags name, in the machine's present state. */
@@ -144,11 +148,13 @@ function slotsOf(effect: Effect): [slot: number, mask: bigint][] {
       return [[at.index, maskOf(at.width) << BigInt(at.low)]];
     case 'xmm': {
       const bits = maskOf(at.width) << BigInt(at.low);
-      return [
-        [Slot.xmm + at.index * 4, bits & MASK64],
-        [Slot.xmm + at.index * 4 + 1, bits >> 64n],
-      ];
+      return [0, 1, 2, 3].map((n) => [Slot.xmm + at.index * 4 + n, (bits >> BigInt(64 * n)) & MASK64]);
     }
+    case 'mmx':
+      return [
+        [Slot.x87 + at.index * 2, maskOf(at.width) << BigInt(at.low)],
+        [Slot.x87 + at.index * 2 + 1, 0xffffn],
+      ];
     case 'x87': {
       const physical = ((cpu.words[Slot.fsw * 2]! >> 11) + at.index) & 7;
       return [0, 1].map((half) => [Slot.x87 + physical * 2 + half, MASK64]);
@@ -220,14 +226,14 @@ function disturb({ slots, bytes, everything }: Cover, random: Random): void {
     cpu.slots[slot] = (cpu.slots[slot]! & ~free) | (random.wide() & free);
   };
   for (let n = 0; n < 16; n++) change(n, MASK64);
-  for (let n = 0; n < 16; n++) for (const half of [0, 1]) change(Slot.xmm + n * 4 + half, MASK64);
+  for (let n = 0; n < 16; n++) for (const part of [0, 1, 2, 3]) change(Slot.xmm + n * 4 + part, MASK64);
   for (let n = 0; n < 8; n++) {
     change(Slot.x87 + n * 2, MASK64);
     change(Slot.x87 + n * 2 + 1, 0xffffn);
   }
   change(Slot.rflags, 0x8d5n);
   if (slots[Slot.fsw] === 0n) change(Slot.ftw, 0xffn);
-  for (const name of ['fop', 'fip', 'fdp', 'tscAux'] as const) change(Slot[name], maskOf(11));
+  for (const name of ['fop', 'fip', 'fdp', 'fcs', 'fds', 'tscAux'] as const) change(Slot[name], maskOf(11));
   if (everything) return;
   machine.bytes.forEach((value, n) => {
     if (bytes[n] === 0) machine.bytes[n] = value ^ random.below(256);
@@ -285,7 +291,7 @@ test('sentences are bounded, whatever the operands', () => {
       const instruction = decode(bytes, 0, bytes.length);
       if (typeof instruction !== 'object') continue;
       const { sentence } = explain(instruction, random.chance(0.5) ? {} : { address: random.wide() });
-      assert.ok(sentence.length > 0 && sentence.length < 2500, `${disassembly(bytes)}: ${sentence.length} characters`);
+      assert.ok(sentence.length > 0 && sentence.length < 3000, `${disassembly(bytes)}: ${sentence.length} characters`);
       assert.not.match(sentence, /undefined|\[object|NaN,/);
     }
   }

@@ -406,6 +406,9 @@ test("an int3 of nobody's is an oops in the kernel and SIGTRAP for a program", (
   finish(machine);
   assert.equal(machine.tasks[0]!.signals.pending, [{ number: 5, code: 0x80, pid: 0, address: 0n }]);
   machine.tasks[0]!.signals.pending.length = 0;
+  const DR6 = 4;
+  const SINGLE_STEP = 0x4000n;
+  kernel.cpus[0]!.slots[Slot.debug + DR6] = SINGLE_STEP;
   enter(machine, 'exc_debug', { rdi: regs });
   finish(machine);
   const address = 0x3333_3333_3333_3333n;

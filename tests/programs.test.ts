@@ -10,6 +10,7 @@ const checking: readonly (readonly [name: string, ...args: string[]])[] = [
   ['args'],
   ['cow'],
   ['crash'],
+  ['faults'],
   ['files'],
   ['memory'],
   ['pipeline'],

@@ -18,7 +18,7 @@ function run(code: readonly number[], settings: Readonly<Record<string, bigint>>
 test('fxsave writes MXCSR and the registers where the manual says', () => {
   const { start, outcome } = run(SAVE, { rax: BigInt(IMAGE) });
   assert.is(outcome.trap, 3);
-  assert.is(outcome.memory.get(1024)! & 0xffffn, 0x37fn);
+  assert.is(outcome.memory.get(1024)! & 0xffffn, startOf(start).x87[0]);
   assert.is(outcome.memory.get(1024 + 24), 0x1f80n | (0xffffn << 32n));
   startOf(start).xmm.forEach((half, n) => {
     assert.is(outcome.memory.get(1024 + 160 + n * 8) ?? half, half, `half ${n}`);
@@ -36,7 +36,8 @@ test('a misaligned image is #GP, one that does not fit its page #PF with nothing
   assert.is(run(SAVE, { rax: BigInt(IMAGE + 8) }).outcome.trap, 13);
   const { outcome } = run(SAVE, { rax: BigInt(Layout.dataBase + Layout.page - 256) });
   assert.is(outcome.trap, 14);
-  assert.is(outcome.cr2, BigInt(Layout.dataBase + Layout.page));
+  // the last byte is probed first, as on the AMD processor the golden cases come from
+  assert.is(outcome.cr2, BigInt(Layout.dataBase + Layout.page + 255));
   assert.is(outcome.memory.size, 0);
 });
 

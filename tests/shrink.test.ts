@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { runOnOurCpu } from './native/our-cpu.ts';
 import { assemble, itemOf, lift, type Item } from './native/program.ts';
-import { generateSequences, LONGEST } from './native/sequences.ts';
+import { generateSequences, kindOf, LONGEST } from './native/sequences.ts';
 import { explainShrunk, shrink, type Backend } from './native/shrink.ts';
 import type { Case } from './native/state.ts';
 import { firstMisuse, undefinedAtEnd } from './native/undefined.ts';
@@ -31,12 +31,20 @@ const sequences = generateSequences(600, 7);
 test('sequences have 1 to 50 instructions of every kind, end, and look at no undefined flag', () => {
   const lengths = new Set<number>();
   const traps = new Set<number>();
-  let loops = 0;
+  const kinds = new Map<string, number>();
+  const seen = new Set<string>();
+  let nested = 0;
   for (const one of sequences) {
     const items = lift(one.code);
     lengths.add(items.length);
     traps.add(right(one).trap);
-    if (items.some(({ target }, n) => target !== undefined && target <= n)) loops++;
+    const loops = items.flatMap(({ target }, n) => (target !== undefined && target <= n ? [[target, n] as const] : []));
+    if (loops.some(([start, end]) => loops.some(([first, last]) => first > start && last < end))) nested++;
+    kinds.set(kindOf(one, right(one).trap), (kinds.get(kindOf(one, right(one).trap)) ?? 0) + 1);
+    for (const item of items) {
+      const through = item.bytes.includes(0xff) && item.target === undefined ? ' indirect' : '';
+      seen.add(`${item.bytes.includes(0xf0) ? 'lock ' : ''}${item.mnemonic}${through}`);
+    }
     assert.is(firstMisuse(items), -1, Buffer.from(one.code).toString('hex'));
     assert.equal(assemble(items), one.code);
   }
@@ -44,7 +52,34 @@ test('sequences have 1 to 50 instructions of every kind, end, and look at no und
   assert.is(lengths.size, LONGEST);
   for (const trap of [0, 3, 6, 12, 13, 14]) assert.ok(traps.has(trap), `exception ${trap}`);
   assert.not.ok(traps.has(255), 'one does not end');
-  assert.ok(loops > 50);
+  assert.ok(nested > 5, `${nested} nested loops`);
+  for (const kind of ['straight', 'branching', 'loops', 'calls', 'faults']) {
+    assert.ok((kinds.get(kind) ?? 0) > 20, `${kind}: ${kinds.get(kind)}`);
+  }
+  const wanted = [
+    /^call$/,
+    /^ret$/,
+    /^call indirect$/,
+    /^jmp indirect$/,
+    /^enter$/,
+    /^leave$/,
+    /^sh[lr]d$/,
+    /^movsxd$/,
+    /^push$/,
+    /^pop$/,
+    /^pushf/,
+    /^popf/,
+    /^(movs|stos|lods|scas|cmps)[bwdq]$/,
+    /^lock /,
+    /^f(add|mul|ld|st)/,
+    /^p\w+/,
+    /^(add|mul|cvt)\w+[sp]s$/,
+  ];
+  for (const pattern of wanted)
+    assert.ok(
+      [...seen].some((name) => pattern.test(name)),
+      `${pattern}`,
+    );
 });
 
 test('a flag is undefined at the end where it was on one path', () => {
@@ -66,7 +101,7 @@ const wrongs = [
   ['popcnt', swapByte(0xb8, 0xbd)],
   ['paddd', swapByte(0xfe, 0xfa)],
   ['bswap', (bytes: readonly number[]) => bytes.map((value, n) => (n === bytes.length - 1 ? value ^ 1 : value))],
-  ['sahf', () => [0xf8]],
+  ['sahf', (bytes: readonly number[]) => [...bytes.slice(0, -1), 0xf8]],
 ] as const;
 for (const [mnemonic, replace] of wrongs) {
   test(`a wrong ${mnemonic} is named`, () => {

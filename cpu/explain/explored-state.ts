@@ -6,6 +6,7 @@ import type { Condition, Expression, VectorExpression } from './node.ts';
 export interface State {
   readonly registers: Map<number, Expression>;
   readonly vectors: Map<number, VectorExpression>;
+  readonly mmx: Map<number, VectorExpression>;
   readonly flags: Map<FlagName, Condition>;
   readonly system: Map<SystemRegister, Expression>;
   /** by number from the top as it was */
@@ -20,6 +21,7 @@ export interface State {
 export const freshState = (): State => ({
   registers: new Map(),
   vectors: new Map(),
+  mmx: new Map(),
   flags: new Map(),
   system: new Map(),
   x87: new Map(),
@@ -31,6 +33,7 @@ export const copyOf = (state: State): State => ({
   ...state,
   registers: new Map(state.registers),
   vectors: new Map(state.vectors),
+  mmx: new Map(state.mmx),
   flags: new Map(state.flags),
   system: new Map(state.system),
   x87: new Map(state.x87),

@@ -21,7 +21,7 @@ export function registerName(index: number, low: number, width: number): string 
 }
 
 export const xmmName = (index: number, low: number, width: number): string =>
-  width === 128 ? `xmm${index}` : `xmm${index}${range(low, width)}`;
+  low >= 128 ? `ymm${index}${range(low, width)}` : width === 128 ? `xmm${index}` : `xmm${index}${range(low, width)}`;
 
 /** A place that needs no expression. */
 export function placeName(at: Exclude<Location, { kind: 'memory' | 'msr' }>): string {
@@ -30,6 +30,8 @@ export function placeName(at: Exclude<Location, { kind: 'memory' | 'msr' }>): st
       return registerName(at.index, at.low, at.width);
     case 'xmm':
       return xmmName(at.index, at.low, at.width);
+    case 'mmx':
+      return at.width === 64 ? `mm${at.index}` : `mm${at.index}${range(at.low, at.width)}`;
     case 'flag':
       return at.name;
     case 'system':

@@ -13,8 +13,9 @@ export interface Node<S extends Sort = Sort> {
   readonly id: number;
   readonly sort: S;
   /**
-   * The algebra's name of the operation, or one of ours. Leaves: `register` (index, lowest bit, bits), `xmm` (index),
-   * `flag` (name), `nextRip`, `load` (address, bits), `loadVector` (address), `user` (CPL is not 0). Made by
+   * The algebra's name of the operation, or one of ours. Leaves: `register` (index, lowest bit, bits), `xmm` (index; from
+   * 16 on, the upper halves of the ymm registers), `mmx` (index),
+   * `flag` (name), `nextRip`, `load` (address, bits), `loadVector` (address), `user` (CPL is not 0), and `loadWhere` (condition, address, bits). Made by
    * simplification: `rotateLeft` (value, count, width), `product` (left, right, width, signed: twice as wide),
    * `concat` (high, low, bits of low), `reduce`
    * (value, period, steps: so many times less the period where it is not below it), `insert` (whole, lowest bit, bits, part), `bitAt` (value, index),
@@ -68,7 +69,7 @@ export const statusFlagBits: Readonly<Record<StatusFlag, number>> = { C0: 8, C1:
 
 /** A part of the machine's state. `low` and `width` in bits. */
 export type Location =
-  | { readonly kind: 'register' | 'xmm'; readonly index: number; readonly low: number; readonly width: number }
+  | { readonly kind: 'register' | 'xmm' | 'mmx'; readonly index: number; readonly low: number; readonly width: number }
   | { readonly kind: 'memory'; readonly address: Expression; readonly width: number }
   | { readonly kind: 'flag'; readonly name: NamedFlag }
   | { readonly kind: 'system'; readonly name: SystemRegister | 'cpl' | 'trBase' }
@@ -140,7 +141,8 @@ export function overlaps(left: Location, right: Location): boolean {
   if (left.kind !== right.kind) return false;
   switch (left.kind) {
     case 'register':
-    case 'xmm': {
+    case 'xmm':
+    case 'mmx': {
       const other = right as typeof left;
       return left.index === other.index && left.low < other.low + other.width && other.low < left.low + left.width;
     }
@@ -164,6 +166,16 @@ export function overlaps(left: Location, right: Location): boolean {
   }
 }
 
+/** `index` as in the leaf `xmm`. */
+export const xmmAt = (index: number, low: number, width: number): Location => ({
+  kind: 'xmm',
+  index: index & 15,
+  low: low + (index >> 4) * 128,
+  width,
+});
+
+const mmxAt = (index: number, low: number, width: number): Location => ({ kind: 'mmx', index, low, width });
+
 /** The state that a leaf stands for. */
 export function locationOf(node: Node): Location | undefined {
   const { op, args } = node;
@@ -171,12 +183,13 @@ export function locationOf(node: Node): Location | undefined {
     case 'register':
       return registerAt(args[0] as number, args[2] as number, args[1] as number);
     case 'xmm':
-      return { kind: 'xmm', index: args[0] as number, low: 0, width: 128 };
+      return xmmAt(args[0] as number, 0, 128);
+    case 'mmx':
+      return mmxAt(args[0] as number, 0, 64);
     case 'lane': {
       const [vector, lane, index] = args as [Node, Width, number];
-      return vector.op === 'xmm'
-        ? { kind: 'xmm', index: vector.args[0] as number, low: lane * index, width: lane }
-        : undefined;
+      if (vector.op === 'mmx') return mmxAt(vector.args[0] as number, lane * index, lane);
+      return vector.op === 'xmm' ? xmmAt(vector.args[0] as number, lane * index, lane) : undefined;
     }
     case 'load':
       return { kind: 'memory', address: args[0] as Expression, width: args[1] as number };

@@ -129,18 +129,23 @@ const levels: Readonly<Record<string, number>> = {
   '==': Level.comparison,
   '>': Level.comparison,
 };
-const lanesNote = (lane: number): string => (lane >= 128 ? '' : `${128 / lane} lanes of ${lane} bits`);
+const isMmx = (node: Node): boolean =>
+  node.op === 'mmx' || partsOf(node).some((part) => part.sort === 'vector' && isMmx(part));
+function lanesNote(lane: number, of: Node): string {
+  const count = (isMmx(of) ? 64 : 128) / lane;
+  return count <= 1 ? '' : `${count} lanes of ${lane} bits`;
+}
 
 function vectorPhrase(node: Node, c: PhraseContext): Phrase {
   const [operation, lane, left, right] = node.args as [VectorOperation, number, Node, Node];
   if (operation === 'andNot')
     return { text: `~${wrapped(left, c, Level.unary)} & ${wrapped(right, c, Level.unary)}`, level: Level.and };
   if (operation === 'applySign' && left === right) {
-    c.notes.add(lanesNote(lane));
+    c.notes.add(lanesNote(lane, node));
     return call('abs', [left], c);
   }
   const [symbol, note] = vectorSymbols[operation] ?? [operation];
-  if (!wholeVector.has(operation)) c.notes.add(lanesNote(lane));
+  if (!wholeVector.has(operation)) c.notes.add(lanesNote(lane, node));
   if (note !== undefined) c.notes.add(note);
   const level = levels[symbol];
   return level === undefined
@@ -184,9 +189,10 @@ function laneWidthOf(node: Node): number | undefined {
 }
 /** The text without the bit ranges of lane `n`. */
 function eachLane(text: string, n: number): string {
-  return text.replace(/\[(\d+):(\d+)\]/g, (range, high, low) => {
+  return text.replace(/(ymm\d+)?\[(\d+):(\d+)\]/g, (range, upper: string | undefined, high, low) => {
     const width = Number(high) - Number(low) + 1;
-    return Number(low) === width * n ? '' : range;
+    const start = Number(low) - (upper === undefined ? 0 : 128);
+    return start === width * n ? (upper === undefined ? '' : upper + UPPER) : range;
   });
 }
 
@@ -317,7 +323,8 @@ const rows: Readonly<Record<string, Row>> = {
   toValue: conditionValue,
   select: (node, c) => {
     const [condition, yes, no] = partsOf(node) as [Node, Node, Node];
-    const text = `${wrapped(yes, c, Level.comparison)} if ${phraseOf(condition, c).text} else ${wrapped(no, c, Level.comparison)}`;
+    const loaded = yes.op === 'loadWhere' && yes.args[0] === condition;
+    const text = `${loaded ? loadText(yes, c) : wrapped(yes, c, Level.comparison)} if ${phraseOf(condition, c).text} else ${wrapped(no, c, Level.comparison)}`;
     return { text, level: Level.clause };
   },
   insert: (node, c) => {
@@ -325,6 +332,10 @@ const rows: Readonly<Record<string, Row>> = {
     return atom(`(${phraseOf(whole, c).text} with [${low + width - 1}:${low}] = ${phraseOf(part, c).text})`);
   },
   load: (node, c) => atom(`mem${node.args[1] as number}[${addressText(nodeAt(node, 0), c)}]`),
+  loadWhere: (node, c) => {
+    const text = `${loadText(node, c)} if ${phraseOf(nodeAt(node, 0), c).text} else 0`;
+    return { text, level: Level.clause };
+  },
   loadVector: (node, c) => atom(`mem128[${addressText(nodeAt(node, 0), c)}]`),
   nextRip: () => atom('rip'),
   directionStep: () => atom('step'),
@@ -431,13 +442,17 @@ const rows: Readonly<Record<string, Row>> = {
   vector: vectorPhrase,
   vectorShift: (node, c) => {
     const [operation, lane, value, count] = node.args as [string, number, Node, Node];
-    c.notes.add(lanesNote(lane));
+    c.notes.add(lanesNote(lane, node));
     if (operation === 'sar') c.notes.add('signed');
     return binary(operation === 'shl' ? '<<' : '>>', Level.shift, Level.unary, [value, count], c);
   },
   lane: (node, c) => {
     const [vector, lane, index] = node.args as [Node, number, number];
-    return atom(`${wrapped(vector, c, Level.atom)}[${lane * (index + 1) - 1}:${lane * index}]`);
+    const whole = wrapped(vector, c, Level.atom);
+    // a lane of an upper half
+    const inUpper = vector.op === 'xmm' && whole.endsWith(UPPER);
+    const low = lane * index + (inUpper ? 128 : 0);
+    return atom(`${inUpper ? whole.slice(0, -UPPER.length) : whole}[${low + lane - 1}:${low}]`);
   },
   withLane: (node, c) => {
     const [vector, lane, index, part] = node.args as [Node, number, number, Node];
@@ -453,11 +468,18 @@ const rows: Readonly<Record<string, Row>> = {
     return { text, level: text.startsWith('[') ? Level.atom : Level.shift };
   },
   signMask: (node, c) => {
-    c.notes.add(lanesNote(node.args[0] as number));
+    c.notes.add(lanesNote(node.args[0] as number, node));
     return call('signs', [nodeAt(node, 1)], c);
   },
   selectVector: (node, c) => rows['select']!(node, c),
 };
+
+/** Of a load that happens under a condition. */
+const loadText = (node: Node, c: PhraseContext): string =>
+  `mem${node.args[2] as number}[${addressText(nodeAt(node, 1), c)}]`;
+
+/** As `xmmName` has it. */
+const UPPER = '[255:128]';
 
 function orderPhrase(node: Node, operands: readonly Node[], c: PhraseContext): Phrase {
   const sides = operands.map((operand) => wrapped(operand, c, Level.or));

@@ -6,10 +6,11 @@
 import type { Algebra, FlagName, FlagsKind, SegmentQuestion, SystemRegister } from '../algebra.ts';
 import { Vector } from '../fault.ts';
 import { conditionCodes, flagBits, flagNames, flagsRows } from '../flags.ts';
-import type { MemoryOperand, Operand, Width } from '../instruction.ts';
+import type { MemoryOperand, Operand, Width, XmmOperand } from '../instruction.ts';
 import {
   namedFlagBits,
   registerAt,
+  xmmAt,
   RIP,
   type Condition,
   type Expression,
@@ -40,6 +41,8 @@ const R_CX = 1;
 const R_11 = 11;
 const RSP = 4;
 const EFER_SCE = 0;
+/** Upper halves of the ymm registers count from here. */
+const UPPER = 16;
 
 export class Reading extends Extended implements Algebra<Expression, Condition, VectorExpression> {
   statements: Statement[] = [];
@@ -89,6 +92,8 @@ export class Reading extends Extended implements Algebra<Expression, Condition, 
         return this.lane(this.xmm(operand.index), operand.width === 32 ? 32 : 64, 0);
       case 4:
         return this.readSegment(operand.index);
+      case 8:
+        return this.lane(this.mmx(operand.index), 64, 0);
       default:
         this.undefinedInstruction();
         return this.constant(0n);
@@ -112,6 +117,9 @@ export class Reading extends Extended implements Algebra<Expression, Condition, 
         this.state.vectors.set(index, this.withLane(this.xmm(index), width, 0, value));
         return;
       }
+      case 8:
+        this.putMmx(operand.index, this.withLane(this.zeroVector(), 64, 0, value), value);
+        return;
       default:
         this.undefinedInstruction();
     }
@@ -185,6 +193,16 @@ export class Reading extends Extended implements Algebra<Expression, Condition, 
   load(linear: Expression, width: Width): Expression {
     this.access('read', linear, width);
     return this.value('load', [linear, width], width);
+  }
+  loadWhere(condition: Condition, linear: Expression, width: Width): Expression {
+    if (condition === this.never) return this.constant(0n);
+    this.depth++;
+    this.access('read', linear, width);
+    this.depth--;
+    return this.value('loadWhere', [condition, linear, width], width);
+  }
+  storeWhere(condition: Condition, linear: Expression, width: Width, value: Expression): void {
+    this.when(condition, () => this.store(linear, width, value));
   }
   store(linear: Expression, width: Width, value: Expression): void {
     this.access('write', linear, width);
@@ -273,6 +291,12 @@ export class Reading extends Extended implements Algebra<Expression, Condition, 
         yes.vectors,
         no.vectors,
         (index) => this.vectorNode('xmm', [index]),
+        (y, n) => this.selectVector(condition, y, n),
+      ),
+      mmx: merge(
+        yes.mmx,
+        no.mmx,
+        (index) => this.mmx(index),
         (y, n) => this.selectVector(condition, y, n),
       ),
       flags: merge(
@@ -536,6 +560,20 @@ export class Reading extends Extended implements Algebra<Expression, Condition, 
     this.faults.add(Vector.NM);
     if (waits) this.faults.add(Vector.MF);
   }
+  beginMmx(): void {
+    this.faults.add(Vector.UD);
+    this.beginX87(true);
+  }
+  endMmx(inUse: boolean): void {
+    this.act(
+      'endMmx',
+      [inUse],
+      [
+        { kind: 'system', name: 'fsw' },
+        { kind: 'system', name: 'ftw' },
+      ],
+    );
+  }
   private placeOf(index: number): number {
     return (index + this.state.turned) & 7;
   }
@@ -593,11 +631,58 @@ export class Reading extends Extended implements Algebra<Expression, Condition, 
   requireVectors(): void {
     this.faults.add(Vector.UD).add(Vector.NM);
   }
+  requireWideVectors(): void {
+    this.requireVectors();
+  }
+  readHalf(operand: XmmOperand | MemoryOperand, half: 0 | 1): VectorExpression {
+    if (operand.kind === 3) return this.xmm(operand.index + UPPER * half);
+    const linear = this.halfAddress(operand, half);
+    this.access('read', linear, 128);
+    return this.vectorNode('loadVector', [linear]);
+  }
+  writeHalf(operand: XmmOperand | MemoryOperand, half: 0 | 1, value: VectorExpression): void {
+    if (operand.kind === 3) {
+      const { index } = operand;
+      const whole = (): void => this.put({ kind: 'xmm', index, low: 128 * half, width: 128 }, value, 128);
+      if (!this.writeChangedLane(index + UPPER * half, value) && !this.writeLanes(index + UPPER * half, value)) whole();
+      this.state.vectors.set(index + UPPER * half, value);
+      return;
+    }
+    const linear = this.halfAddress(operand, half);
+    this.access('write', linear, 128);
+    this.put({ kind: 'memory', address: linear, width: 128 }, value, 128);
+  }
+  /** The one lane in which the value is not what the register holds, where it was made by replacing lanes. */
+  private writeChangedLane(index: number, value: VectorExpression): boolean {
+    const width = value.op === 'withLane' ? value.args[1] : value.op === 'pack' ? value.args[0] : undefined;
+    if (width === undefined || !this.state.vectors.has(index)) return false;
+    const now = this.xmm(index);
+    const changed = Array.from({ length: 128 / (width as Width) }, (_, n) => n).filter(
+      (n) => this.lane(value, width as Width, n) !== this.lane(now, width as Width, n),
+    );
+    if (changed.length !== 1) return false;
+    const part = this.lane(value, width as Width, changed[0]!);
+    this.put(xmmAt(index, (width as Width) * changed[0]!, width as Width), part, width as Width);
+    return true;
+  }
+  private halfAddress(operand: MemoryOperand, half: 0 | 1): Expression {
+    return this.offset(this.linearAddress(operand), BigInt(16 * half));
+  }
+  private mmx(index: number): VectorExpression {
+    return this.state.mmx.get(index) ?? this.node('vector', 'mmx', [index], 64);
+  }
+  /** `shown` has the low half of `whole`, and what is above does not matter. */
+  private putMmx(index: number, whole: VectorExpression, shown: Node): void {
+    this.put({ kind: 'mmx', index, low: 0, width: 64 }, shown, 64);
+    this.state.mmx.set(index, whole);
+  }
   private xmm(index: number): VectorExpression {
     return this.state.vectors.get(index) ?? this.vectorNode('xmm', [index]);
   }
   readVector(operand: Operand, aligned: boolean): VectorExpression {
     if (operand.kind === 3) return this.xmm(operand.index);
+    if (operand.kind === 8) return this.mmx(operand.index);
+    if (operand.width < 128) return this.withLane(this.zeroVector(), operand.width as Width, 0, this.read(operand));
     const linear = this.linearAddress(operand as MemoryOperand);
     if (aligned) this.faults.add(Vector.GP);
     this.access('read', linear, 128);
@@ -608,6 +693,12 @@ export class Reading extends Extended implements Algebra<Expression, Condition, 
       const { index } = operand;
       if (!this.writeLanes(index, value)) this.put({ kind: 'xmm', index, low: 0, width: 128 }, value, 128);
       this.state.vectors.set(index, value);
+      return;
+    }
+    if (operand.kind === 8) {
+      const { op, args } = value;
+      const single = op === 'pack' && args[0] === 64 ? (args[1] as Expression) : value;
+      this.putMmx(operand.index, value, op === 'zeroVector' ? this.constant(0n) : single);
       return;
     }
     const linear = this.linearAddress(operand as MemoryOperand);
@@ -625,7 +716,7 @@ export class Reading extends Extended implements Algebra<Expression, Condition, 
     }
     if (base !== this.xmm(index) || lanes.length === 0) return false;
     for (const [, width, at, part] of lanes) {
-      this.put({ kind: 'xmm', index, low: width * at, width }, part, width);
+      this.put(xmmAt(index, width * at, width), part, width);
     }
     return true;
   }

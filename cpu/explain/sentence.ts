@@ -5,6 +5,7 @@ import type { Integers } from './integers.ts';
 import { hex, placeName, registerName, vectorName } from './names.ts';
 import { locationOf, partsOf, registerAt, type Location, type Node, type Statement } from './node.ts';
 import { phraseOf, targetText, type PhraseContext } from './phrase.ts';
+import { joinedHalves } from './halves.ts';
 import { collapsed } from './runs.ts';
 import { arrange, shownNodes, tidy, writtenValues, type Display, type PairStatement } from './tidy.ts';
 import { createView, type View } from './view.ts';
@@ -128,6 +129,7 @@ const actions: Readonly<Record<string, (args: readonly string[]) => string>> = {
   softwareInterrupt: ([vector]) => `call the handler of ${vectorName(Number(vector))} through the IDT`,
   native: ([id]) => `call native function ${id}`,
   invalidatePage: ([address]) => `forget the translation of ${address}`,
+  endMmx: () => 'every x87 register becomes empty',
   freeX87: ([index]) => `st${index} becomes empty`,
   rotateX87: ([step]) => (step === '1' ? 'the stack moves: st1 becomes st0' : 'the stack moves: st0 becomes st1'),
   pushX87: ([value]) => `push ${value}`,
@@ -239,7 +241,7 @@ function blockTexts(block: readonly Display[], c: Context): string[] {
     texts.push(text);
     record(statement, c.view);
   }
-  return collapsed(texts.filter((text) => text !== ''));
+  return collapsed(joinedHalves(texts.filter((text) => text !== '')));
 }
 
 /** Leaves of the text of a node, counted up to a limit. */

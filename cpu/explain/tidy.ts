@@ -70,7 +70,9 @@ function conditionalWrite(statement: Display, build: Integers): Display {
     no: [],
     after: [{ at: to, value: statement.value }],
   });
-  if (isItself(no, to)) return as(condition, yes);
+  // under its condition, a load is one like others
+  const loads = yes.op === 'loadWhere' && yes.args[0] === condition;
+  if (isItself(no, to)) return as(condition, loads ? build.value('load', yes.args.slice(1), yes.bits) : yes);
   return isItself(yes, to) ? as(build.negate(condition), no) : statement;
 }
 
@@ -294,13 +296,19 @@ function withStackWords(block: readonly Display[]): Display[] {
 const isBookkeeping = (statement: Display): boolean =>
   isWrite(statement) &&
   statement.to.kind === 'system' &&
-  (statement.to.name === 'fip' || statement.to.name === 'fdp') &&
-  statement.value.op !== 'load' &&
-  statement.value.op !== 'constant';
+  (statement.to.name === 'fop'
+    ? statement.value.op === 'constant'
+    : /^f([id]p|[cd]s)$/.test(statement.to.name) && !/^(load|truncate|constant)$/.test(statement.value.op));
+
+/** That an MMX instruction has taken the x87's registers: of every such instruction. */
+const isTaken = (statement: Display): boolean =>
+  statement.kind === 'action' && statement.name === 'endMmx' && statement.args[0] === true;
 
 /** What has been collected of floating-point exceptions goes to a status register: of every such instruction. */
 const isSilent = (statement: Display): boolean =>
-  isBookkeeping(statement) || (statement.kind === 'action' && statement.name.startsWith('settle'));
+  isBookkeeping(statement) ||
+  isTaken(statement) ||
+  (statement.kind === 'action' && statement.name.startsWith('settle'));
 
 /** Without the condition that the x87 found no unmasked exception. */
 const proceeding = (statement: Display): readonly Display[] =>

@@ -57,7 +57,7 @@ export class Vectors extends Integers {
   }
   lane(value: VectorExpression, lane: Width, index: number): Expression {
     const { op, args } = value;
-    if (op === 'zeroVector') return this.constant(0n);
+    if (op === 'zeroVector' || (op === 'mmx' && lane * index >= 64)) return this.constant(0n);
     if (op === 'pack') {
       const [width, ...parts] = args as [Width, ...Expression[]];
       const part = parts[Math.floor((lane * index) / width)]!;

@@ -26,7 +26,7 @@ export function createView(entries: readonly Entry[] = []): View {
     isOverwritten: (at) => known.some((entry) => overlaps(entry.at, at)),
     holderOf(value) {
       const at = known.findLastIndex((entry) => entry.value === value);
-      if (at < 0 || value.op === 'constant') return undefined;
+      if (at < 0 || value.op === 'constant' || value.op === 'zeroVector') return undefined;
       const { at: place } = known[at]!;
       return known.slice(at + 1).some((entry) => overlaps(entry.at, place)) ? undefined : place;
     },
@@ -37,7 +37,7 @@ export function createView(entries: readonly Entry[] = []): View {
 
 /** Whether nothing of `inner` is outside `outer`; they overlap. */
 function covers(outer: Location, inner: Location): boolean {
-  if ((outer.kind === 'register' || outer.kind === 'xmm') && (inner.kind === 'register' || inner.kind === 'xmm')) {
+  if ('low' in outer && 'low' in inner) {
     return outer.low <= inner.low && outer.low + outer.width >= inner.low + inner.width;
   }
   return outer.kind === inner.kind && outer.kind !== 'memory';

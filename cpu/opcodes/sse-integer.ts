@@ -1,8 +1,8 @@
-import { lanes, shift, shiftBytes } from '../semantics/sse-integer.ts';
+import { lanes, pack, shift, shiftBytes } from '../semantics/sse-integer.ts';
 import { unpack } from '../semantics/sse-move.ts';
 import { row, type OpcodeRow } from './row.ts';
 
-/** Integer vectors: all of them 66-prefixed; the unprefixed MMX forms do not exist here. */
+/** Integer vectors: all of them 66-prefixed; the unprefixed MMX forms are in mmx.ts. */
 export const sseIntegerRows: readonly OpcodeRow[] = [
   row('66 0F 60 /r', 'punpcklbw',  'Vx Wx', unpack('low', 8)),
   row('66 0F 61 /r', 'punpcklwd',  'Vx Wx', unpack('low', 16)),
@@ -12,9 +12,9 @@ export const sseIntegerRows: readonly OpcodeRow[] = [
   row('66 0F 69 /r', 'punpckhwd',  'Vx Wx', unpack('high', 16)),
   row('66 0F 6A /r', 'punpckhdq',  'Vx Wx', unpack('high', 32)),
   row('66 0F 6D /r', 'punpckhqdq', 'Vx Wx', unpack('high', 64)),
-  row('66 0F 63 /r', 'packsswb',   'Vx Wx', lanes('packSigned', 16)),
-  row('66 0F 6B /r', 'packssdw',   'Vx Wx', lanes('packSigned', 32)),
-  row('66 0F 67 /r', 'packuswb',   'Vx Wx', lanes('packUnsigned', 16)),
+  row('66 0F 63 /r', 'packsswb',   'Vx Wx', pack('packSigned', 16)),
+  row('66 0F 6B /r', 'packssdw',   'Vx Wx', pack('packSigned', 32)),
+  row('66 0F 67 /r', 'packuswb',   'Vx Wx', pack('packUnsigned', 16)),
   row('66 0F 64 /r', 'pcmpgtb',    'Vx Wx', lanes('greaterSigned', 8)),
   row('66 0F 65 /r', 'pcmpgtw',    'Vx Wx', lanes('greaterSigned', 16)),
   row('66 0F 66 /r', 'pcmpgtd',    'Vx Wx', lanes('greaterSigned', 32)),

@@ -1,7 +1,7 @@
 import * as x from '../semantics/sse-move.ts';
 import { row, type OpcodeRow } from './row.ts';
 
-/** Moves, shuffles and the FXSAVE image. No MMX forms. */
+/** Moves, shuffles and the FXSAVE image. MMX forms are in mmx.ts. */
 export const sseMoveRows: readonly OpcodeRow[] = [
   row('NP 0F 10 /r',     'movups',   'Vx Wx',    x.movups),
   row('NP 0F 11 /r',     'movups',   'Wx Vx',    x.movups),
@@ -54,7 +54,7 @@ export const sseMoveRows: readonly OpcodeRow[] = [
   row('66 0F C4 /r reg', 'pinsrw',   'Vx Ry Ib', x.pinsrw),
   row('66 0F C4 /r mem', 'pinsrw',   'Vx Mw Ib', x.pinsrw),
   row('66 0F C5 /r reg', 'pextrw',   'Gy Ux Ib', x.pextrw),
-  row('66 0F F7 /r reg', 'maskmovdqu', 'Vx Ux',  x.maskmovdqu),
+  row('66 0F F7 /r reg', 'maskmovdqu', 'Vx Ux',  x.maskmov),
   row('NP W0 0F AE /0 mem', 'fxsave',    'M',    x.fxsave, 'FXSR'),
   row('NP W1 0F AE /0 mem', 'fxsave64',  'M',    x.fxsave, 'FXSR'),
   row('NP W0 0F AE /1 mem', 'fxrstor',   'M',    x.fxrstor, 'FXSR'),

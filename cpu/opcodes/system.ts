@@ -24,7 +24,6 @@ export const systemRows: readonly OpcodeRow[] = [
   row('0F 01 F9',         'rdtscp',   '',      x.rdtscp,   'RDTSCP'),
   row('0F 32',            'rdmsr',    '',      x.rdmsr,    'MSR'),
   row('0F 30',            'wrmsr',    '',      x.wrmsr,    'MSR'),
-  row('NP 0F 01 D0',      'xgetbv',   '',      x.xgetbv,   'XSAVE'),
   row('0F 20 /r',         'mov',      'Rq Cq', x.movFromControl, 'f64'),
   row('0F 22 /r',         'mov',      'Cq Rq', x.movToControl,   'f64'),
   row('0F 21 /r',         'mov',      'Rq Dq', segments.movFromDebug, 'f64'),

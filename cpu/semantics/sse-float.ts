@@ -47,22 +47,30 @@ export const sqrt: Forms = forms((a, width, _left, right) => a.squareRoot(width,
 export const rcp: Forms = forms((a, _width, _left, right) => a.approximate('reciprocal', right));
 export const rsqrt: Forms = forms((a, _width, _left, right) => a.approximate('reciprocalRoot', right));
 
-/** CMPccPS …: predicates 0-3 are EQ LT LE UNORD, 4-7 their negations; LT and LE signal for quiet NaNs. */
+/**
+ * CMPccPS …: predicates 0-3 are EQ LT LE UNORD, 4-7 their negations; LT and LE signal for quiet NaNs. VEX-encoded forms have
+ * 8-11, EQ LT LE or unordered and FALSE, and 12-15, their negations; and 16-31, which signal where 0-15 do not.
+ */
 function predicate(number: number): LaneRule {
-  const quiet = (number & 3) === 0 || (number & 3) === 3;
+  const quiet = ((number & 3) === 0 || (number & 3) === 3) === number < 16;
   return (a, width, left, right) => {
     const order = a.compareFloat(width, left, right, quiet);
-    const holds = [order.equal, order.less, a.either(order.less, order.equal), order.unordered][number & 3]!;
+    const base = [order.equal, order.less, a.either(order.less, order.equal), order.unordered][number & 3]!;
+    const holds = (number & 8) === 0 ? base : (number & 3) === 3 ? a.never : a.either(base, order.unordered);
     const condition = (number & 4) === 0 ? holds : a.negate(holds);
     return a.select(condition, a.constant((1n << BigInt(width)) - 1n), a.constant(0n));
   };
 }
-const predicates = Array.from({ length: 8 }, (_, number) => forms(predicate(number)));
-export const cmp: Forms = [0, 1, 2, 3].map(
-  (form): Semantics =>
-    (a, i) =>
-      predicates[immediateOf(i.operands[2]) & 7]![form]!(a, i),
-) as unknown as Forms;
+const predicates = Array.from({ length: 32 }, (_, number) => forms(predicate(number)));
+const comparisons = (mask: 7 | 31): Forms =>
+  [0, 1, 2, 3].map(
+    (form): Semantics =>
+      (a, i) =>
+        predicates[immediateOf(i.operands[2]) & mask]![form]!(a, i),
+  ) as unknown as Forms;
+export const cmp = comparisons(7);
+/** with all 32 predicates */
+export const vcmp = comparisons(31);
 
 // COMISS, COMISD; UCOMISS, UCOMISD: ZF PF CF = 111 unordered, 001 less, 100 equal, 000 greater
 export function comi(quiet: boolean): Semantics {
@@ -96,17 +104,19 @@ export const cvtFromInteger = convertScalar((a, from, to, value) => a.integerToF
 export const cvtToInteger = (truncate: boolean): Semantics =>
   convertScalar((a, from, to, value) => a.floatToInteger(from, to, value, truncate));
 
-/** Lanes of `from` bits to as many lanes of `to` bits; what the result does not fill is zero. */
+/** `count` lanes of `from` bits to as many lanes of `to` bits; what the result does not fill is zero, or `keeps` its value. */
 function convertPacked(
   from: FloatWidth,
   to: FloatWidth,
   rule: <V, C, X>(a: Algebra<V, C, X>, value: V) => V,
+  count = Math.min(128 / from, 128 / to),
+  keeps = false,
 ): Semantics {
   return (a, i) => {
     const [destination, source] = i.operands;
     const value = sourceVector(a, source!);
-    let result = a.zeroVector();
-    for (let n = 0; n < Math.min(128 / from, 128 / to); n++) {
+    let result = keeps ? a.readVector(destination!, false) : a.zeroVector();
+    for (let n = 0; n < count; n++) {
       result = a.withLane(result, to, n, rule(a, a.lane(value, from, n)));
     }
     a.settleFloatExceptions();
@@ -128,3 +138,11 @@ export const cvtps2dq = convertPacked(32, 32, (a, value) => a.floatToInteger(32,
 export const cvttps2dq = convertPacked(32, 32, (a, value) => a.floatToInteger(32, 32, value, true));
 export const cvtpd2dq = convertPacked(64, 32, (a, value) => a.floatToInteger(64, 32, value, false));
 export const cvttpd2dq = convertPacked(64, 32, (a, value) => a.floatToInteger(64, 32, value, true));
+
+// CVTPI2PS, CVTPI2PD; CVTPS2PI, CVTPD2PI; CVTTPS2PI, CVTTPD2PI: two lanes, from or to an MMX register
+export const cvtpi2ps = convertPacked(32, 32, (a, value) => a.integerToFloat(32, 32, value), 2, true);
+export const cvtpi2pd = cvtdq2pd;
+export const cvtps2pi = convertPacked(32, 32, (a, value) => a.floatToInteger(32, 32, value, false), 2);
+export const cvttps2pi = convertPacked(32, 32, (a, value) => a.floatToInteger(32, 32, value, true), 2);
+export const cvtpd2pi = cvtpd2dq;
+export const cvttpd2pi = cvttpd2dq;

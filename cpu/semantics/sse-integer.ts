@@ -1,6 +1,6 @@
 /** SSE and SSE2: integer arithmetic, logic, comparisons and shifts on whole vectors. */
-import type { Semantics, VectorOperation, VectorShift } from '../algebra.ts';
-import type { Width } from '../instruction.ts';
+import type { Algebra, Semantics, VectorOperation, VectorShift } from '../algebra.ts';
+import type { Instruction, Width } from '../instruction.ts';
 import { immediateOf } from './sse-move.ts';
 
 /** DEST <- DEST operation SRC, lane by lane; memory operands are aligned. */
@@ -8,6 +8,21 @@ export function lanes(operation: VectorOperation, lane: Width): Semantics {
   return (a, i) => {
     const right = a.readVector(i.operands[1]!, true);
     a.writeVector(i.operands[0]!, a.vector(operation, lane, a.readVector(i.operands[0]!, false), right), false);
+  };
+}
+
+/** Both operands; of MMX registers, both in one vector and nothing: for what takes the lanes of the first, then those of the second. */
+export function inOrder<V, C, X>(a: Algebra<V, C, X>, i: Instruction): readonly [left: X, right: X] {
+  const right = a.readVector(i.operands[1]!, true);
+  const left = a.readVector(i.operands[0]!, false);
+  return i.operands[0]!.width === 64 ? [a.withLane(left, 64, 1, a.lane(right, 64, 0)), a.zeroVector()] : [left, right];
+}
+
+/** PACKSSWB, PACKSSDW, PACKUSWB: lanes narrowed to half their width. */
+export function pack(operation: 'packSigned' | 'packUnsigned', lane: Width): Semantics {
+  return (a, i) => {
+    const [left, right] = inOrder(a, i);
+    a.writeVector(i.operands[0]!, a.vector(operation, lane, left, right), false);
   };
 }
 

@@ -39,7 +39,8 @@ export const movss: Semantics = (a, i) => {
 export const movd: Semantics = (a, i) => {
   const [destination, source] = i.operands;
   const value = a.read(source!);
-  if (destination!.kind === 3) a.writeVector(destination!, scalarVector(a, scalarWidth(source!), value), false);
+  const isVector = destination!.kind === 3 || destination!.kind === 8;
+  if (isVector) a.writeVector(destination!, scalarVector(a, scalarWidth(source!), value), false);
   else a.write(destination!, value);
 };
 
@@ -64,8 +65,11 @@ export function signMask(lane: Width): Semantics {
   return (a, i) => a.write(i.operands[0]!, a.signMask(lane, a.readVector(i.operands[1]!, false)));
 }
 
-/** Lanes of `lane` bits picked from the destination (0 …) and from the source (following), by the immediate if there is one. */
-function picked(lane: Width, picksOf: (i: Instruction) => readonly number[]): Semantics {
+/**
+ * Lanes of `lane` bits picked from the destination (0 …) and from the source (following those of 128 bits), by the immediate if there
+ * is one; a negative one gives zero.
+ */
+export function picked(lane: Width, picksOf: (i: Instruction) => readonly number[]): Semantics {
   const size = bytesOf(lane);
   const known: (readonly number[] | undefined)[] = Array.from({ length: 256 }, () => undefined);
   return (a, i) => {
@@ -77,14 +81,15 @@ function picked(lane: Width, picksOf: (i: Instruction) => readonly number[]): Se
 }
 
 // PUNPCKL…, UNPCKLPS, UNPCKLPD; PUNPCKH…, UNPCKHPS, UNPCKHPD: lanes of both, alternating
-export function unpack(half: 'low' | 'high', lane: Width): Semantics {
-  const count = 128 / lane;
+export function unpack(half: 'low' | 'high', lane: Width, size: 64 | 128 = 128): Semantics {
+  const count = size / lane;
   const start = half === 'low' ? 0 : count / 2;
-  const picks = range(count / 2).flatMap((n) => [start + n, count + start + n]);
+  const pairs = range(count / 2).flatMap((n) => [start + n, 128 / lane + start + n]);
+  const picks = [...pairs, ...range(128 / lane - count).map(() => -1)];
   return picked(lane, () => picks);
 }
 
-const pairsOf = (order: number): number[] => range(4).map((n) => (order >> (2 * n)) & 3);
+export const pairsOf = (order: number): number[] => range(4).map((n) => (order >> (2 * n)) & 3);
 
 // PSHUFD; PSHUFLW, PSHUFHW: four lanes of the source in the order of the immediate
 export const pshufd = picked(32, (i) => pairsOf(immediateOf(i.operands[2])).map((pick) => pick + 4));
@@ -112,17 +117,21 @@ export const shufpd = picked(64, (i) => {
   return [order & 1, 2 + ((order >> 1) & 1)];
 });
 
+/** Which word of `vector` the immediate names. */
+const wordOf = (i: Instruction, vector: Operand): number => immediateOf(i.operands[2]) & (vector.width / 16 - 1);
+
 // PINSRW, PEXTRW
 export const pinsrw: Semantics = (a, i) => {
   const value = a.truncate(a.read(i.operands[1]!), 16);
   const before = a.readVector(i.operands[0]!, false);
-  a.writeVector(i.operands[0]!, a.withLane(before, 16, immediateOf(i.operands[2]) & 7, value), false);
+  a.writeVector(i.operands[0]!, a.withLane(before, 16, wordOf(i, i.operands[0]!), value), false);
 };
 export const pextrw: Semantics = (a, i) =>
-  a.write(i.operands[0]!, a.lane(a.readVector(i.operands[1]!, false), 16, immediateOf(i.operands[2]) & 7));
+  a.write(i.operands[0]!, a.lane(a.readVector(i.operands[1]!, false), 16, wordOf(i, i.operands[1]!)));
 
-// MASKMOVDQU: those bytes of the first operand whose mask byte is negative, to [rdi]; all sixteen must be writable
-export const maskmovdqu: Semantics = (a, i) => {
+// MASKMOVDQU, MASKMOVQ: those bytes of the first operand whose mask byte is negative, to [rdi]; all must be writable, and
+// with alignment checks the quadwords aligned, whatever the mask is
+export const maskmov: Semantics = (a, i) => {
   const RDI = 7;
   const target: MemoryOperand = {
     kind: 1,
@@ -139,9 +148,9 @@ export const maskmovdqu: Semantics = (a, i) => {
   const data = a.readVector(i.operands[0]!, false);
   const mask = a.readVector(i.operands[1]!, false);
   const at = (offset: number): typeof start => a.add(start, a.constant(BigInt(offset)), 64);
-  a.probeStore(start, 64);
-  a.probeStore(at(8), 64);
-  for (const n of range(16)) a.when(a.bit(a.lane(mask, 8, n), 7), () => a.store(at(n), 8, a.lane(data, 8, n)));
+  const size = bytesOf(i.operands[0]!.width);
+  for (let offset = 0; offset < size; offset += 8) a.probeStore(at(offset), 64);
+  for (const n of range(size)) a.when(a.bit(a.lane(mask, 8, n), 7), () => a.store(at(n), 8, a.lane(data, 8, n)));
 };
 
 function imageAddress<V, C, X>(a: Algebra<V, C, X>, i: Instruction): V {
@@ -151,11 +160,12 @@ function imageAddress<V, C, X>(a: Algebra<V, C, X>, i: Instruction): V {
 }
 const isWide = (i: Instruction): boolean => i.mnemonic.endsWith('64');
 
-// FXSAVE, FXSAVE64
+// FXSAVE, FXSAVE64: processors look at the last byte first
 export const fxsave: Semantics = (a, i) => {
   a.beginX87(false);
   const start = imageAddress(a, i);
   const at = (offset: number): typeof start => a.add(start, a.constant(BigInt(offset)), 64);
+  a.probeStore(at(IMAGE_SIZE - 1), 8);
   for (let offset = 0; offset < IMAGE_SIZE; offset += 16) a.probeStore(at(offset), 64);
   floatingImage(a, isWide(i)).forEach((word, n) => a.store(at(8 * n), 64, word));
 };
@@ -165,8 +175,8 @@ export const fxrstor: Semantics = (a, i) => {
   a.beginX87(false);
   const start = imageAddress(a, i);
   const at = (offset: number): typeof start => a.add(start, a.constant(BigInt(offset)), 64);
+  a.load(at(IMAGE_SIZE - 1), 8);
   const words = range(IMAGE_WORDS).map((n) => a.load(at(8 * n), 64));
-  a.load(at(IMAGE_SIZE - 8), 64);
   a.when(a.negate(a.isZero(a.and(words[3]!, a.constant(0xffff_0000n)))), () => a.raise(13, 0));
   loadFloatingImage(a, words, isWide(i));
 };

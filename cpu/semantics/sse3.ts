@@ -1,6 +1,7 @@
 /** SSE3 and SSSE3: horizontal arithmetic, duplication, shuffles by a register. */
 import type { FloatOperation, Semantics, VectorOperation } from '../algebra.ts';
 import type { Width } from '../instruction.ts';
+import { inOrder } from './sse-integer.ts';
 import { immediateOf, scalarVector } from './sse-move.ts';
 
 type FloatWidth = 32 | 64;
@@ -54,12 +55,13 @@ export function duplicate(odd: 0 | 1): Semantics {
   };
 }
 
-// PALIGNR: sixteen bytes of destination:source from the byte that the immediate names
+// PALIGNR: as many bytes of destination:source as a register has, from the byte that the immediate names
 export const palignr: Semantics = (a, i) => {
   const count = immediateOf(i.operands[2]);
+  const size = i.operands[0]!.width / 8;
   const picks = range(16).map((n) => {
     const at = n + count;
-    return at < 16 ? at + 16 : at < 32 ? at - 16 : -1;
+    return n >= size || at >= 2 * size ? -1 : at < size ? at + 16 : at - size;
   });
   const source = a.readVector(i.operands[1]!, true);
   a.writeVector(i.operands[0]!, a.shuffleBytes(a.readVector(i.operands[0]!, false), source, picks), false);
@@ -73,8 +75,7 @@ export function horizontal(operation: VectorOperation, lane: 16 | 32): Semantics
   const even = lanesFrom(0);
   const odd = lanesFrom(1);
   return (a, i) => {
-    const right = a.readVector(i.operands[1]!, true);
-    const left = a.readVector(i.operands[0]!, false);
+    const [left, right] = inOrder(a, i);
     const result = a.vector(operation, lane, a.shuffleBytes(left, right, even), a.shuffleBytes(left, right, odd));
     a.writeVector(i.operands[0]!, result, false);
   };

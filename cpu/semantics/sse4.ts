@@ -22,12 +22,12 @@ export function blend(lane: Width): Semantics {
   };
 }
 
-/** PBLENDVB, BLENDVPS, BLENDVPD: a lane from the source where XMM0's is negative. */
+/** PBLENDVB, BLENDVPS, BLENDVPD: a lane from the source where that of XMM0, or of a last operand, is negative. */
 export function blendVariable(lane: Width): Semantics {
   return (a, i) => {
     const source = a.readVector(i.operands[1]!, true);
     const left = a.readVector(i.operands[0]!, false);
-    const mask = a.vectorShift('sar', lane, a.readVector(XMM0, false), a.constant(BigInt(lane - 1)));
+    const mask = a.vectorShift('sar', lane, a.readVector(i.operands[2] ?? XMM0, false), a.constant(BigInt(lane - 1)));
     const taken = a.vector('and', 64, mask, source);
     a.writeVector(i.operands[0]!, a.vector('or', 64, taken, a.vector('andNot', 64, mask, left)), false);
   };

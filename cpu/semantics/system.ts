@@ -59,12 +59,12 @@ export const cpuid: Semantics = (a) => {
   a.writeRegister(RDX, 32, edx);
 };
 
-function writePair<V, C, X>(a: Algebra<V, C, X>, value: V): void {
+export function writePair<V, C, X>(a: Algebra<V, C, X>, value: V): void {
   a.writeRegister(RAX, 32, a.truncate(value, 32));
   a.writeRegister(RDX, 32, a.shr(value, a.constant(32n), 64));
 }
 
-function readPair<V, C, X>(a: Algebra<V, C, X>): V {
+export function readPair<V, C, X>(a: Algebra<V, C, X>): V {
   return a.or(a.readRegister(RAX, 32), a.shl(a.readRegister(RDX, 32), a.constant(32n), 64));
 }
 
@@ -83,13 +83,6 @@ export const rdmsr: Semantics = (a) => {
 export const wrmsr: Semantics = (a) => {
   a.requireKernel();
   a.writeMsr(a.readRegister(RCX, 32), readPair(a));
-};
-
-// XGETBV: XCR0, x87 and SSE; #UD without CR4.OSXSAVE
-export const xgetbv: Semantics = (a) => {
-  a.when(a.negate(a.bit(a.readSystem('cr4'), 18)), () => a.undefinedInstruction());
-  a.when(a.negate(a.isZero(a.readRegister(RCX, 32))), () => a.raise(13, 0));
-  writePair(a, a.constant(3n));
 };
 
 // MOV CRn

@@ -4,17 +4,28 @@ import type { Instruction, MemoryOperand, Operand, Width } from '../instruction.
 
 export const FSW = { C0: 0x100n, C1: 0x200n, C2: 0x400n, C3: 0x4000n } as const;
 
-/**
- * An instruction that computes: #NM and #MF come first, and where it was and its operand are noted. FOP is not kept, as by
- * processors that note it for unmasked exceptions alone.
- */
+const CS = 1;
+const SS = 2;
+const DS = 3;
+const RSP = 4;
+const RBP = 5;
+
+/** The number of the segment that an operand is in. */
+const segmentOf = ({ segment, base }: MemoryOperand): number =>
+  segment >= 0 ? segment : base === RSP || base === RBP ? SS : DS;
+
+/** An instruction that computes: #NM and #MF come first, and what it was, where, and its operand are noted. */
 export function x87(body: Semantics): Semantics {
   return (a, i) => {
     const memory = i.operands.find((operand) => operand.kind === 1) as MemoryOperand | undefined;
     a.beginX87(true);
     body(a, i);
     a.writeSystem('fip', a.sub(a.nextRip(), a.constant(BigInt(i.length)), 64));
-    if (memory !== undefined) a.writeSystem('fdp', a.effectiveAddress(memory));
+    a.writeSystem('fcs', a.readSegment(CS));
+    a.writeSystem('fop', a.constant(BigInt(i.fop)));
+    if (memory === undefined) return;
+    a.writeSystem('fdp', a.effectiveAddress(memory));
+    a.writeSystem('fds', a.readSegment(segmentOf(memory)));
   };
 }
 
@@ -68,8 +79,8 @@ export const indexOf = (operand: Operand): number => (operand as { readonly inde
 
 /** Ten bytes at `linear`. */
 export function loadExtended<V, C, X>(a: Algebra<V, C, X>, linear: V): X {
-  const high = a.load(a.add(linear, a.constant(8n), 64), 16);
-  return extendedOf(a, a.load(linear, 64), high);
+  const significand = a.load(linear, 64);
+  return extendedOf(a, significand, a.load(a.add(linear, a.constant(8n), 64), 16));
 }
 
 export function probeExtended<V, C, X>(a: Algebra<V, C, X>, linear: V): void {

@@ -19,7 +19,7 @@ export const fwait: Semantics = (a) => {
 
 function initialize<V, C, X>(a: Algebra<V, C, X>): void {
   a.writeSystem('fcw', a.constant(INITIAL_FCW));
-  for (const name of ['fsw', 'ftw', 'fop', 'fip', 'fdp'] as const) a.writeSystem(name, a.constant(0n));
+  for (const name of ['fsw', 'ftw', 'fop', 'fip', 'fdp', 'fcs', 'fds'] as const) a.writeSystem(name, a.constant(0n));
 }
 
 // FNINIT: the registers keep their contents, as empty ones
@@ -85,8 +85,8 @@ function inUseOf<V, C, X>(a: Algebra<V, C, X>, tags: V): V {
 }
 
 /**
- * The environment has seven fields: FCW, FSW, FTW, FIP, CS and FOP, FDP, DS. With a 66 prefix they have 16 bits; else 32,
- * where the reserved upper halves are stored as ones. Selectors are 0.
+ * The environment has seven fields: FCW, FSW, FTW, FIP, FCS and FOP, FDP, FDS. With a 66 prefix they have 16 bits, without
+ * FOP; else 32, where the reserved upper halves are stored as ones.
  */
 const fieldWidth = (i: Instruction): 16 | 32 => (i.width === 16 ? 16 : 32);
 const FIELDS = 7;
@@ -95,15 +95,14 @@ const sizeOf = (i: Instruction): bigint => BigInt((FIELDS * fieldWidth(i)) / 8);
 function environment<V, C, X>(a: Algebra<V, C, X>, i: Instruction): V[] {
   const wide = fieldWidth(i) === 32;
   const reserved = (value: V): V => (wide ? a.or(value, a.constant(0xffff_0000n)) : value);
-  const zero = a.constant(0n);
   return [
     reserved(a.readSystem('fcw')),
     reserved(a.readSystem('fsw')),
     reserved(tagWord(a)),
     a.readSystem('fip'),
-    wide ? a.shl(a.readSystem('fop'), a.constant(16n), 64) : zero,
+    wide ? a.or(a.readSystem('fcs'), a.shl(a.readSystem('fop'), a.constant(16n), 64)) : a.readSystem('fcs'),
     a.readSystem('fdp'),
-    reserved(zero),
+    reserved(a.readSystem('fds')),
   ].map((value) => a.truncate(value, fieldWidth(i)));
 }
 
@@ -116,16 +115,27 @@ function storeEnvironment<V, C, X>(a: Algebra<V, C, X>, i: Instruction): void {
   environment(a, i).forEach((value, n) => a.store(fieldAddress(a, i, n), fieldWidth(i), value));
 }
 
-function loadEnvironment<V, C, X>(a: Algebra<V, C, X>, i: Instruction): readonly V[] {
+/** Processors look at the first field and then at the last byte, before all others. */
+function probeArea<V, C, X>(a: Algebra<V, C, X>, i: Instruction, end: V): void {
+  a.probeStore(fieldAddress(a, i, 0), fieldWidth(i));
+  a.probeStore(a.sub(end, a.constant(1n), 64), 8);
+}
+
+/** The same of what is read. */
+function loadEnvironment<V, C, X>(a: Algebra<V, C, X>, i: Instruction, end: V): readonly V[] {
+  a.load(fieldAddress(a, i, 0), fieldWidth(i));
+  a.load(a.sub(end, a.constant(1n), 64), 8);
   return Array.from({ length: FIELDS }, (_, n) => a.load(fieldAddress(a, i, n), fieldWidth(i)));
 }
 
 function applyEnvironment<V, C, X>(a: Algebra<V, C, X>, i: Instruction, fields: readonly V[]): void {
-  const [fcw, fsw, ftw, fip, opcode, fdp] = fields as [V, V, V, V, V, V, V];
+  const [fcw, fsw, ftw, fip, opcode, fdp, fds] = fields as [V, V, V, V, V, V, V];
   loadControl(a, fcw, fsw);
   a.writeSystem('ftw', inUseOf(a, ftw));
   a.writeSystem('fip', fip);
   a.writeSystem('fdp', fdp);
+  a.writeSystem('fcs', a.truncate(opcode, 16));
+  a.writeSystem('fds', a.truncate(fds, 16));
   if (fieldWidth(i) === 32) {
     a.writeSystem('fop', a.and(a.shr(opcode, a.constant(16n), 64), a.constant(0x7ffn)));
   }
@@ -134,6 +144,7 @@ function applyEnvironment<V, C, X>(a: Algebra<V, C, X>, i: Instruction, fields: 
 // FNSTENV: then masks everything
 export const fnstenv: Semantics = (a, i) => {
   a.beginX87(false);
+  probeArea(a, i, registerAddress(a, i, 0));
   for (let n = 0; n < FIELDS; n++) a.probeStore(fieldAddress(a, i, n), fieldWidth(i));
   storeEnvironment(a, i);
   loadControl(a, a.or(a.readSystem('fcw'), a.constant(ALL_MASKED)), a.readSystem('fsw'));
@@ -142,7 +153,7 @@ export const fnstenv: Semantics = (a, i) => {
 // FLDENV
 export const fldenv: Semantics = (a, i) => {
   a.beginX87(true);
-  applyEnvironment(a, i, loadEnvironment(a, i));
+  applyEnvironment(a, i, loadEnvironment(a, i, registerAddress(a, i, 0)));
 };
 
 /** Where st(n) stands behind an environment. */
@@ -155,6 +166,7 @@ const registers = Array.from({ length: 8 }, (_, n) => n);
 // FNSAVE: then as FNINIT
 export const fnsave: Semantics = (a, i) => {
   a.beginX87(false);
+  probeArea(a, i, registerAddress(a, i, 8));
   for (let n = 0; n < FIELDS; n++) a.probeStore(fieldAddress(a, i, n), fieldWidth(i));
   for (const n of registers) {
     a.probeStore(registerAddress(a, i, n), 64);
@@ -168,7 +180,7 @@ export const fnsave: Semantics = (a, i) => {
 // FRSTOR
 export const frstor: Semantics = (a, i) => {
   a.beginX87(true);
-  const fields = loadEnvironment(a, i);
+  const fields = loadEnvironment(a, i, registerAddress(a, i, 8));
   const values = registers.map((n) => loadExtended(a, registerAddress(a, i, n)));
   loadControl(a, fields[0]!, fields[1]!);
   for (const n of registers) a.writeX87(n, values[n]!);

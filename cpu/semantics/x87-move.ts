@@ -179,5 +179,5 @@ export function turn(step: 1 | -1): Semantics {
 }
 
 // FNOP, and what the 287's FENI, FDISI and FSETPM have become
-export const fnop: Semantics = (a) => a.beginX87(true);
+export const fnop: Semantics = x87(() => {});
 export const fnopQuiet: Semantics = (a) => a.beginX87(false);

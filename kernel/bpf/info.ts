@@ -109,7 +109,13 @@ const linkInfo: InfoKind = {
     if (link.device !== undefined) {
       const attachType = deviceAttachType[link.device.hook];
       const type = link.device.hook === 'xdp' ? BPF_LINK_TYPE_XDP : BPF_LINK_TYPE_TCX;
-      return [u32(0, type), u32(4, link.id), u32(8, link.program), u32(16, link.device.ifindex), u32(20, type === BPF_LINK_TYPE_XDP ? 0 : attachType)];
+      return [
+        u32(0, type),
+        u32(4, link.id),
+        u32(8, link.program),
+        u32(16, link.device.ifindex),
+        u32(20, type === BPF_LINK_TYPE_XDP ? 0 : attachType),
+      ];
     }
     const event = kernel.bpf.events.get(link.event) ?? fail('EINVAL');
     const common = [u32(0, BPF_LINK_TYPE_PERF_EVENT), u32(4, link.id), u32(8, link.program)];

@@ -1,4 +1,7 @@
 /** The longer texts of /proc and tracefs. */
+import type { Cpu } from '../../cpu/cpu.ts';
+import { featureBits, hasAvx, modelOf, switchable, vendorOf } from '../../cpu/cpuid.ts';
+import type { Feature } from '../../cpu/opcodes/row.ts';
 import type { Kernel } from '../kernel.ts';
 import { freePages } from '../mm/physical.ts';
 import { utsname } from '../version.ts';
@@ -32,22 +35,44 @@ export function meminfoText(kernel: Kernel): string {
     .join('');
 }
 
+/** Linux's names of features, where they are not the manual's in small letters: arch/x86/include/asm/cpufeatures.h */
+const flagNames: Readonly<Partial<Record<Feature, string>>> = {
+  SSE3: 'pni',
+  'SSE4.1': 'sse4_1',
+  'SSE4.2': 'sse4_2',
+  CLFSH: 'clflush',
+  LAHF64: 'lahf_lm',
+  LZCNT: 'abm',
+  PREFETCHW: '3dnowprefetch',
+  SHA: 'sha_ni',
+};
 /** As cpu/cpuid.ts tells it. */
-const FLAGS = 'tsc msr pae cx8 cmov sse sse2 syscall nx rdtscp lm cx16 popcnt lahf_lm fsgsbase smep erms smap';
+function flagsText(cpu: Cpu): string {
+  const features = (Object.keys(featureBits) as Feature[]).filter((name) => hasAvx(cpu) || !switchable.has(name));
+  return [
+    'de',
+    'pae',
+    'nx',
+    'lm',
+    'smep',
+    'erms',
+    ...features.map((name) => flagNames[name] ?? name.toLowerCase()),
+  ].join(' ');
+}
 
 export function cpuinfoText({ cpus }: Kernel): string {
   return cpus
-    .map(({ index }) =>
+    .map((cpu) =>
       [
-        ['processor', index],
-        ['vendor_id', 'KernelInABox'],
-        ['cpu family', 6],
-        ['model', 0],
+        ['processor', cpu.index],
+        ['vendor_id', vendorOf(cpu)],
+        ['cpu family', modelOf(cpu).family],
+        ['model', modelOf(cpu).model],
         ['model name', 'kernel-in-a-box x86-64'],
         ['stepping', 0],
         ['cpu MHz', '1000.000'],
         ['cpu cores', cpus.length],
-        ['flags', FLAGS],
+        ['flags', flagsText(cpu)],
         ['address sizes', '40 bits physical, 48 bits virtual'],
       ]
         .map(([name, value]) => `${name}${String(name).length < 8 ? '\t\t' : '\t'}: ${value}\n`)

@@ -17,7 +17,9 @@ const INT3 = 0xcc;
 const DEEPEST_HIT = 4;
 /** include/uapi/asm-generic/siginfo.h */
 const SI_KERNEL = 0x80;
+const TRAP_BRKPT = 1;
 const TRAP_TRACE = 2;
+const TRAP_HWBKPT = 4;
 /** DR6.BS: the trap was a single step */
 const DR6_SINGLE_STEP = 0x4000n;
 const DR6 = 4;
@@ -117,13 +119,18 @@ function doInt3(kernel: Kernel, cpu: Cpu): undefined {
   return undefined;
 }
 
+/** get_si_code; without a reason in DR6 it was int1. */
+const debugCode = (condition: bigint): number =>
+  (condition & DR6_SINGLE_STEP) !== 0n ? TRAP_TRACE : (condition & 0xfn) !== 0n ? TRAP_HWBKPT : TRAP_BRKPT;
+
 /** exc_debug: the end of a probe's step, or a debugger's TF in user mode. */
 function doDebug(kernel: Kernel, cpu: Cpu): undefined {
   const { rdi } = cpu.registers;
   const regs = readPtRegs(kernel, rdi);
-  cpu.slots[Slot.debug + DR6] = cpu.slots[Slot.debug + DR6]! & ~DR6_SINGLE_STEP;
+  const condition = cpu.slots[Slot.debug + DR6]!;
+  cpu.slots[Slot.debug + DR6] = condition & ~DR6_SINGLE_STEP;
   if (regs === undefined) badFrame(kernel, cpu, rdi);
-  else if (isUserMode(regs.cs)) trap(kernel, taskOn(kernel, cpu), TRAP_TRACE, regs.ip);
+  else if (isUserMode(regs.cs)) trap(kernel, taskOn(kernel, cpu), debugCode(condition), regs.ip);
   else {
     const hit = hitsOf(kernel, cpu).at(-1);
     // a TF that nobody asked for is dropped, as exc_debug_kernel does

@@ -86,7 +86,13 @@ function atPosition<T>(kernel: Kernel, file: OpenFile, offset: bigint | undefine
 
 /** The parts of one message, moved at once. */
 const together = (parts: readonly Part[]): Part[] => [
-  { address: 0n, length: Math.min(CHUNK, parts.reduce((sum, { length }) => sum + length, 0)) },
+  {
+    address: 0n,
+    length: Math.min(
+      CHUNK,
+      parts.reduce((sum, { length }) => sum + length, 0),
+    ),
+  },
 ];
 
 function gather(kernel: Kernel, task: Task, parts: readonly Part[]): Uint8Array {

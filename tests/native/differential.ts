@@ -1,6 +1,7 @@
 /** The same cases on both processors. */
 import { Layout, caseText, outcomeText, startOf, type Case, type Outcome } from './state.ts';
-import { caseOf, comparableRows } from './cases.ts';
+import { caseOf, comparableRows, isX87 } from './cases.ts';
+import { deviationOf, padded, type Deviation } from './deviations.ts';
 import { disassembly } from './disassemble.ts';
 import { runOnOurCpu } from './our-cpu.ts';
 import { runOnRealCpu } from './real-cpu.ts';
@@ -17,8 +18,12 @@ export interface Difference {
 }
 
 /** The part of the tables that a row is counted with. */
-export function familyOf({ row, map }: CompiledRow): string {
+export function familyOf(compiled: CompiledRow): string {
+  const { row, map, operands } = compiled;
   const { feature } = row;
+  if (isX87(compiled)) return 'x87';
+  if (feature === 'MMX' || operands.some((spec) => /^[PQN]/.test(spec))) return 'mmx';
+  if (feature === 'AVX' || feature === 'AVX2') return feature.toLowerCase();
   if (feature.startsWith('SSE')) return feature.toLowerCase().replace(/^sse4.*/, 'sse4');
   if (feature === 'SSSE3') return 'sse3';
   if (/^(AES|PCLMULQDQ|SHA)$/.test(feature)) return 'cryptography';
@@ -26,8 +31,7 @@ export function familyOf({ row, map }: CompiledRow): string {
   return map === 0 ? 'one-byte' : 'two-byte';
 }
 
-export const padded = (code: readonly number[]): Uint8Array =>
-  Uint8Array.from([...code, ...Array.from({ length: 16 }, () => 0xcc)]);
+export { padded };
 
 /** Results that the manuals leave open, beyond flags. */
 function isUndefinedResult(test: Case): boolean {
@@ -39,9 +43,7 @@ function isUndefinedResult(test: Case): boolean {
     return (value & 31n) > 16n;
   }
   // Intel's processors read 16 bits, AMD's 32
-  if (i.mnemonic === 'movsxd' && i.width === 16) return true;
-  // a real one has pushed already when it faults
-  return i.mnemonic === 'enter' && runOnOurCpu(test).trap !== BREAKPOINT;
+  return i.mnemonic === 'movsxd' && i.width === 16 && i.operands[1]!.kind === 1;
 }
 
 /** `count` cases, from `seed`, of the rows in turn. */
@@ -56,9 +58,13 @@ export function generateCases(count: number, seed: number, rows: readonly Compil
 }
 
 /** Up to `count` cases of every row, no more than an eighth of which end in a fault where the row allows that; by family. */
-export function generateCasesByRow(count: number, seed: number): Map<string, Case[]> {
+export function generateCasesByRow(
+  count: number,
+  seed: number,
+  rows: readonly CompiledRow[] = comparableRows,
+): Map<string, Case[]> {
   const families = new Map<string, Case[]>();
-  comparableRows.forEach((row, index) => {
+  rows.forEach((row, index) => {
     const cases: Case[] = [];
     let faults = 0;
     for (let n = 0; n < count * 10 && cases.length < count; n++) {
@@ -76,38 +82,39 @@ export function generateCasesByRow(count: number, seed: number): Map<string, Cas
   return families;
 }
 
-/** An access that begins at the end of the lower half of the address space: #GP before #PF there, which we do not model. */
-function crossesIntoHole(real: Outcome, ours: string): boolean {
-  return (real.trap === 12 || real.trap === 13) && /^trap=14 .*cr2=7fffffffff[ef]/.test(ours);
-}
+/** What a comparison has found: the named deviation that it is, or a difference. */
+export type Verdict = { readonly excuse: Deviation } | { readonly difference: Difference };
 
-/** AMD's MXCSR has a bit of its own: MM, misaligned exception mask. */
-const setsMisalignedMask = (real: Outcome, ours: string): boolean =>
-  (real.mxcsr & 0x20000n) !== 0n && ours.startsWith('trap=13 ');
-
-/** Misaligned, and not mapped: Intel's table of priorities leaves the order to the processor, and AMD's checks alignment first. */
-function checksAlignmentFirst(real: Outcome, ours: string, expected: string): boolean {
-  const state = (text: string): string => text.replace(/(trap|error|cr2)=\S+ ?/g, '').trimEnd();
-  return real.trap === 17 && ours.startsWith('trap=14 ') && state(ours) === state(expected);
-}
-
-/** The difference between two outcomes of `test`, of which the second is a real processor's, or undefined. */
-export function differenceOf(test: Case, ours: Outcome, real: Outcome): Difference | undefined {
+/** How two outcomes of `test` differ, of which the second is a real processor's, or undefined. */
+export function judge(test: Case, ours: Outcome, real: Outcome): Verdict | undefined {
   if (outcomeText(test, ours, 0n) === outcomeText(test, real, 0n)) return undefined;
-  const got = outcomeText(test, ours, undefinedAtEnd(test.code, ours));
-  const expected = outcomeText(test, real, undefinedAtEnd(test.code, real));
-  const excuses = [crossesIntoHole, setsMisalignedMask, checksAlignmentFirst];
-  const same = got === expected || excuses.some((excuse) => excuse(real, got, expected));
-  return same ? undefined : { test, ours: got, real: expected };
+  const undefinedFlags = (outcome: Outcome): bigint => undefinedAtEnd(test.code, outcome);
+  const got = outcomeText(test, ours, undefinedFlags(ours));
+  const expected = outcomeText(test, real, undefinedFlags(real));
+  if (got === expected) return undefined;
+  const excuse = deviationOf(test, ours, real, undefinedFlags);
+  return excuse === undefined ? { difference: { test, ours: got, real: expected } } : { excuse };
 }
 
-/** Where `test` differs between us and the processor under us; `ours` may be another than our CPU. */
-export function compare(
+/** The difference that no deviation names, if there is one. */
+export function differenceOf(test: Case, ours: Outcome, real: Outcome): Difference | undefined {
+  const verdict = judge(test, ours, real);
+  return verdict !== undefined && 'difference' in verdict ? verdict.difference : undefined;
+}
+
+/** Both outcomes of every case, and the verdict. */
+export function compareEach(
   cases: readonly Case[],
-  ours: (test: Case) => Outcome = (test) => runOnOurCpu(test),
-): Difference[] {
-  const real = runOnRealCpu(cases);
-  return cases.flatMap((test, n) => differenceOf(test, ours(test), real[n]!) ?? []);
+): { readonly test: Case; readonly real: Outcome; readonly verdict: Verdict | undefined }[] {
+  const outcomes = runOnRealCpu(cases);
+  return cases.map((test, n) => ({ test, real: outcomes[n]!, verdict: judge(test, runOnOurCpu(test), outcomes[n]!) }));
+}
+
+/** Where cases differ between us and the processor under us. */
+export function compare(cases: readonly Case[]): Difference[] {
+  return compareEach(cases).flatMap(({ verdict }) =>
+    verdict !== undefined && 'difference' in verdict ? [verdict.difference] : [],
+  );
 }
 
 function inputs(test: Case): string {

@@ -39,6 +39,8 @@ function memoryText(
   return `m${width} a${addressWidth} ${segment}[${base}+${index === '' ? '' : `${index}*${scale}`}+${offset}]`;
 }
 
+const vectorName = (index: number, width: number): string => `${width === 256 ? 'y' : 'x'}mm${index}`;
+
 function ourOperand(operand: Operand, i: Instruction): string {
   switch (operand.kind) {
     case 0:
@@ -46,26 +48,22 @@ function ourOperand(operand: Operand, i: Instruction): string {
     case 1: {
       const { addressWidth } = operand;
       const name = (index: number): string => (index < 0 ? '' : registerName(index, addressWidth, false));
+      const { vector } = operand;
+      const index = vector === undefined ? name(operand.index) : vectorName(vector.index, vector.width);
       const base = operand.ripRelative ? (addressWidth === 64 ? 'rip' : 'eip') : name(operand.base);
       const segment = operand.segment < 0 ? '' : `${segmentNames[operand.segment]}:`;
-      return memoryText(
-        base,
-        name(operand.index),
-        operand.scale,
-        operand.displacement,
-        segment,
-        operand.width,
-        addressWidth,
-      );
+      return memoryText(base, index, operand.scale, operand.displacement, segment, operand.width, addressWidth);
     }
     case 2:
       return `${i.mnemonic.startsWith('j') || i.mnemonic === 'call' || i.mnemonic.startsWith('loop') ? 'to ' : ''}${hex(BigInt.asUintN(operand.width, operand.value))}`;
     case 3:
-      return `xmm${operand.index}`;
+      return vectorName(operand.index, operand.width);
     case 4:
       return segmentNames[operand.index] ?? 'none';
     case 7:
       return `st${operand.index}`;
+    case 8:
+      return `mm${operand.index}`;
     default:
       return `${operand.kind === 5 ? 'cr' : 'dr'}${operand.index}`;
   }
@@ -87,6 +85,8 @@ const sized: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   iret: { 16: 'iret', 32: 'iretd' },
   pcmpestri: { 32: 'pcmpestri', 64: 'pcmpestri64' },
   pcmpestrm: { 32: 'pcmpestrm', 64: 'pcmpestrm64' },
+  vpcmpestri: { 32: 'vpcmpestri', 64: 'vpcmpestri64' },
+  vpcmpestrm: { 32: 'vpcmpestrm', 64: 'vpcmpestrm64' },
 };
 
 export function ourText(i: Instruction): string {
@@ -121,7 +121,7 @@ function icedOperand(i: Iced, n: number): string | undefined {
       const narrow =
         /^(e..|r\d+d)$/.test(base) ||
         /^(e..|r\d+d)$/.test(index) ||
-        (base === '' && index === '' && i.memoryDisplSize !== 8);
+        (base === '' && /^([xy]mm\d+)?$/.test(index) && i.memoryDisplSize !== 8);
       const displacement = relative ? i.memoryDisplacement - i.nextIP : i.memoryDisplacement;
       const segment = i.memorySegment === Register.FS ? 'fs:' : i.memorySegment === Register.GS ? 'gs:' : '';
       const width = MemorySizeExt.size(i.memorySize) * 8;

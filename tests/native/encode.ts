@@ -13,6 +13,9 @@ const littleEndian = (value: number, size: number): number[] =>
   Array.from({ length: size }, (_, n) => Math.floor(value / 2 ** (8 * n)) & 0xff);
 const dword = (value: number): number[] => littleEndian(value >>> 0, 4);
 
+/** VSIB: a SIB byte is there always. */
+const isVectorIndexed = ({ operands }: CompiledRow): boolean => operands.some((spec) => spec[0] === 'T');
+
 /** ModRM, SIB and displacement; `reg` and the upper bits of base and index are random. */
 function operandBytes(row: CompiledRow, random: Random, choices: EncodingChoices): number[] {
   if (row.exactModrm !== undefined) return [row.exactModrm];
@@ -20,7 +23,7 @@ function operandBytes(row: CompiledRow, random: Random, choices: EncodingChoices
   const register = row.form === 'reg' || row.ignoresMod || (row.form === undefined && random.chance(0.4));
   if (register) return [0xc0 | (reg << 3) | random.below(8)];
   const mod = random.below(3);
-  const rm = random.below(8);
+  const rm = isVectorIndexed(row) ? 4 : random.below(8);
   const modrm = (mod << 6) | (reg << 3) | rm;
   const sib = rm === 4 ? [random.below(256)] : [];
   const noBase = mod === 0 && (rm === 4 ? (sib[0]! & 7) === 5 : rm === 5);
@@ -41,7 +44,7 @@ function immediate(size: number, random: Random): number[] {
 function trailingSizes(row: CompiledRow, operandSize: number, addressSize: boolean): number[] {
   return row.operands.flatMap((spec) => {
     if (spec[0] === 'O') return [addressSize ? 4 : 8];
-    if (spec === 'Ib' || spec === 'Sb' || spec === 'Jb') return [1];
+    if (spec === 'Ib' || spec === 'Sb' || spec === 'Jb' || spec[0] === 'L') return [1];
     if (spec === 'Iw') return [2];
     if (spec === 'Id' || spec === 'Jz') return [4];
     if (spec === 'Iz') return [operandSize === 2 ? 2 : 4];
@@ -67,9 +70,9 @@ function opcodeAndRest(
 const ppOf: Readonly<Record<string, number>> = { NP: 0, '66': 1, F3: 2, F2: 3 };
 
 /** C5 where it suffices, now and then. */
-function vexBytes(row: CompiledRow, random: Random, rexBits: number): number[] {
+function vexBytes(row: CompiledRow, random: Random, rexBits: number, redundant: boolean): number[] {
   const named = row.operands.some((spec) => spec[0] === 'B' || spec[0] === 'H');
-  const vvvv = named ? random.below(16) : 0;
+  const vvvv = named || (redundant && random.chance(0.05)) ? random.below(16) : 0;
   const low = ((~vvvv & 15) << 3) | ((row.l ?? random.below(2)) << 2) | ppOf[row.mandatory]!;
   if (row.map === 1 && (rexBits & 11) === 0 && random.chance(0.5)) return [0xc5, ((~rexBits & 4) << 5) | low];
   return [0xc4, ((~rexBits & 7) << 5) | row.map, ((rexBits & 8) << 4) | low];
@@ -99,7 +102,7 @@ export function encodeRow(row: CompiledRow, random: Random, choices: EncodingCho
     const fields = prefixes.filter((value) => value !== Number.parseInt(row.mandatory, 16));
     return [
       ...fields,
-      ...vexBytes(row, random, rexBits),
+      ...vexBytes(row, random, rexBits, choices.redundant),
       ...opcodeAndRest(row, random, choices, rexBits >= 8 ? 8 : 4, addressSize),
     ];
   }

@@ -4,9 +4,11 @@
  *
  * Input, one line of hexadecimal words separated by spaces:
  *   edge e0 … e31                        the words that memory is filled with, once
- *   case CODE r0 … r15 rflags mxcsr seed x0l x0h … x15l x15h
+ *   case CODE r0 … r15 rflags mxcsr seed x0l x0h … x15l x15h fcw fsw ftw p0 e0 … p7 e7 y0l y0h … y15l y15h
  * Output, one line a case:
- *   trap error cr2 rip r0 … r15 rflags mxcsr x0l x0h … x15l x15h offset:word …
+ *   trap error cr2 rip r0 … r15 rflags mxcsr x0l x0h … x15l x15h fcw fsw ftw p0 e0 … p7 e7 y0l y0h … y15l y15h
+ *     offset:word …
+ * yN is the upper half of ymmN, which stays as it is where there is none; ftw is the abridged tag byte of FXSAVE, pN and eN significand and sign with exponent of st(N).
  *
  * The code page is filled with int3 and the data page from the seed; nothing is mapped next to either. Registers are
  * loaded by returning from a signal handler and read in the handler of the signal that ends the case.
@@ -29,10 +31,12 @@
 #define DATA_BASE 0x20000000UL
 #define PAGE 4096UL
 
-enum { GPRS = 16, XMM_WORDS = 32, EDGES = 32, MAX_CODE = 2048 };
+enum { GPRS = 16, XMM_WORDS = 32, X87_WORDS = 19, EDGES = 32, MAX_CODE = 2048 };
 
 struct registers {
     uint64_t gpr[GPRS], rflags, mxcsr, xmm[XMM_WORDS];
+    uint64_t ymm[XMM_WORDS]; /* upper halves */
+    uint64_t x87[X87_WORDS]; /* fcw fsw ftw, significand and the rest of st(0) to st(7) */
 };
 
 static const int order[GPRS] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
@@ -46,6 +50,49 @@ static volatile int running;
 static uint64_t edges[EDGES];
 static unsigned char *code_alias;
 
+static void load_x87(fpregset_t fp) {
+    fp->cwd = in.x87[0], fp->swd = in.x87[1], fp->ftw = in.x87[2];
+    fp->fop = 0, fp->rip = fp->rdp = 0;
+    for (int n = 0; n < 8; n++) {
+        uint64_t high = in.x87[4 + 2 * n];
+        memcpy(&fp->_st[n], &in.x87[3 + 2 * n], 8);
+        memcpy((char *)&fp->_st[n] + 8, &high, 2);
+    }
+    *(uint64_t *)((char *)fp + 512) |= 3; /* XSTATE_BV: x87 and SSE are not as after reset */
+}
+
+static void read_x87(fpregset_t fp) {
+    out.x87[0] = fp->cwd, out.x87[1] = fp->swd, out.x87[2] = fp->ftw & 0xff;
+    for (int n = 0; n < 8; n++) {
+        out.x87[4 + 2 * n] = 0;
+        memcpy(&out.x87[3 + 2 * n], &fp->_st[n], 8);
+        memcpy(&out.x87[4 + 2 * n], (char *)&fp->_st[n] + 8, 2);
+    }
+}
+
+/* the upper halves in a frame's XSAVE area; NULL where the kernel saves none */
+static unsigned char *upper_halves(fpregset_t fp) {
+    unsigned char *area = (unsigned char *)fp;
+    uint32_t magic, features;
+    memcpy(&magic, area + 464, 4);
+    memcpy(&features, area + 472, 4);
+    return magic == 0x46505853 && (features & 4) ? area + 576 : NULL;
+}
+
+static void load_ymm(fpregset_t fp) {
+    unsigned char *upper = upper_halves(fp);
+    if (upper == NULL) return;
+    *(uint64_t *)((char *)fp + 512) |= 4;
+    memcpy(upper, in.ymm, sizeof in.ymm);
+}
+
+static void read_ymm(fpregset_t fp) {
+    unsigned char *upper = upper_halves(fp);
+    memset(out.ymm, 0, sizeof out.ymm);
+    if (upper == NULL) memcpy(out.ymm, in.ymm, sizeof in.ymm);
+    else if (*(uint64_t *)((char *)fp + 512) & 4) memcpy(out.ymm, upper, sizeof out.ymm);
+}
+
 static void start(int signal, siginfo_t *info, void *context) {
     (void)signal; (void)info;
     ucontext_t *u = context;
@@ -56,6 +103,8 @@ static void start(int signal, siginfo_t *info, void *context) {
     u->uc_mcontext.gregs[REG_RIP] = CODE_BASE + CODE_OFFSET;
     u->uc_mcontext.fpregs->mxcsr = in.mxcsr;
     memcpy(u->uc_mcontext.fpregs->_xmm, in.xmm, sizeof in.xmm);
+    load_x87(u->uc_mcontext.fpregs);
+    load_ymm(u->uc_mcontext.fpregs);
     running = 1;
 }
 
@@ -70,6 +119,8 @@ static void stop(int signal, siginfo_t *info, void *context) {
     out.rflags = u->uc_mcontext.gregs[REG_EFL];
     out.mxcsr = u->uc_mcontext.fpregs->mxcsr;
     memcpy(out.xmm, u->uc_mcontext.fpregs->_xmm, sizeof out.xmm);
+    read_x87(u->uc_mcontext.fpregs);
+    read_ymm(u->uc_mcontext.fpregs);
     trap = signal == SIGALRM ? 255 : u->uc_mcontext.gregs[REG_TRAPNO];
     error = u->uc_mcontext.gregs[REG_ERR];
     cr2 = u->uc_mcontext.gregs[REG_CR2];
@@ -134,6 +185,8 @@ int main(void) {
         in.mxcsr = word(&at);
         fill(data, (uint32_t)word(&at));
         for (int n = 0; n < XMM_WORDS; n++) in.xmm[n] = word(&at);
+        for (int n = 0; n < X87_WORDS; n++) in.x87[n] = word(&at);
+        for (int n = 0; n < XMM_WORDS; n++) in.ymm[n] = word(&at);
         memcpy(before, data, PAGE);
 
         struct itimerval limit = { .it_value = { .tv_usec = 200000 } }, none = { 0 };
@@ -145,6 +198,8 @@ int main(void) {
         for (int n = 0; n < GPRS; n++) printf(" %lx", out.gpr[n]);
         printf(" %lx %lx", out.rflags, out.mxcsr);
         for (int n = 0; n < XMM_WORDS; n++) printf(" %lx", out.xmm[n]);
+        for (int n = 0; n < X87_WORDS; n++) printf(" %lx", out.x87[n]);
+        for (int n = 0; n < XMM_WORDS; n++) printf(" %lx", out.ymm[n]);
         for (unsigned n = 0; n < PAGE / 8; n++)
             if (data[n] != before[n]) printf(" %x:%lx", n * 8, data[n]);
         putchar('\n');

@@ -4,6 +4,7 @@ import { run } from '../../cpu/interpreter.ts';
 import { createMemory, forgetDecoded, type Memory } from '../../cpu/memory.ts';
 import { flushTlb, Pte, refreshMode } from '../../cpu/paging.ts';
 import { Slot, STATE_SIZE } from '../../cpu/state.ts';
+import { readX87, writeX87 } from '../../cpu/x87.ts';
 import { fillMemory, Layout, startOf, type Case, type Outcome } from './state.ts';
 
 /** Where the kernel sees physical address 0. */
@@ -102,7 +103,9 @@ function createMachine(): Machine {
   const { slots } = cpu;
   slots[Slot.cr3] = BigInt(Physical.tables);
   slots[Slot.cr0] = 0x8005_0033n;
-  slots[Slot.cr4] = 0x6b0n;
+  slots[Slot.avx] = 1n;
+  slots[Slot.cr4] = 0x4_06b0n;
+  slots[Slot.xcr0] = 7n;
   slots[Slot.efer] = 0xd01n;
   slots[Slot.gdtrBase] = KERNEL + BigInt(Physical.gdt);
   slots[Slot.gdtrLimit] = 0xffn;
@@ -121,6 +124,20 @@ const host = {
   random: () => 0n,
 };
 
+const x87Slots = [Slot.fcw, Slot.fsw, Slot.ftw];
+function loadX87(cpu: Cpu, words: readonly bigint[]): void {
+  const { slots } = cpu;
+  x87Slots.forEach((slot, n) => (slots[slot] = words[n]!));
+  for (let n = 0; n < 8; n++) writeX87(cpu, n, (words[4 + 2 * n]! << 64n) | words[3 + 2 * n]!);
+  slots[Slot.ftw] = words[2]!;
+  for (const slot of [Slot.fop, Slot.fip, Slot.fdp, Slot.fcs, Slot.fds]) slots[slot] = 0n;
+}
+function readX87State(cpu: Cpu): bigint[] {
+  const registers = Array.from({ length: 8 }, (_, n) => readX87(cpu, n));
+  const words = registers.flatMap((value) => [value & 0xffff_ffff_ffff_ffffn, value >> 64n]);
+  return [...x87Slots.map((slot) => cpu.slots[slot]!), ...words];
+}
+
 let machine: Machine | undefined;
 
 /** The outcome of one case, which runs with one page protected where `protection` says so. */
@@ -137,14 +154,12 @@ export function runOnOurCpu(test: Case, protection?: PageProtection): Outcome {
   const { slots, registers } = cpu;
   start.gpr.forEach((value, n) => (slots[n] = value));
   start.xmm.forEach((value, n) => (slots[Slot.xmm + (n >> 1) * 4 + (n & 1)] = value));
+  start.ymm.forEach((value, n) => (slots[Slot.xmm + (n >> 1) * 4 + 2 + (n & 1)] = value));
   registers.rflags = start.rflags;
   registers.rip = BigInt(Layout.codeStart);
   slots[Slot.mxcsr] = start.mxcsr;
   slots[Slot.cr2] = 0n;
-  // as fninit leaves them
-  slots[Slot.fcw] = 0x37fn;
-  slots[Slot.fsw] = 0n;
-  slots[Slot.ftw] = 0n;
+  loadX87(cpu, start.x87);
   cpu.words[Slot.halted * 2] = 0;
   cpu.words[Slot.cpl * 2] = 3;
   slots[Slot.selectors + 1] = 0x33n;
@@ -173,7 +188,9 @@ export function runOnOurCpu(test: Case, protection?: PageProtection): Outcome {
     gpr,
     rflags: stopped ? at(2) : registers.rflags,
     mxcsr: slots[Slot.mxcsr]!,
+    x87: readX87State(cpu),
     xmm: start.xmm.map((_, n) => slots[Slot.xmm + (n >> 1) * 4 + (n & 1)]!),
+    ymm: start.ymm.map((_, n) => slots[Slot.xmm + (n >> 1) * 4 + 2 + (n & 1)]!),
     memory: changed,
   };
 }

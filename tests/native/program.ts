@@ -22,7 +22,7 @@ export interface Item {
   readonly defines: number;
   /** whether the instruction behind it may be next */
   readonly falls: boolean;
-  /** where a direct branch goes: an index of the program, its length for everything outside */
+  /** where a direct branch goes, or what a lea of code takes: an index of the program, its length for everything outside */
   readonly target: number | undefined;
   /** what a RIP-relative operand means */
   readonly address: bigint | undefined;
@@ -75,6 +75,9 @@ export const noInstruction: readonly number[] = [0x06, 0x0e, 0x16, 0x1e, 0x27, 0
 
 const scratch = new Iced();
 
+const isCode = (address: bigint): boolean =>
+  address >= BigInt(Layout.codeStart) && address < BigInt(Layout.codeBase + Layout.page);
+
 interface Taken {
   readonly item: Item;
   readonly destination: bigint | undefined;
@@ -101,7 +104,8 @@ function take(bytes: Uint8Array, address: bigint): Taken {
       : relative
         ? { offset: at.displacementOffset, size: 4 }
         : undefined;
-    const destination = branches ? i.nearBranchTarget : undefined;
+    const inCode = relative && i.mnemonic === Mnemonic.Lea && isCode(i.ipRelMemoryAddress);
+    const destination = branches ? i.nearBranchTarget : inCode ? i.ipRelMemoryAddress : undefined;
     const falls = i.flowControl === FlowControl.Next || i.flowControl === FlowControl.ConditionalBranch;
     const leaves = rflags(i.rflagsUndefined);
     const item: Item = {
@@ -112,7 +116,7 @@ function take(bytes: Uint8Array, address: bigint): Taken {
       leaves,
       defines: keepsFlags(i) ? 0 : rflags(i.rflagsWritten | i.rflagsCleared | i.rflagsSet) & ~leaves,
       falls,
-      address: relative ? i.ipRelMemoryAddress : undefined,
+      address: relative && !inCode ? i.ipRelMemoryAddress : undefined,
       field,
     };
     at.free();
@@ -126,6 +130,12 @@ function take(bytes: Uint8Array, address: bigint): Taken {
 export function itemOf(code: readonly number[], target?: number): Item {
   const { item } = take(Uint8Array.from(code), BigInt(Layout.codeStart));
   return item.field !== undefined && item.address === undefined ? { ...item, target } : item;
+}
+
+/** lea register, [where the item at `target` is] */
+export function itemOfAddress(register: number, target: number): Item {
+  const code = [0x48 | ((register >> 3) << 2), 0x8d, 0x05 | ((register & 7) << 3), 0, 0, 0, 0];
+  return { ...take(Uint8Array.from(code), BigInt(Layout.codeStart)).item, address: undefined, target };
 }
 
 /** The instructions of `code`, one behind the other. */

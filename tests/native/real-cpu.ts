@@ -1,6 +1,6 @@
 /** Cases on the processor under us, by harness.c. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { edges, startOf, type Case, type Outcome } from './state.ts';
@@ -9,15 +9,21 @@ import { edges, startOf, type Case, type Outcome } from './state.ts';
 export function missingPart(): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64')
     return `needs x86-64 Linux, this is ${process.arch} ${process.platform}`;
+  const flags = readFileSync('/proc/cpuinfo', 'utf8').split(/\s+/);
+  const lacking = ['avx2', 'xsavec', 'sha_ni', 'adx'].filter((name) => !flags.includes(name));
+  if (lacking.length > 0) return `this processor has no ${lacking.join(', ')}`;
   return spawnSync('gcc', ['--version']).status === 0 ? undefined : 'no gcc';
 }
 
 const hex = (values: readonly (bigint | number)[]): string => values.map((value) => value.toString(16)).join(' ');
 
+/** Numbers before the changes of memory. */
+const WORDS = 105;
+
 function parseOutcome(line: string): Outcome {
   const words = line.trim().split(' ');
-  const changes = words.slice(54).map((word) => word.split(':'));
-  const numbers = words.slice(0, 54).map((word) => BigInt(`0x${word}`));
+  const changes = words.slice(WORDS).map((word) => word.split(':'));
+  const numbers = words.slice(0, WORDS).map((word) => BigInt(`0x${word}`));
   return {
     trap: Number(numbers[0]),
     error: Number(numbers[1]),
@@ -27,6 +33,8 @@ function parseOutcome(line: string): Outcome {
     rflags: numbers[20]!,
     mxcsr: numbers[21]!,
     xmm: numbers.slice(22, 54),
+    x87: numbers.slice(54, 73),
+    ymm: numbers.slice(73, 105),
     memory: new Map(changes.map(([offset, after]) => [Number.parseInt(offset!, 16), BigInt(`0x${after}`)])),
   };
 }
@@ -51,7 +59,7 @@ function harness(): string {
 export function runOnRealCpu(cases: readonly Case[]): Outcome[] {
   const lines = cases.map((test) => {
     const start = startOf(test);
-    return `case ${Buffer.from(test.code).toString('hex')} ${hex([...start.gpr, start.rflags, start.mxcsr, test.seed >>> 0, ...start.xmm])}\n`;
+    return `case ${Buffer.from(test.code).toString('hex')} ${hex([...start.gpr, start.rflags, start.mxcsr, test.seed >>> 0, ...start.xmm, ...start.x87, ...start.ymm])}\n`;
   });
   const input = `edge ${hex(edges)}\n${lines.join('')}`;
   const run = spawnSync(harness(), { input, encoding: 'utf8', maxBuffer: 2 ** 30 });

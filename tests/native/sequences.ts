@@ -1,12 +1,14 @@
 /**
- * Programs of 1 to 50 instructions: straight on, branching forward, in short loops that end by construction; with
- * memory operands, and a fault of each kind now and then. No flag is looked at while it is undefined.
+ * Programs of 1 to 50 instructions: straight on, branching forward (also through registers and memory), in short loops, one in
+ * another, that end by construction, with calls that return; with memory operands, and a fault of each kind now and
+ * then. No flag is looked at while it is undefined.
  */
 import { decode, type CompiledRow } from '../../cpu/decoder.ts';
+import type { Instruction } from '../../cpu/instruction.ts';
 import { registerNames, type RegisterName } from '../../cpu/state.ts';
 import { caseOf, comparableRows } from './cases.ts';
 import { runOnOurCpu } from './our-cpu.ts';
-import { assemble, insert, itemOf, noInstruction, type Item } from './program.ts';
+import { assemble, insert, itemOf, itemOfAddress, lift, noInstruction, type Item } from './program.ts';
 import { createRandom, type Random } from './random.ts';
 import { Layout, startOf, type Case } from './state.ts';
 import { firstMisuse } from './undefined.ts';
@@ -15,6 +17,7 @@ export const LONGEST = 50;
 const BREAKPOINT = 3;
 const RCX = 1;
 const RSP = 4;
+const RBP = 5;
 
 /** Branches get targets of ours and popf its operand; an enter that faults has pushed already on a real processor. */
 const picked = ({ row }: CompiledRow): boolean => !/^(j|call|ret|loop|popf|enter)/.test(row.mnemonic);
@@ -43,21 +46,27 @@ function load(register: number, value: bigint): Item {
   return itemOf([rex | 8, opcode, ...qword(value)]);
 }
 
-/** What the manuals leave open beyond flags, where it depends on values. */
-function isOpen(mnemonic: string, width: number): boolean {
-  return width === 16 && ['shld', 'shrd', 'movsxd'].includes(mnemonic);
+/** What the manuals leave open beyond flags: shifts of 16 bits by more, a movsxd of 16 that may read 32. */
+function isOpen({ mnemonic, width, operands }: Instruction, rcx: bigint): boolean {
+  if (width !== 16) return false;
+  if (mnemonic === 'movsxd') return operands[1]!.kind === 1;
+  const count = operands[2];
+  return isDoubleShift(mnemonic) && ((count?.kind === 2 ? count.value : rcx) & 31n) > 16n;
 }
+const isDoubleShift = (mnemonic: string): boolean => mnemonic === 'shld' || mnemonic === 'shrd';
 
 function groupOf(row: CompiledRow, seed: number): { readonly group: Group; readonly faults: boolean } | undefined {
   const test = caseOf(row, seed);
   if (test === undefined) return undefined;
   const i = decode(Uint8Array.from([...test.code, ...Array.from({ length: 16 }, () => 0xcc)]), 0, 15);
-  if (typeof i !== 'object' || isOpen(i.mnemonic, i.width)) return undefined;
+  if (typeof i !== 'object') return undefined;
+  const start = startOf(test);
+  if (isOpen(i, start.gpr[RCX]!)) return undefined;
   const item = itemOf(test.code);
   // F3 REX.B 90 exchanges; iced-x86 1.21 has it pause, so its registers would be wrong
   if (item.mnemonic === 'pause' && i.mnemonic !== 'pause') return undefined;
-  const start = startOf(test);
   const needed = new Set([...test.set.keys()].filter((name) => name !== 'rsp' && !name.startsWith('xmm')));
+  if (isDoubleShift(i.mnemonic) && i.width === 16) needed.add('rcx');
   for (const operand of i.operands) {
     if (operand.kind !== 1) continue;
     for (const index of [operand.base, operand.index]) if (index >= 0) needed.add(registerNames[index]!);
@@ -116,14 +125,14 @@ function newFlags(random: Random): Group {
   return group([0x68, ...dword(0x202 | alignment | (random.next() & 0xcd5))], [0x9d]);
 }
 
-/** A direct branch with a field of one byte or four. */
-function branch(random: Random): readonly number[] {
+/** A direct branch with a field of one byte or four; a call pushes, which not every place allows. */
+function branch(random: Random, calls: boolean): readonly number[] {
   const kind = random.below(12);
   const condition = random.below(16);
   if (kind < 4) return [0x70 | condition, 0];
   if (kind < 8) return [0x0f, 0x80 | condition, ...dword(0)];
   if (kind < 9) return random.chance(0.5) ? [0xeb, 0] : [0xe9, ...dword(0)];
-  if (kind < 10) return [0xe8, ...dword(0)];
+  if (kind < 10 && calls) return [0xe8, ...dword(0)];
   return [...(random.chance(0.2) ? [0x67] : []), 0xe0 | random.below(4), 0];
 }
 
@@ -141,6 +150,10 @@ interface Choices {
   readonly pool: Pool;
   /** index of the first instruction of a fault, or -1 */
   faultAt: number;
+  /** loops and calls that the place is in */
+  depth: number;
+  /** rsp must stay as it is: there is a return address */
+  keepsStack: boolean;
 }
 
 /** Runs a body of up to `size` items one to five times; its counter is a register that nothing in the body writes. */
@@ -148,7 +161,7 @@ function addLoop(items: Item[], size: number, choices: Choices): void {
   const { random } = choices;
   const start = items.length;
   items.push(nop());
-  addLevel(items, size, choices, false);
+  addLevel(items, size, { ...choices, depth: choices.depth + 1 });
   const changed = items.slice(start).reduce((sum, { changes }) => sum | changes, 1 << RSP);
   const free = registerNames.map((_, n) => n).filter((n) => ((changed >> n) & 1) === 0);
   if (free.length === 0) return;
@@ -157,15 +170,75 @@ function addLoop(items: Item[], size: number, choices: Choices): void {
   items.push(...closing(random, counter, start + 1));
 }
 
+const setsStack = (one: Group): boolean => one.some(({ changes }) => ((changes >> RSP) & 1) === 1);
+/** rsp - 16 … rsp - 64 */
+const belowStack = (random: Random): number => 0x100 - 16 * (1 + random.below(4));
+
+/** Registers that may hold an address for a moment: not rsp, and none that needs a SIB byte or a displacement. */
+const pointers = [0, 1, 2, 3, 6, 7, 8, 9, 10, 11, 14, 15];
+
+/** jmp or call of `target` through a register or memory; the operands are those of FF /4 and FF /2. */
+function indirect(random: Random, target: number, operation: 2 | 4): Item[] {
+  const register = random.pick(pointers);
+  const address = itemOfAddress(register, target);
+  const low = register & 7;
+  const rex = register >> 3;
+  if (random.chance(0.5)) return [address, itemOf([...(rex === 1 ? [0x41] : []), 0xff, 0xc0 | (operation << 3) | low])];
+  const offset = belowStack(random);
+  // mov [rsp - n], register
+  const store = itemOf([0x48 | (rex << 2), 0x89, 0x44 | (low << 3), 0x24, offset]);
+  return [address, store, itemOf([0xff, 0x44 | (operation << 3), 0x24, offset])];
+}
+
+/** A forward jump whose target a register, memory or the stack holds. */
+function computedJump(random: Random, target: number, choices: Choices): Item[] {
+  if (choices.keepsStack || random.chance(0.6)) return indirect(random, target, 4);
+  const register = random.pick([0, 1, 2, 3, 6, 7]);
+  return [itemOfAddress(register, target), itemOf([0x50 | register]), itemOf([0xc3])];
+}
+
+/** call body; jmp behind; body: …; ret */
+function addCall(items: Item[], size: number, choices: Choices): void {
+  const { random } = choices;
+  const start = items.length;
+  const calling = (target: number): Item[] =>
+    random.chance(0.5) ? [itemOf([0xe8, ...dword(0)], target)] : indirect(random, target, 2);
+  const call = calling(0);
+  items.push(...call, nop());
+  const body = items.length;
+  addLevel(items, size, { ...choices, depth: choices.depth + 1, keepsStack: true });
+  items.push(itemOf(random.chance(0.2) ? [0xc2, 8 * random.below(3), 0] : [0xc3]));
+  items[start] = { ...call[0]!, target: body };
+  items[body - 1] = itemOf([0xe9, ...dword(0)], items.length);
+}
+
+/** enter; …; leave: the stack ends as it began. */
+function addFrame(items: Item[], size: number, choices: Choices): void {
+  const { random } = choices;
+  const frame = Math.min(items.length + size, LONGEST);
+  items.push(itemOf([0xc8, 8 * random.below(8), 0, 0]));
+  while (items.length < frame) items.push(...quiet(choices, frame - items.length));
+  items.push(itemOf([0xc9]));
+}
+/** A group that leaves rsp and rbp alone. */
+function quiet({ random, pool }: Choices, room: number): Group {
+  for (let n = 0; n < 8; n++) {
+    const one = random.pick(pool.flags);
+    if (one.length <= room && one.every(({ changes }) => (changes & ((1 << RSP) | (1 << RBP))) === 0)) return one;
+  }
+  return [nop()];
+}
+
 /** Branches go to later groups of their own level: never past the counter of a loop into it. */
-function addLevel(items: Item[], size: number, choices: Choices, loops: boolean): void {
-  const { random, pool } = choices;
+function addLevel(items: Item[], size: number, choices: Choices): void {
+  const { random, pool, depth, keepsStack } = choices;
   const end = items.length + size;
   const starts: number[] = [];
   const branches: number[] = [];
   const any = (): Group => {
     const list = random.chance(0.01) ? pool.faulting : random.chance(0.65) ? pool.flags : pool.others;
-    return list.length === 0 ? [nop()] : random.pick(list);
+    const one = list.length === 0 ? [nop()] : random.pick(list);
+    return keepsStack && setsStack(one) ? [nop()] : one;
   };
   while (items.length < end) {
     const room = end - items.length;
@@ -176,9 +249,14 @@ function addLevel(items: Item[], size: number, choices: Choices, loops: boolean)
       items.push(...random.pick(faults)(random));
     } else if (kind < 12) {
       branches.push(items.length);
-      items.push(itemOf(branch(random), 0));
-    } else if (kind < 18 && loops && room >= 5) addLoop(items, 1 + random.below(Math.min(room - 4, 12)), choices);
-    else if (kind < 20 && room >= 2) items.push(...newFlags(random));
+      items.push(itemOf(branch(random, !keepsStack), 0));
+    } else if (kind < 17 && depth < 2 && room >= 5) addLoop(items, 1 + random.below(Math.min(room - 4, 12)), choices);
+    else if (kind < 20 && depth < 3 && room >= 7) addCall(items, 1 + random.below(Math.min(room - 6, 10)), choices);
+    else if (kind < 22 && room >= 3) {
+      branches.push(items.length);
+      items.push(...computedJump(random, 0, choices));
+    } else if (kind < 24 && room >= 4) addFrame(items, 2 + random.below(Math.min(room - 3, 6)), choices);
+    else if (kind < 26 && room >= 2) items.push(...newFlags(random));
     else {
       let next = any();
       for (let n = 0; n < 8 && next.length > room; n++) next = any();
@@ -220,11 +298,17 @@ function sequence(random: Random, pool: Pool): number[] {
   for (let size = length; ; size = Math.max(1, size - 1)) {
     const faultAt = random.chance(0.35) ? random.below(size) : -1;
     const items: Item[] = [];
-    addLevel(items, size, { random, pool, faultAt }, true);
+    addLevel(items, size, { random, pool, faultAt, depth: 0, keepsStack: false });
     const complete = defineFlags(items, random);
     if (complete.length <= length) return encode(complete);
   }
 }
+
+/** Nothing pending, everything masked. */
+const quietX87: readonly (readonly [string, bigint])[] = [
+  ['fcw', 0x37fn],
+  ['fsw', 0n],
+];
 
 /** `count` programs; the lengths from 1 to 50 instructions are equally likely. */
 export function generateSequences(count: number, seed: number): Case[] {
@@ -233,6 +317,20 @@ export function generateSequences(count: number, seed: number): Case[] {
   return Array.from({ length: count }, (_, n) => ({
     code: sequence(random, pool),
     seed: (seed * 1_000_003 + n) >>> 0,
-    set: new Map([['rsp', BigInt(Layout.dataBase + 1024 + random.below(256) * 8)]]),
+    set: new Map([
+      ['rsp', BigInt(Layout.dataBase + 1024 + random.below(256) * 8)],
+      ...(random.chance(0.8) ? quietX87 : []),
+    ]),
   }));
+}
+
+export const kinds = ['straight', 'branching', 'loops', 'calls', 'faults'] as const;
+
+/** Of a program that ends with exception `trap`: the last of `kinds` that fits. */
+export function kindOf({ code }: Case, trap: number): (typeof kinds)[number] {
+  if (trap !== BREAKPOINT) return 'faults';
+  const items = lift(code);
+  if (items.some(({ mnemonic }) => mnemonic === 'ret' || mnemonic === 'call')) return 'calls';
+  if (items.some(({ target }, n) => target !== undefined && target <= n)) return 'loops';
+  return items.some(({ target }) => target !== undefined) ? 'branching' : 'straight';
 }

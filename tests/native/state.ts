@@ -17,6 +17,10 @@ export interface CpuState {
   mxcsr: bigint;
   /** low and high halves of xmm0, xmm1 … */
   readonly xmm: bigint[];
+  /** the same of the upper halves of ymm0, ymm1 … */
+  readonly ymm: bigint[];
+  /** FCW, FSW, the tags as FXSAVE has them, then significand and the rest of st(0), st(1) … */
+  readonly x87: bigint[];
 }
 
 /** The end of a case: an exception vector, always (the code is followed by int3); 255 says that it ran too long. */
@@ -168,6 +172,33 @@ function vectorHalf(random: Random): bigint {
   return kind < 3 ? float(random) : kind < 6 ? extremeFloat(random) : value(random);
 }
 
+/** A register of the x87: a number, or what an MMX instruction leaves, or anything. */
+function x87Register(random: Random): readonly [significand: bigint, rest: bigint] {
+  const kind = random.below(8);
+  if (kind < 3) return [vectorHalf(random), 0xffffn];
+  const sign = BigInt(random.below(2) << 15);
+  if (kind === 3) return [0n, sign];
+  if (kind === 4) return [random.wide(), random.wide() & 0xffffn];
+  const few = random.chance(0.5) ? ~0n << BigInt(random.below(64)) : ~0n;
+  return [(random.wide() & few & 0xffff_ffff_ffff_ffffn) | (1n << 63n), sign | BigInt(0x3fff - 20 + random.below(60))];
+}
+
+/** All of it; exceptions are masked more often than not, and one is pending now and then. */
+function x87Of(seed: number): bigint[] {
+  const random = createRandom(seed ^ 0x3c6e_f372);
+  const masks = random.chance(0.75) ? 0x3f : random.below(64);
+  const fcw = 0x40 | masks | (random.pick([3, 3, 3, 0, 2]) << 8) | ((random.chance(0.6) ? 0 : random.below(4)) << 10);
+  const flags = random.chance(0.6) ? 0 : random.below(128) & (random.chance(0.1) ? 0x7f : masks | 0x40);
+  const pending = (flags & ~masks & 0x3f) === 0 ? 0 : 0x8080;
+  const conditions = random.chance(0.5) ? 0 : Number(random.wide() & 0x4700n);
+  const top = random.chance(0.4) ? 0 : random.below(8);
+  const ftw = random.pick([0xff, 0xff, 0, 0x7f, 0xf0, random.below(256)]);
+  const registers = Array.from({ length: 8 }, () => x87Register(random)).flat();
+  return [BigInt(fcw), BigInt(flags | pending | conditions | (top << 11)), BigInt(ftw), ...registers];
+}
+
+const x87Names = ['fcw', 'fsw', 'ftw'];
+
 /** The state of a seed before a case's own registers are put in. IF is set, as user code has it. */
 export function stateOf(seed: number): CpuState {
   const random = createRandom(seed);
@@ -177,7 +208,16 @@ export function stateOf(seed: number): CpuState {
   const direction = random.chance(0.2) ? 0x400n : 0n;
   const rounding = random.chance(0.5) ? 0 : random.below(4);
   const rest = random.chance(0.15) ? random.below(0x10000) & 0x9fff : 0x1f80 | (random.chance(0.5) ? 0x20 : 0);
-  return { gpr, xmm, rflags: 0x202n | flags | direction, mxcsr: BigInt(rest | (rounding << 13)) };
+  const upper = createRandom(seed ^ 0x51ed_270b);
+  const ymm = xmm.map(() => vectorHalf(upper));
+  return {
+    gpr,
+    xmm,
+    ymm,
+    x87: x87Of(seed),
+    rflags: 0x202n | flags | direction,
+    mxcsr: BigInt(rest | (rounding << 13)),
+  };
 }
 
 export function startOf({ seed, set }: Case): CpuState {
@@ -187,8 +227,10 @@ export function startOf({ seed, set }: Case): CpuState {
     if (index >= 0) state.gpr[index] = given;
     else if (name === 'rflags') state.rflags = given;
     else if (name === 'mxcsr') state.mxcsr = given;
-    else if (name.startsWith('xmm'))
-      state.xmm[Number.parseInt(name.slice(3), 10) * 2 + (name.endsWith('h') ? 1 : 0)] = given;
+    else if (x87Names.includes(name)) state.x87[x87Names.indexOf(name)] = given;
+    else if (/^[xy]mm/.test(name))
+      state[name.slice(0, 3) as 'xmm' | 'ymm'][Number.parseInt(name.slice(3), 10) * 2 + (name.endsWith('h') ? 1 : 0)] =
+        given;
   }
   return state;
 }
@@ -245,9 +287,25 @@ export function outcomeText(test: Case, outcome: Outcome, undefinedFlags: bigint
   const flags = (bits: bigint): bigint => bits & ~undefinedFlags & ~0x10000n;
   if (flags(outcome.rflags) !== flags(start.rflags)) parts.push(`rflags=${hex(flags(outcome.rflags))}`);
   if (outcome.mxcsr !== start.mxcsr) parts.push(`mxcsr=${hex(outcome.mxcsr)}`);
-  outcome.xmm.forEach(
-    (after, n) => after !== start.xmm[n] && parts.push(`xmm${n >> 1}${n % 2 === 0 ? 'l' : 'h'}=${hex(after)}`),
-  );
+  for (const name of ['xmm', 'ymm'] as const) {
+    outcome[name].forEach(
+      (after, n) => after !== start[name][n] && parts.push(`${name}${n >> 1}${n % 2 === 0 ? 'l' : 'h'}=${hex(after)}`),
+    );
+  }
+  parts.push(...x87Text(start.x87, outcome.x87));
   for (const [offset, after] of outcome.memory) parts.push(`${offset.toString(16)}:${hex(after)}`);
   return parts.join(' ');
+}
+
+/** By physical register, so that a push or a pop does not move them all. */
+function x87Text(before: readonly bigint[], after: readonly bigint[]): string[] {
+  const physical = (state: readonly bigint[], n: number): string => {
+    const at = 3 + ((n - Number(state[1]! >> 11n)) & 7) * 2;
+    return ((state[at + 1]! << 64n) | state[at]!).toString(16);
+  };
+  const control = x87Names.flatMap((name, n) => (after[n] === before[n] ? [] : [`${name}=${after[n]!.toString(16)}`]));
+  const registers = Array.from({ length: 8 }, (_, n) => n)
+    .filter((n) => physical(before, n) !== physical(after, n))
+    .map((n) => `r${n}=${physical(after, n)}`);
+  return [...control, ...registers];
 }

@@ -6,6 +6,7 @@ import { Layout, type Outcome } from './state.ts';
 function incoming(items: readonly Item[]): number[] {
   const before = Array.from({ length: items.length + 1 }, () => -1);
   before[0] = 0;
+  const calls = items.flatMap(({ mnemonic }, n) => (mnemonic === 'call' ? [n] : []));
   for (let changed = true; changed;) {
     changed = false;
     const reach = (n: number, flags: number): void => {
@@ -19,6 +20,8 @@ function incoming(items: readonly Item[]): number[] {
       const after = (before[n]! & ~item.defines) | item.leaves;
       if (item.falls) reach(n + 1, after);
       if (item.target !== undefined) reach(item.target, after);
+      // behind any of the calls
+      if (item.mnemonic === 'ret') calls.forEach((call) => reach(call + 1, after));
     });
   }
   return before;

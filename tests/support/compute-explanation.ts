@@ -25,16 +25,21 @@ const rotated = (value: bigint, count: bigint, width: number): bigint => {
   return ((value << by) | (value >> (BigInt(width) - by))) & mask(width);
 };
 
+/** The first slot of a half of a ymm register. */
+const halfSlot = (index: number, half: number): number => Slot.xmm + index * 4 + half * 2;
+const vectorAt = (slots: BigUint64Array, at: number): bigint => slots[at]! | (slots[at + 1]! << 64n);
+
 /** Nodes that are no operation of the algebra. */
 const rules: Readonly<Record<string, Rule>> = {
   register: (([index, low, width]: readonly [number, number, number], { cpu }: ExplainedMachine) =>
     (cpu.slots[index]! >> BigInt(low)) & mask(width)) as never,
   xmm: (([index]: readonly [number], { cpu }: ExplainedMachine) =>
-    cpu.slots[Slot.xmm + index * 4]! | (cpu.slots[Slot.xmm + index * 4 + 1]! << 64n)) as never,
+    vectorAt(cpu.slots, halfSlot(index & 15, index >> 4))) as never,
   loadVector: (([address]: readonly [bigint], { cpu }: ExplainedMachine) => {
     const a = evaluate(cpu);
     return a.load(address, 64) | (a.load(BigInt.asUintN(64, address + 8n), 64) << 64n);
   }) as never,
+  mmx: (([index]: readonly [number], { cpu }: ExplainedMachine) => cpu.slots[Slot.x87 + index * 2]!) as never,
   user: ((_: unknown, { cpu }: ExplainedMachine) => cpu.words[Slot.cpl * 2] !== 0) as never,
   always: () => true,
   never: () => false,
@@ -100,12 +105,20 @@ function changeOf(to: Location, value: Value, address: (node: Node) => bigint, {
     }
     case 'xmm': {
       const { index, low, width } = to;
-      const at = Slot.xmm + index * 4;
+      const at = halfSlot(index, low >> 7);
+      const shift = BigInt(low & 127);
       return () => {
-        const before = slots[at]! | (slots[at + 1]! << 64n);
-        const after = (before & ~(mask(width) << BigInt(low))) | ((value as bigint) << BigInt(low));
+        const before = vectorAt(slots, at);
+        const after = (before & ~(mask(width) << shift)) | ((value as bigint) << shift);
         slots[at] = after & mask(64);
         slots[at + 1] = after >> 64n;
+      };
+    }
+    case 'mmx': {
+      const low = BigInt.asUintN(64, value as bigint);
+      return () => {
+        slots[Slot.x87 + to.index * 2] = low;
+        slots[Slot.x87 + to.index * 2 + 1] = 0xffffn;
       };
     }
     case 'memory': {
@@ -178,6 +191,11 @@ export function compute(statements: readonly Statement[], machine: ExplainedMach
       case 'raise':
         return raise(statement.vector, statement.errorCode);
       default: {
+        if (statement.name === 'endMmx') {
+          const inUse = statement.args[0] === true;
+          changes.push(() => evaluate(machine.cpu).endMmx(inUse));
+          return;
+        }
         if (statement.name !== 'settleFloatExceptions') throw new Error(`no way to compute ${statement.name}`);
         statement.args.filter(isNode).forEach(valueOf);
         changes.push(() => evaluate(machine.cpu).settleFloatExceptions());
@@ -204,7 +222,7 @@ export function isComputable(statements: readonly Statement[]): boolean {
   return statements.every((statement) => {
     if (statement.kind === 'if') return isComputable(statement.yes) && isComputable(statement.no);
     if (statement.kind === 'while') return isComputable(statement.body);
-    if (statement.kind === 'action') return statement.name === 'settleFloatExceptions';
+    if (statement.kind === 'action') return ['settleFloatExceptions', 'endMmx'].includes(statement.name);
     return statement.kind !== 'write' || !['x87', 'msr', 'debug'].includes(statement.to.kind);
   });
 }

@@ -52,7 +52,9 @@ export function createExplainedMachine(): ExplainedMachine {
   const { slots } = cpu;
   slots[Slot.cr3] = BigInt(Physical.tables);
   slots[Slot.cr0] = 0x8005_0033n;
+  slots[Slot.avx] = 1n;
   slots[Slot.cr4] = 0x6b0n | 0x4_0000n;
+  slots[Slot.xcr0] = 7n;
   slots[Slot.efer] = 0xd01n;
   slots[Slot.gdtrBase] = GDT;
   slots[Slot.gdtrLimit] = 0xffn;
@@ -82,6 +84,7 @@ export function prepare(machine: ExplainedMachine, test: Case, length: number): 
   data.set(fillMemory(test.seed));
   start.gpr.forEach((value, n) => (slots[n] = value));
   start.xmm.forEach((value, n) => (slots[Slot.xmm + (n >> 1) * 4 + (n & 1)] = value));
+  start.ymm.forEach((value, n) => (slots[Slot.xmm + (n >> 1) * 4 + 2 + (n & 1)] = value));
   registers.rflags = start.rflags;
   registers.rip = BigInt(Layout.codeStart + length);
   cpu.current = BigInt(Layout.codeStart);
@@ -94,7 +97,7 @@ export function prepare(machine: ExplainedMachine, test: Case, length: number): 
   slots[Slot.fcw] = FCW_MASKED | BigInt(random.below(4) << 10);
   slots[Slot.fsw] = BigInt((random.below(8) << 11) | ((random.below(16) << 8) & 0x700));
   slots[Slot.ftw] = random.chance(0.5) ? 0xffn : BigInt(random.below(256));
-  for (const slot of [Slot.fop, Slot.fip, Slot.fdp]) slots[slot] = 0n;
+  for (const slot of [Slot.fop, Slot.fip, Slot.fdp, Slot.fcs, Slot.fds]) slots[slot] = 0n;
 }
 
 /** The vector of the exception that `body` ends in, if any. */

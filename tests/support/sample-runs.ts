@@ -21,10 +21,10 @@ const nowhere: CommandOutput = { out() {}, error() {}, flush() {} };
 export const sampleJob = (name: string, ...args: readonly string[]): Job =>
   readJob(name, readCommandLine([name, ...args]));
 
-/** Runs `job` with `options` of the command line, as `--cpus 2`. */
-export async function runSampleJob(job: Job, options: readonly string[] = []): Promise<SampleRun> {
+/** Runs `job` with `options` of the command line, as `--cpus 2`; `syscalls`: they are events too. */
+export async function runSampleJob(job: Job, options: readonly string[] = [], syscalls = true): Promise<SampleRun> {
   const events: KernelEvent[] = [];
-  const view: View = { ...silent, wantsSyscalls: true, event: (event) => void events.push(event) };
+  const view: View = { ...silent, wantsSyscalls: syscalls, event: (event) => void events.push(event) };
   const summary = await runJob(job, readCommandLine([...options]).options, nowhere, () => view);
   const stream = (name: 'stdout' | 'stderr'): string =>
     Buffer.concat(
