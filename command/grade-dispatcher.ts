@@ -5,9 +5,8 @@
 import { Box } from '../box/box.ts';
 import { readKernelSources } from '../box/host-files.ts';
 import { hasEnded } from '../box/spawn.ts';
-import { stubNames, nativeIds } from '../kernel/natives.ts';
-import { assembleKernel, type SourceFile } from '../kernel/entry/text.ts';
-import { syscallTable } from '../kernel/syscalls/index.ts';
+import { kernelImage } from '../kernel/entry/kernel-image.ts';
+import type { SourceFile } from '../kernel/entry/text.ts';
 import {
   abandon,
   beginVisit,
@@ -63,7 +62,7 @@ interface Listing {
 }
 
 function listingOf(sources: readonly SourceFile[]): Listing {
-  const { lines } = assembleKernel(sources, syscallTable, stubNames, nativeIds);
+  const { lines } = kernelImage(sources);
   const text = sources.find(({ file }) => file === DISPATCHER_FILE)!.source.split('\n');
   return {
     placeOf(address) {

@@ -2,7 +2,8 @@
 import { Pte, refreshMode } from '../cpu/paging.ts';
 import { Slot } from '../cpu/state.ts';
 import { createKernel, MachineError, type MachineOptions } from './create-kernel.ts';
-import { assembleKernel, type KernelImage, type SourceFile } from './entry/text.ts';
+import { kernelImage } from './entry/kernel-image.ts';
+import type { KernelImage, SourceFile } from './entry/text.ts';
 import { vectorRows } from './entry/vectors.ts';
 import type { Kernel, PerCpuState } from './kernel.ts';
 import { constants } from './layout/constants.ts';
@@ -12,7 +13,6 @@ import { kmalloc } from './mm/heap.ts';
 import { writeKernelU64 } from './mm/kernel-memory.ts';
 import { entryAddress } from './mm/page-tables.ts';
 import { allocateContiguous, allocatePage, directMap } from './mm/physical.ts';
-import { nativeIds, stubNames } from './natives.ts';
 import { perCpuAddress, writePerCpu } from './per-cpu.ts';
 import { printk } from './printk.ts';
 import { initRexStacks } from './rex-dispatcher/stacks.ts';
@@ -31,7 +31,7 @@ export interface BootOptions extends MachineOptions {
 /** A kernel that has booted and has no task yet. Errors: MachineError, MemorySizeError, AssemblerError. */
 export function bootKernel(options: BootOptions): Kernel {
   const kernel = createKernel(options);
-  loadImage(kernel, assembleKernel(options.sources, syscallTable, stubNames, nativeIds));
+  loadImage(kernel, kernelImage(options.sources));
   for (const tracepoint of tracepointsOf(syscallTable)) kernel.perf.tracepoints.set(tracepoint.id, tracepoint);
   createEventFiles(kernel);
   printk(kernel, undefined, `${utsname.sysname} version ${utsname.release} (kernel-in-a-box) ${utsname.version}`);
