@@ -23,6 +23,8 @@ type Saved = (typeof calleeSaved)[number] | 'rsp' | 'rax';
 const MOST_PUSHED = 512n;
 
 export interface Visit {
+  /** instructions that the box had executed */
+  readonly begun: number;
   /** registers at the first instruction */
   readonly saved: Readonly<Record<Saved, bigint>>;
   readonly returnAddress: bigint;
@@ -52,6 +54,7 @@ const readJiffies = ({ kernel, symbols }: Box): bigint => readKernelU64(kernel, 
 export function beginVisit(box: Box): Visit {
   const { rbx, rbp, r12, r13, r14, r15, rsp, rax, rdi, rsi, rdx } = box.registers();
   return {
+    begun: box.instructions,
     saved: { rbx, rbp, r12, r13, r14, r15, rsp, rax },
     returnAddress: readKernelU64(box.kernel, rsp) ?? 0n,
     context: rdi,

@@ -22,6 +22,10 @@ import { readSample } from './samples.ts';
 
 /** most instructions of a scenario: about four times what ours needs */
 const BUDGET = 500_000;
+/** most instructions of one visit: ours needs a few thousand, in a panic */
+const LONGEST_VISIT = 50_000;
+/** instructions at a time until the program is loaded: between that and its first run lie several system calls */
+const STRIDE = 200;
 /** what eax holds when the landing pad's last part begins: the calling convention promises nothing of it there */
 const POISON = 0x5ca1_ab1en;
 
@@ -86,6 +90,9 @@ async function visitsOf(scenario: Scenario, sources: readonly SourceFile[], list
   for (const [path, bytes] of files) box.files.write(path, bytes);
   const process = box.spawn(sample.command[0]!, scenario.args);
   const start = box.symbols.lookup('rex_dispatcher_func');
+  while (box.instructions < BUDGET && box.kernel.bpf.programs.size === 0) {
+    if (box.run({ until: process, budget: STRIDE }).reason !== 'budget') break;
+  }
   const pad = box.symbols.lookup('rex_landingpad_asm');
   while (box.instructions < BUDGET && box.death === undefined && !hasEnded(box.kernel, process)) {
     const { rip } = box.registers();
@@ -100,14 +107,12 @@ async function visitsOf(scenario: Scenario, sources: readonly SourceFile[], list
     }
     const before = inside ? readWatched(box) : undefined;
     const { instructions } = box.step();
-    if (instructions === 0) break;
+    if (instructions === 0 || (visit !== undefined && box.instructions - visit.begun > LONGEST_VISIT)) break;
     if (visit !== undefined && before !== undefined) noteWriters(visit, rip, before, readWatched(box));
   }
   if (visit !== undefined) {
-    abandon(
-      visit,
-      box.death ?? (box.instructions < BUDGET ? 'the process ended first' : `none in ${BUDGET} instructions`),
-    );
+    const ended = hasEnded(box.kernel, process) ? 'the process ended first' : `none in ${LONGEST_VISIT} instructions`;
+    abandon(visit, box.death ?? ended);
   }
   return visits;
 }
