@@ -72,7 +72,10 @@ const narrower: readonly { readonly why: string; readonly iced: RegExp }[] = [
   { why: 'there is no VAES and no VPCLMULQDQ', iced: /^v(aes|pclmul).* ymm/ },
 ];
 const ourMnemonics = new Set(compiledRows.map(({ row }) => row.mnemonic));
-function isOurs(iced: string): boolean {
+/** 62 behind segment and address-size prefixes is EVEX: AVX-512, of which we have nothing, under names that VEX has too. */
+const isEvex = (bytes: Uint8Array): boolean => /^(26|2e|36|3e|64|65|67)*62/.test(hexOf(bytes));
+function isOurs(bytes: Uint8Array, iced: string): boolean {
+  if (isEvex(bytes)) return false;
   const mnemonic = iced.replace(/^(lock |repn?e? )+/, '').split(' ')[0]!;
   return ourMnemonics.has(mnemonic) && !narrower.some((deviation) => deviation.iced.test(iced));
 }
@@ -86,7 +89,7 @@ test(`${ENCODINGS} encodings mean what iced-x86 says`, () => {
     const ours = decode(bytes, 0, bytes.length);
     if (typeof ours !== 'object') {
       const iced = icedText(bytes);
-      if (iced === undefined || !isOurs(iced)) continue;
+      if (iced === undefined || !isOurs(bytes, iced)) continue;
       differences.set(`undefined ${iced.split(' ')[0]}`, `${hexOf(bytes)}\n  ours ${ours}\n  iced ${iced}`);
       continue;
     }
