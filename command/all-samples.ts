@@ -7,17 +7,12 @@ import { gradeJob } from './grade.ts';
 import { readJob } from './job.ts';
 import type { Options } from './options.ts';
 import type { CommandOutput } from './output.ts';
+import { programTypeNames } from './programs.ts';
 import { runJob } from './run-job.ts';
 import { createStyle } from './style.ts';
 import { printTable } from './table.ts';
 import { silent, type Summary } from './view.ts';
 
-/** `KPROBE` for 2: the names of the constants without their prefix. */
-const programTypeNames = new Map(
-  Object.entries(constants)
-    .filter(([name]) => name.startsWith('BPF_PROG_TYPE_'))
-    .map(([name, number]) => [Number(number), name.slice('BPF_PROG_TYPE_'.length).toLowerCase()]),
-);
 const mapTypeNames = new Map(mapTypes.map(({ number, name }) => [number, name.toLowerCase()]));
 /** every object has one; it runs nothing */
 const { BPF_PROG_TYPE_REX_BASE } = constants;

@@ -53,7 +53,12 @@ async function act(line: CommandLine, output: CommandOutput): Promise<number> {
     output.error(`${synopsis}\n${listSamples()}`);
     return ExitCode.usage;
   }
-  return runOne(readJob(name, line), options);
+  const job = readJob(name, line);
+  if (options.bridge !== undefined) {
+    const { runBridged } = await import('./bridge.ts');
+    return runBridged(job, options, output);
+  }
+  return runOne(job, options);
 }
 
 /** Runs the command; the result is its exit status. `argv` is without the interpreter and the script. */

@@ -7,8 +7,8 @@ interface OptionRow {
   readonly name: string;
   /** what its value is called; undefined for a switch */
   readonly value?: string;
-  /** its value is a path, not a number */
-  readonly path?: true;
+  /** its value is a text like this, not a number */
+  readonly form?: { readonly pattern: RegExp; readonly expected: string };
   /** of the value, whole numbers */
   readonly least?: number;
   readonly most?: number;
@@ -55,11 +55,17 @@ const optionRows: readonly OptionRow[] = [
   {
     name: 'dispatcher',
     value: 'FILE.S',
-    path: true,
+    form: { pattern: /./, expected: 'the path of a file' },
     text: "boot with this file in the place of the kernel's rex_64.S (mp4-extra-credit grades it)",
   },
+  {
+    name: 'bridge',
+    value: 'PORT[:SERVER]',
+    form: { pattern: /^\d{1,5}(:\d{1,5})?$/, expected: 'a port of this host, or two: 11311:11211' },
+    text: "carry the sample's network to this host's loopback: clients at PORT, a server at SERVER (bmc: 11211)",
+  },
   { name: 'all', text: 'run every sample and print a table: held against its expectation, what it used, how long' },
-  { name: 'support', text: 'print what is implemented: syscalls, bpf, helpers, maps, rex, instructions' },
+  { name: 'support', text: 'print what is implemented: syscalls, bpf, helpers, maps, rex, programs, instructions' },
   { name: 'help', text: 'print this' },
 ];
 
@@ -81,6 +87,8 @@ export interface Options {
   readonly budget: number | undefined;
   /** path of a .S file */
   readonly dispatcher: string | undefined;
+  /** ports of the host: `PORT` or `PORT:SERVER` */
+  readonly bridge: string | undefined;
   readonly all: boolean;
   readonly support: boolean;
   readonly help: boolean;
@@ -130,9 +138,10 @@ function readOption(token: Extract<Token, { kind: 'option' }>): [string, number 
     if (token.value !== undefined) throw new UsageError(`--${row.name}: takes no value`);
     return [row.name, true];
   }
-  if (row.path !== true) return [row.name, readNumber(row, token.value ?? '')];
-  if (!token.value) throw new UsageError(`--${row.name}: got "", expected the path of a file`);
-  return [row.name, token.value];
+  const value = token.value ?? '';
+  if (row.form === undefined) return [row.name, readNumber(row, value)];
+  if (row.form.pattern.test(value)) return [row.name, value];
+  throw new UsageError(`--${row.name}: got ${JSON.stringify(value)}, expected ${row.form.expected}`);
 }
 
 /** A path has a slash: `./true`. All that follows it is the program's, as with env or nice. */
@@ -164,6 +173,7 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
     avx: flag('avx'),
     budget: number('budget'),
     dispatcher: given.get('dispatcher') as string | undefined,
+    bridge: given.get('bridge') as string | undefined,
     all: flag('all'),
     support: flag('support'),
     help: flag('help'),
@@ -178,6 +188,10 @@ const exclusive = [
   ['json', 'strace'],
   ['quiet', 'trace'],
   ['quiet', 'strace'],
+  ['bridge', 'json'],
+  ['bridge', 'trace'],
+  ['bridge', 'explore'],
+  ['bridge', 'all'],
 ] as const;
 
 function checkTogether(options: Options): void {

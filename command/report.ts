@@ -11,7 +11,10 @@ import type { Summary, View } from './view.ts';
 const who = (pid: number, comm: string): string => `[${pid} ${printable(comm)}]`;
 
 function summaryLines({ verdict, instructions, counts, milliseconds, tracePipe }: Summary, style: Style): string {
-  const lines = tracePipe.length === 0 ? [] : ['trace_pipe:', ...tracePipe.map((line) => `  ${printable(line)}`)];
+  const lines =
+    tracePipe.length === 0
+      ? []
+      : ['trace_pipe:', ...tracePipe.map((line) => `  ${printable(line.replace(/\n$/, ''))}`)];
   const facts = [
     `${count(instructions, 'instruction')} retired`,
     `${count(counts.probeHits, 'probe hit')} (${counts.injected} injected)`,

@@ -68,7 +68,7 @@ function verdictOf({ sample, program }: Job, exitCode: number, words: string, { 
 }
 
 /** A run in progress. */
-interface Run {
+export interface Run {
   readonly box: Box;
   readonly job: Job;
   /** the first process */
@@ -90,7 +90,8 @@ function runProgram({ box, advance, budget, problems }: Run, command: readonly s
   return outcome;
 }
 
-function perform(run: Run, step: SampleStep): Outcome {
+/** Runs one step of a job. */
+export function perform(run: Run, step: SampleStep): Outcome {
   const { box, first, advance, budget } = run;
   if ('run' in step) return runProgram(run, step.run, false);
   if ('start' in step) return runProgram(run, step.start, true);
@@ -144,7 +145,7 @@ async function complain(output: CommandOutput, job: Job, box: Box, process: Proc
 }
 
 /** The command line's options, then the sample's own. */
-function boxOptions(job: Job, { cpus, seed, memory, schedule, avx, watchdog, dispatcher }: Options) {
+export function boxOptions(job: Job, { cpus, seed, memory, schedule, avx, watchdog, dispatcher }: Options) {
   const own = job.sample?.box;
   const mebibytes = memory ?? own?.memory;
   const processors = cpus ?? own?.cpus;

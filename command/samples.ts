@@ -38,6 +38,20 @@ export interface Expectation {
   readonly texts?: readonly ExpectedText[];
 }
 
+/** How a sample runs behind a bridge: `--bridge`. */
+export interface SampleBridge {
+  /** in place of the sample's own command and steps; `/bin/loader` … */
+  readonly command: readonly string[];
+  readonly steps: readonly SampleStep[];
+  /** the box's device and its address, `10.0.0.2/24` */
+  readonly device: string;
+  readonly address: string;
+  /** address of the host at the other end */
+  readonly outside: string;
+  /** of the service, UDP and TCP: in the box, and of the real server unless the command line says another */
+  readonly port: number;
+}
+
 export interface Sample {
   readonly name: string;
   /** one line */
@@ -57,6 +71,7 @@ export interface Sample {
     /** devices beside lo, as of BoxOptions */
     readonly network?: NetworkOptions;
   };
+  readonly bridge?: SampleBridge;
   readonly expectation: Expectation;
   /** what is graded beside the run: the dispatcher that --dispatcher gave */
   readonly grade?: 'dispatcher';
@@ -114,6 +129,13 @@ const isExpectation: Check = (value) =>
   (isCount(value['exitCode']) || isSignal(value['signal'])) &&
   optional(listOf(isExpectedText))(value['texts']);
 
+const isBridge: Check = (value) =>
+  isRecord(value) &&
+  isCommand(value['command']) &&
+  listOf(isStep)(value['steps']) &&
+  [value['device'], value['address'], value['outside']].every(isText) &&
+  isCount(value['port']);
+
 const isGrade: Check = (value) => value === 'dispatcher';
 
 const isVeth: Check = (value) => isRecord(value) && isText(value['name']);
@@ -135,6 +157,7 @@ const fields: readonly (readonly [name: keyof Sample, expected: string, check: C
   ['files',       'paths to file names',                                     (value) => isRecord(value) && Object.values(value).every(isText)],
   ['steps',       'records with run, start, wait or signal',                        optional(listOf(isStep))],
   ['box',         'a record with cpus, memory, watchdog, network',                optional(isBox)],
+  ['bridge',      'a record with command, steps, device, address, outside, port', optional(isBridge)],
   ['expectation', 'a record with exitCode or signal, and texts (in, pattern, count)', isExpectation],
   ['grade',       '"dispatcher"',                                            optional(isGrade)],
 ];

@@ -6,6 +6,7 @@ import { helpers } from '../kernel/bpf/helpers.ts';
 import { mapTypes } from '../kernel/bpf-maps/index.ts';
 import { syscallTable } from '../kernel/syscalls/index.ts';
 import { didYouMean } from '../toolchain/assembler/did-you-mean.ts';
+import { samplePrograms } from './programs.ts';
 import { rexFeatures } from './rex-features.ts';
 import { UsageError } from './options.ts';
 import { printTable } from './table.ts';
@@ -53,6 +54,12 @@ const tables: Readonly<Record<string, Table>> = {
     title: 'what Rex promises',
     head: ['support', 'what', 'note'],
     rows: () => rexFeatures.flatMap(({ features }) => features.map(({ support, what, note }) => [support, what, note])),
+  },
+  programs: {
+    title: 'programs of the samples, and what bounds their stacks',
+    head: ['sample', 'program', 'section', 'type', 'stack'],
+    rows: () =>
+      samplePrograms().map(({ sample, program, section, type, stack }) => [sample, program, section, type, stack]),
   },
   instructions: { title: 'instructions', head: ['mnemonic', 'encodings', 'note'], rows: instructionRows },
 };

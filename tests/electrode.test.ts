@@ -1,6 +1,10 @@
-/** The electrode sample with its features, which the checked-in image does not have. */
+/** The electrode sample: its broadcast on a device, and its features, which the checked-in image does not have. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+// first: it loads the kernel's modules in an order that their cycles allow
+import { udpFrame } from './support/network-machine.ts';
+import { readIpv4 } from '../kernel/net/packet.ts';
+import { assertClean, attach, blocksOf, createPacketBox, receiveFrame, sendFrame } from './support/packet-box.ts';
 import { compileRustSamples } from '../toolchain/build/build-rust.ts';
 import { rustcVersion } from '../toolchain/build/cargo.ts';
 import { repositoryRoot } from '../toolchain/build/repository.ts';
@@ -66,6 +70,82 @@ function featureTests(image: Uint8Array): void {
     assert.is(send(loaded, MY_PREPARE_OK, [2, 1030, 2])[0], DROP);
     assert.equal(words(quorum.lookup(index)!), [2, 1030, 6]);
     assert.is(send(loaded, PREPARE_OK, [2, 1030, 32])[0], PASS, 'no such replica');
+  });
+}
+
+const BROADCAST = 1 << 31;
+const addressOf = (replica: number): number[] => [10, 0, 1, replica];
+const macOf = (replica: number): number[] => [2, 9, 9, 9, 9, replica];
+const portOf = (replica: number): number => 700 + replica;
+
+const made = await createPacketBox('electrode');
+const start = made.box.snapshot();
+
+/** veth0 with the broadcast at egress, and three replicas, `leader` of them this one. */
+function broadcaster(leader: number) {
+  made.box.restore(start);
+  const { extension } = made;
+  extension.map('map_ctr_state').update(0, new Uint8Array(Uint32Array.of(0, leader, leader, 1, 0, 0, 0, 0).buffer));
+  for (const replica of [0, 1, 2]) {
+    const value = Uint8Array.of(...addressOf(replica), ...be16(portOf(replica)), ...macOf(replica));
+    extension.map('map_configure').update(replica, value);
+  }
+  attach(made, 'fast_broad_cast_main', 'egress');
+  return { at: made, blocks: blocksOf(made) };
+}
+
+for (const leader of [0, 1, 2]) {
+  test(`a broadcast of leader ${leader} becomes a message to each of the others`, () => {
+    const { at, blocks } = broadcaster(leader);
+    const sent = sendFrame(at, udpFrame(9000, 12345, paxos(PREPARE, BROADCAST, [2, 6, 6])))!;
+    assert.is(sent.length, 2);
+    const receivers = sent.map((frame) => {
+      const { source, payload } = readIpv4(frame.subarray(14))!;
+      assert.is(source, readIpv4(udpFrame(9000, 12345, new Uint8Array(0)).subarray(14))!.source);
+      assert.equal(payload.subarray(8), paxos(PREPARE, 0, [2, 6, 6]), 'without the bit, and of its type');
+      const replica = [0, 1, 2].find((each) => frame[5] === each)!;
+      assert.equal([...frame.subarray(0, 6)], macOf(replica));
+      assert.equal([...frame.subarray(30, 34)], addressOf(replica));
+      assert.equal(
+        [...frame.subarray(34, 42)],
+        [...be16(9000), ...be16(portOf(replica)), ...be16(frame.length - 34), 0, 0],
+      );
+      return replica;
+    });
+    assert.equal(
+      receivers.toSorted(),
+      [0, 1, 2].filter((replica) => replica !== leader),
+    );
+    assertClean(at, blocks);
+  });
+}
+
+test('other messages go out as they are, damaged ones do not', () => {
+  const { at, blocks } = broadcaster(0);
+  for (const frame of [
+    udpFrame(9000, 12345, paxos(PREPARE)),
+    udpFrame(9000, 12346, paxos(PREPARE, BROADCAST)),
+    udpFrame(9000, 12345, Uint8Array.of(1, 2, 3)),
+  ]) {
+    assert.equal(sendFrame(at, frame), [frame]);
+  }
+  for (const payload of [paxos('x', BROADCAST), paxos(PREPARE).subarray(0, 30), paxos(PREPARE, 2000)]) {
+    assert.equal(sendFrame(at, udpFrame(9000, 12345, payload)), []);
+  }
+  assert.is(at.device.statistics.tcDropped, 3);
+  assertClean(at, blocks);
+});
+
+for (const mode of ['drv', 'skb'] as const) {
+  test(`${mode}: what comes in is measured and passes`, () => {
+    const { at } = broadcaster(0);
+    attach(at, 'fast_paxos_main', mode);
+    at.box.kernel.bpf.trace.length = 0;
+    receiveFrame(at, udpFrame(9000, 12345, paxos(PREPARE)));
+    receiveFrame(at, udpFrame(9000, 12345, paxos(PREPARE_OK)));
+    assert.is(at.device.statistics.xdpPassed, 2);
+    const lengths = [...at.box.tracePipe.join('\n').matchAll(/type_len: (\d+)/g)].map(([, length]) => Number(length));
+    assert.equal(lengths, [PREPARE.length, PREPARE_OK.length]);
   });
 }
 

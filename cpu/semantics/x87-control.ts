@@ -3,7 +3,7 @@ import type { Algebra, Semantics } from '../algebra.ts';
 import { loadControl } from '../fxsave.ts';
 import type { Instruction, MemoryOperand } from '../instruction.ts';
 import { INITIAL_FCW } from '../x87.ts';
-import { loadExtended, storeExtended } from './x87-common.ts';
+import { extendedOf } from './x87-common.ts';
 
 const ALL_MASKED = 0x3fn;
 
@@ -163,17 +163,29 @@ function registerAddress<V, C, X>(a: Algebra<V, C, X>, i: Instruction, n: number
 }
 const registers = Array.from({ length: 8 }, (_, n) => n);
 
+/** A register of an image lies at a multiple of two bytes, and with alignment checks that is enough for it. */
+const places = [0, 1, 2, 3, 4] as const;
+const placeOf = <V, C, X>(a: Algebra<V, C, X>, linear: V, n: number): V => a.add(linear, a.constant(BigInt(n * 2)), 64);
+
+function loadImage<V, C, X>(a: Algebra<V, C, X>, linear: V): X {
+  const [first, second, third, fourth, last] = places.map((n) => a.load(placeOf(a, linear, n), 16)) as [V, V, V, V, V];
+  const low = a.or(first, a.shl(second, a.constant(16n), 64));
+  const high = a.or(a.shl(third, a.constant(32n), 64), a.shl(fourth, a.constant(48n), 64));
+  return extendedOf(a, a.or(low, high), last);
+}
+
+function storeImage<V, C, X>(a: Algebra<V, C, X>, linear: V, value: X): void {
+  for (const n of places) a.store(placeOf(a, linear, n), 16, a.lane(value, 16, n));
+}
+
 // FNSAVE: then as FNINIT
 export const fnsave: Semantics = (a, i) => {
   a.beginX87(false);
   probeArea(a, i, registerAddress(a, i, 8));
   for (let n = 0; n < FIELDS; n++) a.probeStore(fieldAddress(a, i, n), fieldWidth(i));
-  for (const n of registers) {
-    a.probeStore(registerAddress(a, i, n), 64);
-    a.probeStore(a.add(registerAddress(a, i, n), a.constant(8n), 64), 16);
-  }
+  for (const n of registers) for (const m of places) a.probeStore(placeOf(a, registerAddress(a, i, n), m), 16);
   storeEnvironment(a, i);
-  for (const n of registers) storeExtended(a, registerAddress(a, i, n), a.readX87(n));
+  for (const n of registers) storeImage(a, registerAddress(a, i, n), a.readX87(n));
   initialize(a);
 };
 
@@ -181,7 +193,7 @@ export const fnsave: Semantics = (a, i) => {
 export const frstor: Semantics = (a, i) => {
   a.beginX87(true);
   const fields = loadEnvironment(a, i, registerAddress(a, i, 8));
-  const values = registers.map((n) => loadExtended(a, registerAddress(a, i, n)));
+  const values = registers.map((n) => loadImage(a, registerAddress(a, i, n)));
   loadControl(a, fields[0]!, fields[1]!);
   for (const n of registers) a.writeX87(n, values[n]!);
   applyEnvironment(a, i, fields);

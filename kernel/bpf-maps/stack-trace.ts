@@ -48,7 +48,7 @@ function drop(kernel: Kernel, map: BpfMap, id: number): void {
 /**
  * __bpf_get_stackid: the id of the call chain `ips`, the innermost frame first, less the frames that `flags` skips; it is
  * in the map from now on. Errors: EINVAL flags, EFAULT when nothing is left, EEXIST for another stack in the bucket
- * without BPF_F_REUSE_STACKID, ENOMEM for a full map.
+ * without BPF_F_REUSE_STACKID, ENOMEM while every element is in use, with that flag too.
  */
 export function storeStack(kernel: Kernel, map: BpfMap, ips: readonly bigint[], flags: number): number {
   const known = BPF_F_SKIP_FIELD_MASK | BPF_F_USER_STACK | BPF_F_FAST_STACK_CMP | BPF_F_REUSE_STACKID;
@@ -65,7 +65,8 @@ export function storeStack(kernel: Kernel, map: BpfMap, ips: readonly bigint[], 
     if (old.count === frames.length && sameBytes(load(kernel, old.address, map.valueSize), value)) return id;
   }
   if (old !== undefined && (flags & BPF_F_REUSE_STACKID) === 0) fail('EEXIST');
-  if (old === undefined && buckets.size >= map.maxEntries) fail('ENOMEM');
+  // the new one is taken from the free elements before the old one becomes free
+  if (buckets.size >= map.maxEntries) fail('ENOMEM');
   const bucket: StackBucket = { address: old?.address ?? kmalloc(kernel, map.valueSize), hash, count: frames.length };
   store(kernel, bucket.address, value);
   buckets.set(id, bucket);

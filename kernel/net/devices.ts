@@ -53,6 +53,7 @@ const noStatistics = (): DeviceStatistics => ({
   xdpPassed: 0,
   xdpTransmitted: 0,
   tcDropped: 0,
+  clonesRefused: 0,
   programsSkipped: 0,
 });
 

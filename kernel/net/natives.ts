@@ -25,13 +25,24 @@ const softirq_next: NativeFunction = (kernel, cpu) => {
     wakeKsoftirqd(kernel, cpu.index);
     return 0n;
   }
-  const output = softnet.output.shift();
+  const output = softnet.clones.shift() ?? softnet.output.shift();
   const address = output ?? softnet.backlog.shift();
   updatePending(kernel, cpu.index);
   if (address === undefined) return 0n;
   softnet.handled++;
   cpu.registers.rdx = address;
   return BigInt(output === undefined ? constants.NET_RX_SOFTIRQ : constants.NET_TX_SOFTIRQ);
+};
+
+/** rdi: the packet whose program has ended. rax <- the first clone it has sent that is still here, or 0. */
+const bpf_next_clone: NativeFunction = (kernel, cpu) => {
+  const parent = kernel.net.skbs.get(cpu.registers.rdi);
+  const { clones } = kernel.net.softnet[cpu.index]!;
+  // the packet's own siblings wait until it has gone
+  const at = clones.findIndex((address) => (kernel.net.skbs.get(address)?.generation ?? 0) > (parent?.generation ?? 0));
+  const [address = 0n] = at < 0 ? [] : clones.splice(at, 1);
+  updatePending(kernel, cpu.index);
+  return address;
 };
 
 /** Sleeps until this CPU has packets; the first CPU's also runs the timers. */
@@ -93,6 +104,7 @@ export const netNatives: Record<string, NativeFunction> = {
   cond_resched,
   dev_hard_start_xmit,
   deliver_skb,
+  bpf_next_clone,
   bpf_prog_inc_runs,
   bpf_prog_inc_missed,
   inet_wait_for_connect: waitForConnect,

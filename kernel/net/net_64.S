@@ -174,6 +174,16 @@ cls_bpf_classify:
 	mov	%r13d, %r8d
 	# %rdx: whether the program ran
 	native	cls_bpf_exec_opcode
+	mov	%eax, %r12d
+	# what it has cloned goes before the packet itself, and may meet the same program
+1:	mov	%rbx, %rdi
+	native	bpf_next_clone
+	test	%rax, %rax
+	je	2f
+	mov	%rax, %rdi
+	call	__dev_queue_xmit
+	jmp	1b
+2:	mov	%r12d, %eax
 	pop	%r14
 	pop	%r13
 	pop	%r12

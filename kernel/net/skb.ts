@@ -31,6 +31,8 @@ export interface SkbOptions {
   readonly sk?: bigint;
   readonly trusted?: boolean;
   readonly queue?: number;
+  /** of a clone */
+  readonly generation?: number;
 }
 
 /** Bytes of a buffer for a frame of `length`: whole pages. */
@@ -61,7 +63,8 @@ export function allocSkb(
   try {
     head = kmalloc(kernel, size);
     const address = kmalloc(kernel, sk_buff.size);
-    const skb: SkBuff = { address, head, size, device: device.ifindex, socket: options.socket ?? 0 };
+    const { socket = 0, generation = 0 } = options;
+    const skb: SkBuff = { address, head, size, device: device.ifindex, socket, generation };
     net.skbs.set(address, skb);
     writeKernel(kernel, head + BigInt(HEADROOM), frame);
     writeKernel(kernel, address, describe(skb, device, frame, options));

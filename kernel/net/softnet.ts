@@ -42,7 +42,8 @@ export function wakeKsoftirqd(kernel: Kernel, cpu: number): void {
   if (task?.state === 'sleeping') makeRunnable(kernel, task);
 }
 
-export const pending = ({ output, backlog }: SoftnetData): boolean => output.length + backlog.length > 0;
+export const pending = ({ clones, output, backlog }: SoftnetData): boolean =>
+  clones.length + output.length + backlog.length > 0;
 
 /** A CPU has no task: what its last one left is ksoftirqd's. */
 export function leavePackets(kernel: Kernel, cpu: number): void {
@@ -77,8 +78,10 @@ function inKernel(kernel: Kernel, cpu: number): boolean {
   return task?.state === 'running' && task.syscall !== undefined && Number(kernel.cpus[cpu]!.words[Slot.cpl * 2]) === 0;
 }
 
+type Queues = Pick<SoftnetData, 'clones' | 'output' | 'backlog'>;
+
 /** Queues a packet of `cpu`; a full queue frees it. Whether it was taken. */
-function enqueue(kernel: Kernel, cpu: number, queue: 'output' | 'backlog', skb: SkBuff, outside = false): boolean {
+function enqueue(kernel: Kernel, cpu: number, queue: keyof Queues, skb: SkBuff, outside = false): boolean {
   const softnet = kernel.net.softnet[cpu]!;
   if (softnet[queue].length >= QUEUE_LIMIT) {
     freeSkb(kernel, skb);
@@ -91,6 +94,9 @@ function enqueue(kernel: Kernel, cpu: number, queue: 'output' | 'backlog', skb: 
 
 /** To be sent, by the CPU that executes now. */
 export const queueOutput = (kernel: Kernel, skb: SkBuff): boolean => enqueue(kernel, runningCpu(kernel), 'output', skb);
+
+/** A clone that a program of `cpu` sends. */
+export const queueClone = (kernel: Kernel, cpu: number, skb: SkBuff): boolean => enqueue(kernel, cpu, 'clones', skb);
 
 /** netif_rx: received, to be handled by `cpu`; `outside`: not by what a CPU executes. */
 export const queueBacklog = (kernel: Kernel, cpu: number, skb: SkBuff, outside = false): boolean =>

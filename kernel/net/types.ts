@@ -56,6 +56,8 @@ export interface DeviceStatistics {
   xdpTransmitted: number;
   /** TC_ACT_SHOT */
   tcDropped: number;
+  /** clones that programs were refused: their generation, or the queue, was at its limit */
+  clonesRefused: number;
   /** programs that did not run because another was running on the CPU */
   programsSkipped: number;
 }
@@ -95,10 +97,14 @@ export interface SkBuff {
   device: number;
   /** id of the socket that sent it; 0 for none */
   readonly socket: number;
+  /** 0, or one more than that of the packet a program made it of: bpf_clone_redirect */
+  readonly generation: number;
 }
 
 /** A CPU's queues of packets, by address of the sk_buff: struct softnet_data. */
 export interface SoftnetData {
+  /** clones that programs send: they go when the program has ended */
+  readonly clones: bigint[];
   /** to be sent */
   readonly output: bigint[];
   /** received */

@@ -8,7 +8,7 @@ import { now, type Kernel } from '../kernel.ts';
 import { constants } from '../layout/constants.ts';
 import type { Task } from '../task.ts';
 import { AttributeFlag } from './constants.ts';
-import type { PerfEvent } from './types.ts';
+import type { PerfEvent, RunningSpan } from './types.ts';
 
 /** include/uapi/linux/perf_event.h: PERF_COUNT_SW_* that something happens for */
 export const Software = {
@@ -41,9 +41,16 @@ export function isClock({ kind, attributes: { config } }: PerfEvent): boolean {
   );
 }
 
+/** The clock of the event's periods. */
+function ticks(kernel: Kernel, { kind }: PerfEvent, cpu: Cpu): number {
+  if (kind !== 'hardware') return cpu.retired;
+  const { since, skipped } = kernel.perf.pmus[cpu.index]!;
+  return (since ?? cpu.retired) - skipped;
+}
+
 /** What a clock event counts on `cpu`: guest time on a CPU, instructions otherwise. */
 function reading(kernel: Kernel, event: PerfEvent, cpu: Cpu): number {
-  return event.kind === 'software' && event.pid === -1 ? now(kernel, cpu) : cpu.retired;
+  return event.kind === 'software' && event.pid === -1 ? now(kernel, cpu) : ticks(kernel, event, cpu);
 }
 
 const isFor = (event: PerfEvent, cpu: number, pid: number): boolean =>
@@ -58,9 +65,11 @@ function startOn(kernel: Kernel, event: PerfEvent, cpu: Cpu, pid: number): void 
   if (event.running.has(cpu.index)) return;
   const key = keyOf(event, cpu.index, pid);
   const samples = event.period > 0 && isClock(event);
-  const deadline = samples ? cpu.retired + (event.left.get(key) ?? event.period) : Infinity;
+  const deadline = samples ? ticks(kernel, event, cpu) + (event.left.get(key) ?? event.period) : Infinity;
   const span = { cpu: cpu.index, key, since: reading(kernel, event, cpu), time: now(kernel, cpu), deadline };
   event.running.set(cpu.index, span);
+  // what executes now is to end where this event overflows
+  if (samples) cpu.leave = true;
 }
 
 function stopOn(kernel: Kernel, event: PerfEvent, cpu: Cpu): void {
@@ -69,7 +78,7 @@ function stopOn(kernel: Kernel, event: PerfEvent, cpu: Cpu): void {
   event.running.delete(cpu.index);
   if (isClock(event)) event.count += reading(kernel, event, cpu) - span.since;
   event.timeEnabled += now(kernel, cpu) - span.time;
-  if (span.deadline !== Infinity) event.left.set(span.key, Math.max(1, span.deadline - cpu.retired));
+  if (span.deadline !== Infinity) event.left.set(span.key, Math.max(1, span.deadline - ticks(kernel, event, cpu)));
 }
 
 /** The event has just been enabled: it runs where it is meant to. */
@@ -173,6 +182,8 @@ function overflow(kernel: Kernel, cpu: Cpu, event: PerfEvent, address: bigint): 
     event.tickEnd = time - (time % TICK_NSEC) + TICK_NSEC;
   }
   const pending = kernel.perf.overflows[cpu.index]!;
+  // a clock's overflow is one bit, and one timer, until the interrupt is taken
+  if (isClock(event) && pending.some((other) => other.event === event.id)) return;
   if (++event.samples > MAX_SAMPLES_PER_TICK || pending.length >= MAX_PENDING) return;
   pending.push({ event: event.id, period: event.period, address });
   if (!cpu.pendingInterrupts.includes(LOCAL_PERF_VECTOR)) cpu.pendingInterrupts.push(LOCAL_PERF_VECTOR);
@@ -205,18 +216,44 @@ export function countPageFault(kernel: Kernel, cpu: Cpu, pid: number, address: b
   countSoftware(kernel, cpu, pid, Software.minorFaults, address);
 }
 
-/** Notes the clock events of `cpu` that have overflowed, and says after how many instructions the next one will. */
-export function nextOverflow(kernel: Kernel, cpu: Cpu): number {
-  let next = Infinity;
+/** The clock events that sample on `cpu`. */
+function* samplers(kernel: Kernel, cpu: Cpu): Iterable<{ readonly event: PerfEvent; readonly span: RunningSpan }> {
   for (const id of kernel.perf.counters) {
     const event = kernel.bpf.events.get(id);
     const span = event?.running.get(cpu.index);
-    if (event === undefined || span === undefined || span.deadline === Infinity) continue;
-    if (span.deadline <= cpu.retired) {
-      overflow(kernel, cpu, event, 0n);
-      span.deadline += event.period * Math.ceil((cpu.retired + 1 - span.deadline) / event.period);
-    }
-    next = Math.min(next, span.deadline - cpu.retired);
+    if (event !== undefined && span !== undefined && span.deadline !== Infinity) yield { event, span };
+  }
+}
+
+/** hrtimer_forward: the first end of a period after `time`. */
+function forward({ period }: PerfEvent, span: RunningSpan, time: number): void {
+  if (span.deadline <= time) span.deadline += period * Math.ceil((time + 1 - span.deadline) / period);
+}
+
+/** Notes the clock events of `cpu` that have overflowed, and says after how many instructions the next one will. */
+export function nextOverflow(kernel: Kernel, cpu: Cpu): number {
+  let next = Infinity;
+  if (kernel.perf.pmus[cpu.index]!.since !== undefined) return next;
+  for (const { event, span } of samplers(kernel, cpu)) {
+    const time = ticks(kernel, event, cpu);
+    if (span.deadline <= time) overflow(kernel, cpu, event, 0n);
+    forward(event, span, time);
+    next = Math.min(next, span.deadline - time);
   }
   return next;
+}
+
+/** x86_pmu_disable_all: what a handler executes, and the program it runs, is neither counted nor sampled. */
+export function disablePmu(kernel: Kernel, cpu: Cpu): void {
+  kernel.perf.pmus[cpu.index]!.since ??= cpu.retired;
+}
+
+/** x86_pmu_enable_all. A clock goes on meanwhile, and its timer skips the periods that have passed. */
+export function enablePmu(kernel: Kernel, cpu: Cpu): void {
+  const pmu = kernel.perf.pmus[cpu.index]!;
+  if (pmu.since === undefined) return;
+  pmu.skipped += cpu.retired - pmu.since;
+  pmu.since = undefined;
+  cpu.leave = true;
+  for (const { event, span } of samplers(kernel, cpu)) forward(event, span, ticks(kernel, event, cpu));
 }

@@ -10,7 +10,7 @@ import { writeStructure } from '../layout/write-structure.ts';
 import { readKernel, writeKernel } from '../mm/kernel-memory.ts';
 import type { NativeFunction } from '../native.ts';
 import { constants } from '../layout/constants.ts';
-import { countHit, counts } from './counting.ts';
+import { countHit, counts, disablePmu, enablePmu } from './counting.ts';
 import { eventAt, programsOfCall } from './events.ts';
 import { isExcluded, outputSample } from './output.ts';
 
@@ -38,6 +38,16 @@ const update_prog_stats: NativeFunction = (kernel, cpu) => {
   if (program === undefined) return undefined;
   program.statistics.count++;
   program.statistics.nanoseconds += Math.max(0, time(kernel, cpu) - Number(cpu.registers.rsi));
+  return undefined;
+};
+
+const perf_pmu_disable: NativeFunction = (kernel, cpu) => {
+  disablePmu(kernel, cpu);
+  return undefined;
+};
+
+const perf_pmu_enable: NativeFunction = (kernel, cpu) => {
+  enablePmu(kernel, cpu);
   return undefined;
 };
 
@@ -127,6 +137,8 @@ export const perfNatives: Record<string, NativeFunction> = {
   bpf_prog_inc_misses,
   sched_clock,
   update_prog_stats,
+  perf_pmu_disable,
+  perf_pmu_enable,
   perf_event_next_overflow,
   perf_event_bpf_prog,
   perf_event_inc_misses,

@@ -11,6 +11,7 @@ sysvec_perf_interrupt:
 	push	%rbx
 	sub	$sizeof_perf_sample_data+8, %rsp
 	mov	%rdi, %rbx
+	native	perf_pmu_disable
 	# %rax: struct perf_event * of the next overflow, or 0; the sample's fields are filled in
 1:	mov	%rsp, %rdi
 	mov	%rbx, %rsi
@@ -22,7 +23,8 @@ sysvec_perf_interrupt:
 	mov	%rbx, %rdx
 	call	__perf_event_overflow
 	jmp	1b
-2:	add	$sizeof_perf_sample_data+8, %rsp
+2:	native	perf_pmu_enable
+	add	$sizeof_perf_sample_data+8, %rsp
 	pop	%rbx
 	pop	%rbp
 	ret

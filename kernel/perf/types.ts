@@ -26,7 +26,7 @@ export interface RunningSpan {
   /** the clock that is counted, and guest time in ns, when it began */
   readonly since: number;
   readonly time: number;
-  /** `retired` of the CPU at which it overflows */
+  /** where it overflows: of the hardware counters' instructions, or of the CPU's `retired` for a software clock */
   deadline: number;
 }
 
@@ -79,6 +79,14 @@ export interface PendingOverflow {
   readonly address: bigint;
 }
 
+/** The hardware counters of a CPU stand still while the handler of their interrupt runs. */
+export interface Pmu {
+  /** `retired` when the handler was entered; undefined outside */
+  since: number | undefined;
+  /** instructions of earlier handlers, which no hardware event has counted */
+  skipped: number;
+}
+
 /** A record that a native function wants shown to programs. */
 export interface PendingRecord {
   readonly call: bigint;
@@ -114,6 +122,8 @@ export interface PerfState {
   /** by CPU */
   readonly overflows: PendingOverflow[][];
   /** by CPU */
+  readonly pmus: Pmu[];
+  /** by CPU */
   readonly records: PendingRecord[][];
   /** CPU a task was last on, while somebody counts migrations */
   readonly lastCpu: Map<number, number>;
@@ -131,6 +141,7 @@ export function createPerfState(cpus: number): PerfState {
     calls: new Map(),
     counters: [],
     overflows: Array.from({ length: cpus }, () => []),
+    pmus: Array.from({ length: cpus }, () => ({ since: undefined, skipped: 0 })),
     records: Array.from({ length: cpus }, () => []),
     lastCpu: new Map(),
     rings: new Map(),

@@ -78,6 +78,7 @@ int main(int argc, char **argv) {
   rx = find_program(object, "xdp_rx_filter");
   tx = find_program(object, "xdp_tx_filter");
   while (count < argc - 1 && attach(&devices[count], bpf_program__fd(rx)) == 0) count++;
+  unlink(TX_PIN); /* of a loader that was killed */
   if (count < argc - 1 || bpf_program__pin(tx, TX_PIN) < 0) status = 1;
   fflush(stdout);
   if (status == 0) {

@@ -129,6 +129,12 @@ static void take_connection(int listener) {
 
 static bool later(ssize_t count) { return count < 0 && (errno == EAGAIN || errno == EINTR); }
 
+static bool is_connected(int fd) {
+  struct sockaddr_in peer;
+  socklen_t size = sizeof peer;
+  return getpeername(fd, (struct sockaddr *)&peer, &size) == 0;
+}
+
 /* Passes on what there is. False: the connection is broken. */
 static bool move(struct way *way, int from, int to) {
   if (way->length == 0 && !way->ended) {
@@ -144,7 +150,7 @@ static bool move(struct way *way, int from, int to) {
     way->start += (size_t)count;
     way->length -= (size_t)count;
   }
-  if (way->ended && way->length == 0 && !way->shut) way->shut = shutdown(to, SHUT_WR) == 0;
+  if (way->ended && way->length == 0 && !way->shut) way->shut = is_connected(to) && shutdown(to, SHUT_WR) == 0;
   return true;
 }
 
@@ -160,7 +166,7 @@ static struct pollfd interest(const struct connection *connection, int side) {
   const struct way *in = &connection->ways[side], *out = &connection->ways[1 - side];
   short events = 0;
   if (in->length == 0 && !in->ended) events |= POLLIN;
-  if (out->length > 0) events |= POLLOUT;
+  if (out->length > 0 || (out->ended && !out->shut)) events |= POLLOUT;
   return (struct pollfd){.fd = events == 0 ? -1 : connection->fds[side], .events = events};
 }
 

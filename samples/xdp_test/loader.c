@@ -38,6 +38,7 @@ int main(int argc, char **argv) {
   while (count < argc - 1 && attach(devices[count], bpf_program__fd(rx)) == 0) count++;
   if (count < argc - 1) status = 1;
   printf("tx_prog: %s\n", bpf_program__name(tx));
+  unlink(TX_PIN); /* of a loader that was killed */
   if (status == 0 && bpf_program__pin(tx, TX_PIN) < 0) status = 1;
   fflush(stdout);
   if (status == 0) wait_for_signal();

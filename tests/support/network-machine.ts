@@ -141,6 +141,95 @@ tc_clone:
 	ret
 	.size tc_clone, . - tc_clone
 
+	.globl tc_chain
+	.type tc_chain, @function
+# the first byte behind the headers counts: below test_argument the packet is cloned with one more there
+tc_chain:
+	push %rbx
+	push %r12
+	push %r13
+	mov %rdi, %rbx
+	incl test_runs(%rip)
+	mov sk_buff_data(%rdi), %r12
+	movzbl 42(%r12), %r13d
+	cmp test_argument(%rip), %r13d
+	jae 1f
+	incb 42(%r12)
+	mov test_ifindex(%rip), %esi
+	mov test_flags(%rip), %edx
+	call bpf_clone_redirect
+	mov %rax, test_result(%rip)
+	mov %r13b, 42(%r12)
+1:	xor %eax, %eax
+	pop %r13
+	pop %r12
+	pop %rbx
+	ret
+	.size tc_chain, . - tc_chain
+
+	.globl tc_tree
+	.type tc_tree, @function
+# of 0 it makes 1 and 2, of those 17 and 18
+tc_tree:
+	push %rbx
+	push %r12
+	push %r13
+	push %r14
+	mov %rdi, %rbx
+	mov sk_buff_data(%rdi), %r12
+	movzbl 42(%r12), %r13d
+	cmp $16, %r13d
+	jae 2f
+	mov $16, %r14d
+	test %r13d, %r13d
+	jne 1f
+	movb $1, 42(%r12)
+	mov test_ifindex(%rip), %esi
+	xor %edx, %edx
+	call bpf_clone_redirect
+	mov $2, %r14d
+1:	or %r13d, %r14d
+	mov %r14b, 42(%r12)
+	mov %rbx, %rdi
+	mov test_ifindex(%rip), %esi
+	xor %edx, %edx
+	call bpf_clone_redirect
+	mov %r13b, 42(%r12)
+2:	xor %eax, %eax
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbx
+	ret
+	.size tc_tree, . - tc_tree
+
+	.globl tc_flood
+	.type tc_flood, @function
+# clones the packet test_argument times, and then panics if test_flags says so
+tc_flood:
+	push %rbp
+	mov %rsp, %rbp
+	push %rbx
+	push %r12
+	mov %rdi, %rbx
+	mov test_argument(%rip), %r12d
+1:	mov %rbx, %rdi
+	mov test_ifindex(%rip), %esi
+	xor %edx, %edx
+	call bpf_clone_redirect
+	mov %rax, test_result(%rip)
+	dec %r12d
+	jnz 1b
+	cmpl $0, test_flags(%rip)
+	je 2f
+	call rex_landingpad
+2:	mov $2, %eax
+	pop %r12
+	pop %rbx
+	pop %rbp
+	ret
+	.size tc_flood, . - tc_flood
+
 	.globl tc_look
 	.type tc_look, @function
 tc_look:

@@ -18,6 +18,7 @@ export function assertNoProgram(kernel: Kernel): void {
     is('NMIs blocked', BigInt(words[Slot.nmiBlocked * 2]!), 0n);
     if (kernel.perCpu[index]!.current === 0) is('CPL', slots[Slot.cpl], 0n);
     assert.is(kernel.perCpu[index]!.savedFpu, undefined, `CPU ${index}: FPU state of the interrupted code`);
+    assert.is(kernel.perf.pmus[index]!.since, undefined, `CPU ${index}: counters stand still`);
     const entries = perCpuAddress(kernel, index, 'rex_cleanup_entries');
     for (let n = 0; n < constants.REX_CLEANUP_ENTRIES; n++) {
       is(`cleanup entry ${n}`, readKernelU64(kernel, entries + BigInt(n * rex_cleanup_entry.size)), 0n);

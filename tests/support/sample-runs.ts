@@ -1,7 +1,9 @@
 /** Samples run as the command runs them, in this process, and all that came of it. */
+import type { Box } from '../../box/box.ts';
 import { readJob, type Job } from '../../command/job.ts';
 import { readCommandLine } from '../../command/options.ts';
 import type { CommandOutput } from '../../command/output.ts';
+import { createReport } from '../../command/report.ts';
 import { runJob } from '../../command/run-job.ts';
 import { silent, type Summary, type View } from '../../command/view.ts';
 import type { KernelEvent } from '../../kernel/events.ts';
@@ -14,6 +16,8 @@ export interface SampleRun {
   readonly trace: string;
   readonly log: string;
   readonly events: readonly KernelEvent[];
+  /** what a person sees of it on standard output */
+  readonly screen: string;
 }
 
 const nowhere: CommandOutput = { out() {}, error() {}, flush() {} };
@@ -21,22 +25,31 @@ const nowhere: CommandOutput = { out() {}, error() {}, flush() {} };
 export const sampleJob = (name: string, ...args: readonly string[]): Job =>
   readJob(name, readCommandLine([name, ...args]));
 
-/** Runs `job` with `options` of the command line, as `--cpus 2`; `syscalls`: they are events too. */
+/** Runs `job` with `options` of the command line, as `--cpus 2`; `syscalls`: they are events, and there is a screen. */
 export async function runSampleJob(job: Job, options: readonly string[] = [], syscalls = true): Promise<SampleRun> {
   const events: KernelEvent[] = [];
-  const view: View = { ...silent, wantsSyscalls: syscalls, event: (event) => void events.push(event) };
-  const summary = await runJob(job, readCommandLine([...options]).options, nowhere, () => view);
-  const stream = (name: 'stdout' | 'stderr'): string =>
-    Buffer.concat(
-      events.flatMap((event) => (event.type === 'write' && event.stream === name ? [event.bytes] : [])),
-    ).toString();
-  const log = events.flatMap((event) => (event.type === 'log' ? [event.text] : []));
+  const screen: Uint8Array[] = [];
+  const output: CommandOutput = { ...nowhere, out: (data) => void screen.push(Buffer.from(data)) };
+  const createView = (box: Box): View => {
+    const report = syscalls ? createReport(box, output, (_format, text) => text) : silent;
+    const event = (each: KernelEvent): void => {
+      events.push(each);
+      report.event(each);
+    };
+    return { ...report, event };
+  };
+  const summary = await runJob(job, readCommandLine([...options]).options, nowhere, createView);
+  const stream = (name: 'stdout' | 'stderr'): string => {
+    const writes = events.flatMap((event) => (event.type === 'write' && event.stream === name ? [event.bytes] : []));
+    return Buffer.concat(writes).toString();
+  };
   return {
     summary,
     stdout: stream('stdout'),
     stderr: stream('stderr'),
     trace: summary.tracePipe.join('\n'),
-    log: log.join('\n'),
+    log: events.flatMap((event) => (event.type === 'log' ? [event.text] : [])).join('\n'),
     events,
+    screen: Buffer.concat(screen).toString(),
   };
 }

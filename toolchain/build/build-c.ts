@@ -158,6 +158,21 @@ export async function buildCSample(name: string, options: CBuildOptions = {}): P
 }
 
 /**
+ * Compiles C files, given relative to the repository's root, with librex and with warnings as errors, writing nothing into
+ * the repository; the results belong into `bin/` beside the sources. Throws `CBuildError`.
+ */
+export function buildLoaders(sources: readonly string[], options: CBuildOptions = {}): Promise<BuiltFile[]> {
+  return atWork(options, async (workplace) => {
+    await archiveLibrex(workplace);
+    const build = async (source: string): Promise<BuiltFile> => ({
+      path: source.replace(/([^/]+)\.c$/, 'bin/$1'),
+      bytes: await compile(source, ['librex.a', '-Werror'], workplace),
+    });
+    return Promise.all(sources.map(build));
+  });
+}
+
+/**
  * Compiles one C file, given relative to the repository's root, writing nothing into the repository; the result belongs
  * into `bin/` beside the source. Throws `CBuildError`.
  */

@@ -70,6 +70,7 @@ struct bpf_link *bpf_program__attach_perf_event_opts(const struct bpf_program *p
                                                      const struct bpf_perf_event_opts *opts) {
   struct bpf_link *link;
   int error;
+  if (!REX_OPTIONS_VALID(opts, bpf_perf_event_opts)) return rex_fail_pointer(EINVAL);
   if (prog == NULL || pfd < 0) {
     rex_warn("prog '%s': invalid perf event FD %d", prog == NULL ? "(null)" : bpf_program__name(prog), pfd);
     return rex_fail_pointer(EINVAL);
@@ -137,7 +138,7 @@ struct bpf_link *bpf_program__attach_kprobe_opts(const struct bpf_program *prog,
   uint64_t cookie = REX_OPTION(opts, bpf_cookie, 0);
   long pmu_type;
   int pfd;
-  if (prog == NULL || func_name == NULL) return rex_fail_pointer(EINVAL);
+  if (prog == NULL || func_name == NULL || !REX_OPTIONS_VALID(opts, bpf_kprobe_opts)) return rex_fail_pointer(EINVAL);
   pmu_type = rex_read_number(KPROBE_PMU "/type");
   if (pmu_type < 0) return attach_kprobe_event(prog, func_name, offset, retprobe, cookie);
   pfd = open_kprobe_event(pmu_type, func_name, offset, retprobe);
@@ -156,7 +157,8 @@ struct bpf_link *bpf_program__attach_ksyscall(const struct bpf_program *prog, co
   int length;
   LIBBPF_OPTS(bpf_kprobe_opts, kprobe_opts, .retprobe = REX_OPTION(opts, retprobe, false),
               .bpf_cookie = REX_OPTION(opts, bpf_cookie, 0));
-  if (prog == NULL || syscall_name == NULL) return rex_fail_pointer(EINVAL);
+  if (prog == NULL || syscall_name == NULL || !REX_OPTIONS_VALID(opts, bpf_ksyscall_opts))
+    return rex_fail_pointer(EINVAL);
   length = snprintf(function, sizeof function, "__x64_sys_%s", syscall_name);
   if (length < 0 || (size_t)length >= sizeof function) return rex_fail_pointer(ENAMETOOLONG);
   return bpf_program__attach_kprobe_opts(prog, function, &kprobe_opts);
@@ -173,7 +175,8 @@ struct bpf_link *bpf_program__attach_tracepoint_opts(const struct bpf_program *p
                                                      const char *tp_name, const struct bpf_tracepoint_opts *opts) {
   long id;
   int pfd;
-  if (prog == NULL || tp_category == NULL || tp_name == NULL) return rex_fail_pointer(EINVAL);
+  if (prog == NULL || tp_category == NULL || tp_name == NULL || !REX_OPTIONS_VALID(opts, bpf_tracepoint_opts))
+    return rex_fail_pointer(EINVAL);
   id = rex_tracepoint_id(tp_category, tp_name);
   if (id < 0) return tracepoint_failed(prog, tp_category, tp_name, id);
   pfd = open_tracepoint_event(id);

@@ -10,6 +10,7 @@ static int result(long value) { return value < 0 ? -errno : (int)value; }
 int bpf_map_create(enum bpf_map_type type, const char *name, __u32 key_size, __u32 value_size, __u32 max_entries,
                    const struct bpf_map_create_opts *opts) {
   struct bpf_attr_map_create attr;
+  if (!REX_OPTIONS_VALID(opts, bpf_map_create_opts)) return rex_fail(EINVAL);
   memset(&attr, 0, sizeof attr);
   attr.map_type = (uint32_t)type;
   attr.key_size = key_size;
@@ -64,10 +65,53 @@ int bpf_map_lookup_and_delete_elem(int fd, const void *key, void *value) {
   return bpf_map_lookup_and_delete_elem_flags(fd, key, value, 0);
 }
 
+int bpf_map_delete_elem_flags(int fd, const void *key, __u64 flags) {
+  return element(BPF_MAP_DELETE_ELEM, fd, key, NULL, flags);
+}
+
+static int batch(int command, int fd, void *in_batch, void *out_batch, const void *keys, const void *values,
+                 __u32 *count, const struct bpf_map_batch_opts *opts) {
+  struct bpf_attr_map_batch attr;
+  int status;
+  if (count == NULL || !REX_OPTIONS_VALID(opts, bpf_map_batch_opts)) return rex_fail(EINVAL);
+  memset(&attr, 0, sizeof attr);
+  attr.map_fd = (uint32_t)fd;
+  attr.in_batch = rex_address(in_batch);
+  attr.out_batch = rex_address(out_batch);
+  attr.keys = rex_address(keys);
+  attr.values = rex_address(values);
+  attr.count = *count;
+  attr.elem_flags = REX_OPTION(opts, elem_flags, 0);
+  attr.flags = REX_OPTION(opts, flags, 0);
+  status = result(rex_sys_bpf(command, &attr, sizeof attr));
+  *count = attr.count;
+  return status;
+}
+
+int bpf_map_lookup_batch(int fd, void *in_batch, void *out_batch, void *keys, void *values, __u32 *count,
+                         const struct bpf_map_batch_opts *opts) {
+  return batch(BPF_MAP_LOOKUP_BATCH, fd, in_batch, out_batch, keys, values, count, opts);
+}
+
+int bpf_map_lookup_and_delete_batch(int fd, void *in_batch, void *out_batch, void *keys, void *values, __u32 *count,
+                                    const struct bpf_map_batch_opts *opts) {
+  return batch(BPF_MAP_LOOKUP_AND_DELETE_BATCH, fd, in_batch, out_batch, keys, values, count, opts);
+}
+
+int bpf_map_update_batch(int fd, const void *keys, const void *values, __u32 *count,
+                         const struct bpf_map_batch_opts *opts) {
+  return batch(BPF_MAP_UPDATE_BATCH, fd, NULL, NULL, keys, values, count, opts);
+}
+
+int bpf_map_delete_batch(int fd, const void *keys, __u32 *count, const struct bpf_map_batch_opts *opts) {
+  return batch(BPF_MAP_DELETE_BATCH, fd, NULL, NULL, keys, NULL, count, opts);
+}
+
 int bpf_map_freeze(int fd) { return element(BPF_MAP_FREEZE, fd, NULL, NULL, 0); }
 
 int bpf_link_create(int prog_fd, int target_fd, enum bpf_attach_type type, const struct bpf_link_create_opts *opts) {
   struct bpf_attr_link_create attr;
+  if (!REX_OPTIONS_VALID(opts, bpf_link_create_opts)) return rex_fail(EINVAL);
   memset(&attr, 0, sizeof attr);
   attr.prog_fd = (uint32_t)prog_fd;
   attr.target_fd = (uint32_t)target_fd;
@@ -98,27 +142,38 @@ int bpf_prog_get_info_by_fd(int prog_fd, struct bpf_prog_info *info, __u32 *info
   return bpf_obj_get_info_by_fd(prog_fd, info, info_len);
 }
 
+int bpf_link_get_info_by_fd(int link_fd, struct bpf_link_info *info, __u32 *info_len) {
+  return bpf_obj_get_info_by_fd(link_fd, info, info_len);
+}
+
 int bpf_link_detach(int link_fd) {
   struct bpf_attr_link_detach attr = {.link_fd = (uint32_t)link_fd};
   return result(rex_sys_bpf(BPF_LINK_DETACH, &attr, sizeof attr));
 }
 
-static int named_object(int command, const char *pathname, int fd, __u32 file_flags) {
+static int named_object(int command, const char *pathname, int fd, __u32 file_flags, int path_fd) {
   struct bpf_attr_obj attr;
   memset(&attr, 0, sizeof attr);
   attr.pathname = rex_address(pathname);
   attr.bpf_fd = (uint32_t)fd;
   attr.file_flags = file_flags;
+  attr.path_fd = path_fd;
   return result(rex_sys_bpf(command, &attr, sizeof attr));
 }
 
-int bpf_obj_pin(int fd, const char *pathname) { return named_object(BPF_OBJ_PIN, pathname, fd, 0); }
+int bpf_obj_pin_opts(int fd, const char *pathname, const struct bpf_obj_pin_opts *opts) {
+  if (!REX_OPTIONS_VALID(opts, bpf_obj_pin_opts)) return rex_fail(EINVAL);
+  return named_object(BPF_OBJ_PIN, pathname, fd, REX_OPTION(opts, file_flags, 0), REX_OPTION(opts, path_fd, 0));
+}
 
-int bpf_obj_get(const char *pathname) { return named_object(BPF_OBJ_GET, pathname, 0, 0); }
+int bpf_obj_pin(int fd, const char *pathname) { return bpf_obj_pin_opts(fd, pathname, NULL); }
 
 int bpf_obj_get_opts(const char *pathname, const struct bpf_obj_get_opts *opts) {
-  return named_object(BPF_OBJ_GET, pathname, 0, REX_OPTION(opts, file_flags, 0));
+  if (!REX_OPTIONS_VALID(opts, bpf_obj_get_opts)) return rex_fail(EINVAL);
+  return named_object(BPF_OBJ_GET, pathname, 0, REX_OPTION(opts, file_flags, 0), REX_OPTION(opts, path_fd, 0));
 }
+
+int bpf_obj_get(const char *pathname) { return bpf_obj_get_opts(pathname, NULL); }
 
 static int next_id(int command, __u32 start, __u32 *next) {
   struct bpf_attr_get_id attr;
@@ -134,16 +189,22 @@ int bpf_prog_get_next_id(__u32 start_id, __u32 *next) { return next_id(BPF_PROG_
 int bpf_map_get_next_id(__u32 start_id, __u32 *next) { return next_id(BPF_MAP_GET_NEXT_ID, start_id, next); }
 int bpf_link_get_next_id(__u32 start_id, __u32 *next) { return next_id(BPF_LINK_GET_NEXT_ID, start_id, next); }
 
-static int descriptor_of(int command, __u32 id) {
+static int descriptor_of(int command, __u32 id, const struct bpf_get_fd_by_id_opts *opts) {
   struct bpf_attr_get_id attr;
+  if (!REX_OPTIONS_VALID(opts, bpf_get_fd_by_id_opts)) return rex_fail(EINVAL);
   memset(&attr, 0, sizeof attr);
   attr.id = id;
+  attr.open_flags = REX_OPTION(opts, open_flags, 0);
   return result(rex_sys_bpf(command, &attr, sizeof attr));
 }
 
-int bpf_prog_get_fd_by_id(__u32 id) { return descriptor_of(BPF_PROG_GET_FD_BY_ID, id); }
-int bpf_map_get_fd_by_id(__u32 id) { return descriptor_of(BPF_MAP_GET_FD_BY_ID, id); }
-int bpf_link_get_fd_by_id(__u32 id) { return descriptor_of(BPF_LINK_GET_FD_BY_ID, id); }
+int bpf_prog_get_fd_by_id(__u32 id) { return descriptor_of(BPF_PROG_GET_FD_BY_ID, id, NULL); }
+int bpf_map_get_fd_by_id(__u32 id) { return descriptor_of(BPF_MAP_GET_FD_BY_ID, id, NULL); }
+int bpf_link_get_fd_by_id(__u32 id) { return descriptor_of(BPF_LINK_GET_FD_BY_ID, id, NULL); }
+
+int bpf_map_get_fd_by_id_opts(__u32 id, const struct bpf_get_fd_by_id_opts *opts) {
+  return descriptor_of(BPF_MAP_GET_FD_BY_ID, id, opts);
+}
 
 int bpf_enable_stats(enum bpf_stats_type type) {
   struct bpf_attr_enable_stats attr = {.type = (uint32_t)type};

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* the largest CONFIG_NR_CPUS */
+#define MOST_CPUS 8192
+
 /* CPUs in a list such as 0-3,8; or -EINVAL. */
 static int count_cpus(const char *list) {
   int count = 0;
@@ -22,8 +25,10 @@ static int count_cpus(const char *list) {
       if (end == at + 1 || last < first) return -EINVAL;
       at = end;
     }
+    if (last - first >= MOST_CPUS || count >= MOST_CPUS) return -EINVAL;
     count += (int)(last - first) + 1;
     if (*at == ',') at++;
+    else if (*at != '\0' && *at != '\n') return -EINVAL;
   }
   return count > 0 ? count : -EINVAL;
 }

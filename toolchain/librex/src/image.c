@@ -33,18 +33,19 @@ static int append_map(struct bpf_object *object, const struct rex_elf *elf, cons
   return 0;
 }
 
-static int append_program(struct bpf_object *object, const char *section, uint32_t type,
+static int append_program(struct bpf_object *object, const char *section, const struct rex_section_row *row,
                           const struct rex_symbol *symbol) {
   struct bpf_program *program = rex_append((void **)&object->programs, &object->program_count, sizeof *program);
   if (program == NULL) return -1;
   program->fd = -1;
-  program->type = type;
+  program->type = row->type;
+  program->attach_type = row->attach_type;
   program->address = symbol->value;
   program->name = strdup(symbol->name);
   program->section = strdup(section);
   if (program->name == NULL || program->section == NULL) return -1;
   rex_debug("program '%s' at 0x%llx: section '%s', type %u", program->name, (unsigned long long)program->address,
-            section, type);
+            section, row->type);
   return 0;
 }
 
@@ -68,7 +69,7 @@ static int read_function(struct rex_image *image, struct bpf_object *object, con
   if (symbol->section == SHN_UNDEF || symbol->section >= SHN_LORESERVE) return 0;
   if (rex_elf_section(elf, symbol->section, &section) < 0) return -1;
   row = rex_section_row(section.name, &target);
-  return row == NULL ? 0 : append_program(object, section.name, row->type, symbol);
+  return row == NULL ? 0 : append_program(object, section.name, row, symbol);
 }
 
 static int read_symbols(struct rex_image *image, struct bpf_object *object, const struct rex_elf *elf) {

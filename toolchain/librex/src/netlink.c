@@ -58,11 +58,12 @@ static int read_reply(int fd, rex_reply_fn reply, void *context) {
     struct nlmsghdr message;
     unsigned char bytes[REPLY_SIZE];
   } buffer;
-  ssize_t count = recv(fd, &buffer, sizeof buffer, 0);
+  ssize_t count = recv(fd, &buffer, sizeof buffer, MSG_TRUNC);
   int length = (int)count;
   int more = 0;
   struct nlmsghdr *message = &buffer.message;
   if (count < 0) return errno == EINTR ? 1 : -errno;
+  if ((size_t)count > sizeof buffer) return -EMSGSIZE;
   for (; NLMSG_OK(message, length); message = NLMSG_NEXT(message, length)) {
     int status;
     if (message->nlmsg_type == NLMSG_ERROR) return exchange_error(message);

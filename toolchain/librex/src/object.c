@@ -40,6 +40,7 @@ void bpf_object__close(struct bpf_object *obj) {
   for (size_t i = 0; i < obj->map_count; i++) {
     close_fd(obj->maps[i].fd);
     free(obj->maps[i].name);
+    free(obj->maps[i].pin_path);
   }
   free(obj->programs);
   free(obj->maps);
@@ -101,4 +102,20 @@ int bpf_program__fd(const struct bpf_program *prog) { return prog == NULL ? rex_
 
 enum bpf_prog_type bpf_program__type(const struct bpf_program *prog) {
   return (enum bpf_prog_type)(prog == NULL ? 0 : prog->type);
+}
+
+enum bpf_attach_type bpf_program__expected_attach_type(const struct bpf_program *prog) {
+  return (enum bpf_attach_type)(prog == NULL ? 0 : prog->attach_type);
+}
+
+int bpf_program__set_expected_attach_type(struct bpf_program *prog, enum bpf_attach_type type) {
+  if (prog == NULL) return rex_fail(EINVAL);
+  prog->attach_type = (uint32_t)type;
+  return 0;
+}
+
+/* What a program is was decided when it was loaded. */
+int bpf_program__set_type(struct bpf_program *prog, enum bpf_prog_type type) {
+  (void)type;
+  return rex_fail(prog == NULL ? EINVAL : EBUSY);
 }

@@ -12,6 +12,8 @@ struct bpf_map {
   struct rex_map_handle definition;
   uint64_t address; /* of the handle in the image */
   int fd;           /* -1 until created */
+  char *pin_path;   /* NULL: none */
+  bool pinned;
 };
 
 struct bpf_program {
@@ -20,6 +22,7 @@ struct bpf_program {
   uint32_t type;    /* BPF_PROG_TYPE_* */
   uint64_t address; /* of the entry function in the image */
   int fd;           /* -1 until loaded */
+  uint32_t attach_type; /* BPF_XDP, BPF_TCX_*, BPF_PERF_EVENT */
 };
 
 struct bpf_object {

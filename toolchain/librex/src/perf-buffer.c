@@ -1,5 +1,6 @@
 /* The reader of BPF_MAP_TYPE_PERF_EVENT_ARRAY: one bpf-output event a CPU, and its ring of records. */
 #include "errors.h"
+#include "options.h"
 #include "syscalls.h"
 
 #include <bpf/bpf.h>
@@ -16,6 +17,7 @@
 struct cpu_buffer {
   int fd; /* -1: not open */
   int cpu;
+  bool stored; /* in the map */
   struct perf_event_mmap_page *page; /* then the ring */
   unsigned char *copy;               /* of a record that wraps */
   size_t copy_size;
@@ -46,39 +48,52 @@ struct lost_record {
   __u64 lost;
 };
 
-static int open_output_event(int cpu) {
+static int open_output_event(int cpu, __u32 period) {
   struct perf_event_attr attr;
   memset(&attr, 0, sizeof attr);
   attr.size = sizeof attr;
   attr.type = PERF_TYPE_SOFTWARE;
   attr.config = PERF_COUNT_SW_BPF_OUTPUT;
   attr.sample_type = PERF_SAMPLE_RAW;
-  attr.sample_period = 1;
-  attr.wakeup_events = 1;
+  attr.sample_period = period;
+  attr.wakeup_events = period;
   return rex_sys_perf_event_open(&attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
+static int open_failed(int cpu, const char *what) {
+  int error = errno;
+  rex_warn("failed to %s on cpu #%d: %s", what, cpu, strerror(error));
+  return -error;
+}
+
 /* 0 or -errno; what is open is closed by perf_buffer__free. */
-static int open_cpu(struct perf_buffer *pb, int cpu) {
+static int open_cpu(struct perf_buffer *pb, int cpu, __u32 period) {
   struct cpu_buffer *buffer = &pb->buffers[cpu];
   struct epoll_event event = {.events = EPOLLIN, .data.fd = cpu};
   void *pages;
   buffer->cpu = cpu;
-  buffer->fd = open_output_event(cpu);
-  if (buffer->fd < 0) return -errno;
+  buffer->fd = open_output_event(cpu, period);
+  if (buffer->fd < 0) return open_failed(cpu, "open perf buffer event");
   pages = mmap(NULL, pb->page_size + pb->size, PROT_READ | PROT_WRITE, MAP_SHARED, buffer->fd, 0);
-  if (pages == MAP_FAILED) return -errno;
+  if (pages == MAP_FAILED) return open_failed(cpu, "mmap perf buffer");
   buffer->page = pages;
-  if (ioctl(buffer->fd, PERF_EVENT_IOC_ENABLE, 0) < 0) return -errno;
-  if (bpf_map_update_elem(pb->map_fd, &cpu, &buffer->fd, BPF_ANY) < 0) return -errno;
-  return epoll_ctl(pb->epoll_fd, EPOLL_CTL_ADD, buffer->fd, &event) < 0 ? -errno : 0;
+  if (ioctl(buffer->fd, PERF_EVENT_IOC_ENABLE, 0) < 0) return open_failed(cpu, "enable perf buffer event");
+  if (bpf_map_update_elem(pb->map_fd, &cpu, &buffer->fd, BPF_ANY) < 0)
+    return open_failed(cpu, "put the perf buffer event into the map");
+  buffer->stored = true;
+  if (epoll_ctl(pb->epoll_fd, EPOLL_CTL_ADD, buffer->fd, &event) < 0) return open_failed(cpu, "epoll_ctl perf FD");
+  return 0;
 }
 
-static int open_all(struct perf_buffer *pb) {
+static int open_all(struct perf_buffer *pb, __u32 period) {
   pb->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-  if (pb->epoll_fd < 0) return -errno;
+  if (pb->epoll_fd < 0) {
+    int error = errno;
+    rex_warn("failed to create epoll instance: %s", strerror(error));
+    return -error;
+  }
   for (int cpu = 0; cpu < pb->count; cpu++) {
-    int status = open_cpu(pb, cpu);
+    int status = open_cpu(pb, cpu, period);
     if (status < 0) return status;
   }
   return 0;
@@ -92,7 +107,10 @@ static int cpus_of(int map_fd) {
   int status;
   memset(&info, 0, sizeof info);
   status = bpf_obj_get_info_by_fd(map_fd, &info, &length);
-  if (status < 0) return status;
+  if (status < 0) {
+    rex_warn("failed to get map info for map FD %d: %s", map_fd, strerror(-status));
+    return status;
+  }
   if (info.type != BPF_MAP_TYPE_PERF_EVENT_ARRAY) {
     rex_warn("map '%s' should be BPF_MAP_TYPE_PERF_EVENT_ARRAY", info.name);
     return -EINVAL;
@@ -103,9 +121,15 @@ static int cpus_of(int map_fd) {
 struct perf_buffer *perf_buffer__new(int map_fd, size_t page_cnt, perf_buffer_sample_fn sample_cb,
                                      perf_buffer_lost_fn lost_cb, void *ctx, const struct perf_buffer_opts *opts) {
   struct perf_buffer *pb;
-  int status = page_cnt == 0 || (page_cnt & (page_cnt - 1)) != 0 ? -EINVAL : cpus_of(map_fd);
-  (void)opts;
-  if (status == -EINVAL) rex_warn("page count should be power of two, but is %zu", page_cnt);
+  /* 0 as well as 1: a wake-up a sample */
+  __u32 period = REX_OPTION(opts, sample_period, 0) == 0 ? 1 : opts->sample_period;
+  int status;
+  if (!REX_OPTIONS_VALID(opts, perf_buffer_opts)) return rex_fail_pointer(EINVAL);
+  if (page_cnt == 0 || (page_cnt & (page_cnt - 1)) != 0) {
+    rex_warn("page count should be power of two, but is %zu", page_cnt);
+    return rex_fail_pointer(EINVAL);
+  }
+  status = cpus_of(map_fd);
   if (status < 0) return rex_fail_pointer(-status);
   pb = calloc(1, sizeof *pb);
   if (pb == NULL) return NULL;
@@ -121,7 +145,7 @@ struct perf_buffer *perf_buffer__new(int map_fd, size_t page_cnt, perf_buffer_sa
   if (pb->buffers != NULL && pb->events != NULL) {
     pb->count = status;
     for (int cpu = 0; cpu < pb->count; cpu++) pb->buffers[cpu].fd = -1;
-    status = open_all(pb);
+    status = open_all(pb, period);
     if (status == 0) return pb;
   } else status = -ENOMEM;
   perf_buffer__free(pb);
@@ -135,7 +159,7 @@ void perf_buffer__free(struct perf_buffer *pb) {
     if (buffer->page != NULL) munmap(buffer->page, pb->page_size + pb->size);
     free(buffer->copy);
     if (buffer->fd < 0) continue;
-    bpf_map_delete_elem(pb->map_fd, &cpu);
+    if (buffer->stored) bpf_map_delete_elem(pb->map_fd, &cpu);
     close(buffer->fd);
   }
   if (pb->epoll_fd >= 0) close(pb->epoll_fd);
@@ -185,7 +209,9 @@ static int consume(struct perf_buffer *pb, struct cpu_buffer *buffer) {
   int status = 0;
   while (tail != head && status == 0) {
     const struct perf_event_header *record = record_at(pb, buffer, tail & (pb->size - 1));
-    if (record == NULL) return -ENOMEM;
+    if (record == NULL) status = -ENOMEM;
+    else if (record->size < sizeof *record || record->size > head - tail) status = -EBADMSG;
+    if (status < 0) break;
     tail += record->size;
     status = handle(pb, buffer, record);
   }
@@ -195,7 +221,7 @@ static int consume(struct perf_buffer *pb, struct cpu_buffer *buffer) {
 
 int perf_buffer__poll(struct perf_buffer *pb, int timeout_ms) {
   int ready = epoll_wait(pb->epoll_fd, pb->events, pb->count, timeout_ms);
-  if (ready < 0) return -errno;
+  if (ready < 0) return rex_fail(errno);
   for (int i = 0; i < ready; i++) {
     int status = consume(pb, &pb->buffers[pb->events[i].data.fd]);
     if (status < 0) return rex_fail(-status);
@@ -209,4 +235,13 @@ int perf_buffer__consume(struct perf_buffer *pb) {
     if (status < 0) return rex_fail(-status);
   }
   return 0;
+}
+
+int perf_buffer__buffer_fd(const struct perf_buffer *pb, size_t buf_idx) {
+  return buf_idx < (size_t)pb->count ? pb->buffers[buf_idx].fd : rex_fail(EINVAL);
+}
+
+int perf_buffer__consume_buffer(struct perf_buffer *pb, size_t buf_idx) {
+  int status = buf_idx < (size_t)pb->count ? consume(pb, &pb->buffers[buf_idx]) : -EINVAL;
+  return status < 0 ? rex_fail(-status) : 0;
 }

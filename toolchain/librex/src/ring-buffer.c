@@ -1,19 +1,16 @@
 /* The reader of BPF_MAP_TYPE_RINGBUF: records are taken straight from the pages that the kernel writes. */
 #include "errors.h"
+#include "options.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-/* include/uapi/linux/bpf.h: of a record's length word */
-#define BUSY_BIT (1U << 31)
-#define DISCARD_BIT (1U << 30)
-#define HEADER_SIZE 8
 
 struct ring {
   ring_buffer_sample_fn callback;
@@ -107,9 +104,10 @@ int ring_buffer__add(struct ring_buffer *rb, int map_fd, ring_buffer_sample_fn s
 
 struct ring_buffer *ring_buffer__new(int map_fd, ring_buffer_sample_fn sample_cb, void *ctx,
                                      const struct ring_buffer_opts *opts) {
-  struct ring_buffer *rb = calloc(1, sizeof *rb);
+  struct ring_buffer *rb;
   int status;
-  (void)opts;
+  if (!REX_OPTIONS_VALID(opts, ring_buffer_opts)) return rex_fail_pointer(EINVAL);
+  rb = calloc(1, sizeof *rb);
   if (rb == NULL) return NULL;
   rb->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   if (rb->epoll_fd < 0) {
@@ -136,7 +134,7 @@ void ring_buffer__free(struct ring_buffer *rb) {
 int ring_buffer__epoll_fd(const struct ring_buffer *rb) { return rb->epoll_fd; }
 
 static unsigned long record_size(unsigned int length) {
-  unsigned long size = (length & ~(BUSY_BIT | DISCARD_BIT)) + HEADER_SIZE;
+  unsigned long size = (length & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT)) + BPF_RINGBUF_HDR_SZ;
   return (size + 7) / 8 * 8;
 }
 
@@ -148,10 +146,10 @@ static long consume(struct ring *ring) {
     unsigned char *record = ring->data + (position & (ring->size - 1));
     unsigned int length = __atomic_load_n((unsigned int *)record, __ATOMIC_ACQUIRE);
     int status = 0;
-    if ((length & BUSY_BIT) != 0) break;
+    if ((length & BPF_RINGBUF_BUSY_BIT) != 0) break;
     position += record_size(length);
-    if ((length & DISCARD_BIT) == 0) {
-      status = ring->callback(ring->context, record + HEADER_SIZE, length);
+    if ((length & BPF_RINGBUF_DISCARD_BIT) == 0) {
+      status = ring->callback(ring->context, record + BPF_RINGBUF_HDR_SZ, length);
       samples++;
     }
     __atomic_store_n(ring->consumer, position, __ATOMIC_RELEASE);
@@ -160,6 +158,8 @@ static long consume(struct ring *ring) {
   return samples;
 }
 
+static int counted(long samples) { return samples > INT_MAX ? INT_MAX : (int)samples; }
+
 int ring_buffer__consume(struct ring_buffer *rb) {
   long total = 0;
   for (int i = 0; i < rb->count; i++) {
@@ -167,17 +167,17 @@ int ring_buffer__consume(struct ring_buffer *rb) {
     if (samples < 0) return rex_fail((int)-samples);
     total += samples;
   }
-  return (int)total;
+  return counted(total);
 }
 
 int ring_buffer__poll(struct ring_buffer *rb, int timeout_ms) {
   long total = 0;
   int ready = epoll_wait(rb->epoll_fd, rb->events, rb->count, timeout_ms);
-  if (ready < 0) return -errno;
+  if (ready < 0) return rex_fail(errno);
   for (int i = 0; i < ready; i++) {
     long samples = consume(&rb->rings[rb->events[i].data.fd]);
     if (samples < 0) return rex_fail((int)-samples);
     total += samples;
   }
-  return (int)total;
+  return counted(total);
 }

@@ -54,20 +54,25 @@ static struct bpf_link *attach_tracepoint(const struct bpf_program *prog, const 
 }
 
 static const struct rex_section_row rows[] = {
-    /* section, may have a target, program type, attachment */
-    {"kprobe", true, BPF_PROG_TYPE_KPROBE, attach_kprobe},
-    {"kretprobe", true, BPF_PROG_TYPE_KPROBE, attach_kretprobe},
-    {"uprobe", true, BPF_PROG_TYPE_KPROBE, NULL},
-    {"uretprobe", true, BPF_PROG_TYPE_KPROBE, NULL},
-    {"ksyscall", true, BPF_PROG_TYPE_KPROBE, attach_ksyscall},
-    {"kretsyscall", true, BPF_PROG_TYPE_KPROBE, attach_kretsyscall},
-    {"tracepoint", true, BPF_PROG_TYPE_TRACEPOINT, attach_tracepoint},
-    {"tp", true, BPF_PROG_TYPE_TRACEPOINT, attach_tracepoint},
-    {"perf_event", false, BPF_PROG_TYPE_PERF_EVENT, NULL},
-    {"xdp", false, BPF_PROG_TYPE_XDP, NULL},
-    {"xdp.frags", false, BPF_PROG_TYPE_XDP, NULL},
-    {"tc", false, BPF_PROG_TYPE_SCHED_CLS, NULL},
-    {"classifier", false, BPF_PROG_TYPE_SCHED_CLS, NULL},
+    /* section, may have a target, program type, attach type, attachment */
+    {"kprobe", true, BPF_PROG_TYPE_KPROBE, BPF_PERF_EVENT, attach_kprobe},
+    {"kretprobe", true, BPF_PROG_TYPE_KPROBE, BPF_PERF_EVENT, attach_kretprobe},
+    {"uprobe", true, BPF_PROG_TYPE_KPROBE, BPF_PERF_EVENT, NULL},
+    {"uretprobe", true, BPF_PROG_TYPE_KPROBE, BPF_PERF_EVENT, NULL},
+    {"ksyscall", true, BPF_PROG_TYPE_KPROBE, BPF_PERF_EVENT, attach_ksyscall},
+    {"kretsyscall", true, BPF_PROG_TYPE_KPROBE, BPF_PERF_EVENT, attach_kretsyscall},
+    {"tracepoint", true, BPF_PROG_TYPE_TRACEPOINT, BPF_PERF_EVENT, attach_tracepoint},
+    {"tp", true, BPF_PROG_TYPE_TRACEPOINT, BPF_PERF_EVENT, attach_tracepoint},
+    {"perf_event", false, BPF_PROG_TYPE_PERF_EVENT, BPF_PERF_EVENT, NULL},
+    {"xdp", false, BPF_PROG_TYPE_XDP, BPF_XDP, NULL},
+    {"xdp.frags", false, BPF_PROG_TYPE_XDP, BPF_XDP, NULL},
+    {"tc/ingress", false, BPF_PROG_TYPE_SCHED_CLS, BPF_TCX_INGRESS, NULL},
+    {"tc/egress", false, BPF_PROG_TYPE_SCHED_CLS, BPF_TCX_EGRESS, NULL},
+    {"tcx/ingress", false, BPF_PROG_TYPE_SCHED_CLS, BPF_TCX_INGRESS, NULL},
+    {"tcx/egress", false, BPF_PROG_TYPE_SCHED_CLS, BPF_TCX_EGRESS, NULL},
+    /* which of the two is said when it is attached */
+    {"tc", false, BPF_PROG_TYPE_SCHED_CLS, BPF_TCX_INGRESS, NULL},
+    {"classifier", false, BPF_PROG_TYPE_SCHED_CLS, BPF_TCX_INGRESS, NULL},
 };
 
 const struct rex_section_row *rex_section_row(const char *section, const char **target) {

@@ -9,6 +9,7 @@ struct rex_section_row {
   const char *name;
   bool takes_target; /* also NAME/TARGET */
   uint32_t type;     /* BPF_PROG_TYPE_* */
+  uint32_t attach_type; /* enum bpf_attach_type */
   /* `target` is what follows the slash; NULL: no automatic attachment */
   struct bpf_link *(*attach)(const struct bpf_program *prog, const char *target);
 };

@@ -21,6 +21,8 @@ extern "C" {
 /* LIBBPF_OPTS(bpf_ksyscall_opts, opts, .retprobe = false); then pass &opts */
 #define LIBBPF_OPTS(TYPE, NAME, ...) struct TYPE NAME = {.sz = sizeof(struct TYPE), __VA_ARGS__}
 #define DECLARE_LIBBPF_OPTS LIBBPF_OPTS
+/* The same for a structure that is there already. */
+#define LIBBPF_OPTS_RESET(NAME, ...) ((NAME) = (__typeof__(NAME)){.sz = sizeof(NAME), __VA_ARGS__})
 
 struct bpf_object;
 struct bpf_program;
@@ -62,8 +64,16 @@ const char *bpf_program__name(const struct bpf_program *prog);
 const char *bpf_program__section_name(const struct bpf_program *prog);
 int bpf_program__fd(const struct bpf_program *prog);
 enum bpf_prog_type bpf_program__type(const struct bpf_program *prog);
+/* EBUSY: a Rex object is loaded as soon as there is one. */
+int bpf_program__set_type(struct bpf_program *prog, enum bpf_prog_type type);
+/* Which way a `tc` program looks that bpf_program__attach_tcx() attaches; at first BPF_TCX_INGRESS. */
+enum bpf_attach_type bpf_program__expected_attach_type(const struct bpf_program *prog);
+int bpf_program__set_expected_attach_type(struct bpf_program *prog, enum bpf_attach_type type);
 
-/* maps: sizes in bytes; key_sz and value_sz must equal the map's */
+/*
+ * maps: sizes in bytes; key_sz must equal the map's, value_sz as well, or for a per-CPU map the value's rounded up to 8,
+ * times libbpf_num_possible_cpus()
+ */
 int bpf_map__fd(const struct bpf_map *map);
 const char *bpf_map__name(const struct bpf_map *map);
 enum bpf_map_type bpf_map__type(const struct bpf_map *map);
@@ -73,10 +83,16 @@ __u32 bpf_map__max_entries(const struct bpf_map *map);
 __u32 bpf_map__map_flags(const struct bpf_map *map);
 int bpf_map__lookup_elem(const struct bpf_map *map, const void *key, size_t key_sz, void *value, size_t value_sz,
                          __u64 flags);
+int bpf_map__lookup_and_delete_elem(const struct bpf_map *map, const void *key, size_t key_sz, void *value,
+                                    size_t value_sz, __u64 flags);
 int bpf_map__update_elem(const struct bpf_map *map, const void *key, size_t key_sz, const void *value,
                          size_t value_sz, __u64 flags);
 int bpf_map__delete_elem(const struct bpf_map *map, const void *key, size_t key_sz, __u64 flags);
 int bpf_map__get_next_key(const struct bpf_map *map, const void *cur_key, void *next_key, size_t key_sz);
+/* EBUSY: a Rex object's maps exist as soon as there is an object. */
+int bpf_map__set_max_entries(struct bpf_map *map, __u32 max_entries);
+int bpf_map__set_map_flags(struct bpf_map *map, __u32 flags);
+int bpf_map__set_value_size(struct bpf_map *map, __u32 size);
 
 /* attaching */
 struct bpf_kprobe_opts {
@@ -160,20 +176,34 @@ struct bpf_tc_opts {
   int prog_fd;
   __u32 flags;
   __u32 prog_id;
-  __u32 handle; /* 0: 1 */
-  __u32 priority; /* 0: 1 */
+  __u32 handle;   /* 0: the kernel chooses, and it is put here */
+  __u32 priority; /* the same */
 };
 /* A clsact queueing discipline on the device; EEXIST when there is one. */
 int bpf_tc_hook_create(struct bpf_tc_hook *hook);
+/* With one direction its filters only, with BPF_TC_INGRESS | BPF_TC_EGRESS all of it. */
 int bpf_tc_hook_destroy(struct bpf_tc_hook *hook);
+/* Gives handle, priority and prog_id back in `opts`. EEXIST without BPF_TC_F_REPLACE. */
 int bpf_tc_attach(const struct bpf_tc_hook *hook, struct bpf_tc_opts *opts);
+/* By handle and priority; prog_fd, prog_id and flags must be 0. */
 int bpf_tc_detach(const struct bpf_tc_hook *hook, const struct bpf_tc_opts *opts);
+int bpf_tc_query(const struct bpf_tc_hook *hook, struct bpf_tc_opts *opts);
 
 /* pins: paths below a bpffs mount, /sys/fs/bpf */
 int bpf_program__pin(struct bpf_program *prog, const char *path);
 int bpf_program__unpin(struct bpf_program *prog, const char *path);
 int bpf_map__pin(struct bpf_map *map, const char *path);
 int bpf_map__unpin(struct bpf_map *map, const char *path);
+/* Where bpf_map__pin(map, NULL) pins it; NULL: nowhere. */
+int bpf_map__set_pin_path(struct bpf_map *map, const char *path);
+const char *bpf_map__pin_path(const struct bpf_map *map);
+bool bpf_map__is_pinned(const struct bpf_map *map);
+/* Each below the folder `path` by its name; for maps NULL means those that have a path of their own. All or none. */
+int bpf_object__pin_maps(struct bpf_object *obj, const char *path);
+int bpf_object__unpin_maps(struct bpf_object *obj, const char *path);
+int bpf_object__pin_programs(struct bpf_object *obj, const char *path);
+int bpf_object__unpin_programs(struct bpf_object *obj, const char *path);
+int bpf_object__pin(struct bpf_object *obj, const char *path);
 int bpf_link__pin(struct bpf_link *link, const char *path);
 int bpf_link__unpin(struct bpf_link *link);
 const char *bpf_link__pin_path(const struct bpf_link *link);
@@ -202,7 +232,7 @@ typedef void (*perf_buffer_sample_fn)(void *ctx, int cpu, void *data, __u32 size
 typedef void (*perf_buffer_lost_fn)(void *ctx, int cpu, __u64 cnt);
 struct perf_buffer_opts {
   size_t sz;
-  __u32 sample_period;
+  __u32 sample_period; /* samples between wake-ups; 0: 1 */
 };
 /* `page_cnt`: pages of each CPU's ring, a power of two */
 struct perf_buffer *perf_buffer__new(int map_fd, size_t page_cnt, perf_buffer_sample_fn sample_cb,
@@ -212,6 +242,9 @@ int perf_buffer__poll(struct perf_buffer *pb, int timeout_ms);
 int perf_buffer__consume(struct perf_buffer *pb);
 int perf_buffer__epoll_fd(const struct perf_buffer *pb);
 size_t perf_buffer__buffer_cnt(const struct perf_buffer *pb);
+/* One ring of them, and the event it belongs to; EINVAL past the last. */
+int perf_buffer__consume_buffer(struct perf_buffer *pb, size_t buf_idx);
+int perf_buffer__buffer_fd(const struct perf_buffer *pb, size_t buf_idx);
 void perf_buffer__free(struct perf_buffer *pb);
 
 /* Slots of a per-CPU map's value. */

@@ -25,6 +25,7 @@ struct nlmsghdr {
 #define NLM_F_REQUEST 0x01
 #define NLM_F_MULTI 0x02
 #define NLM_F_ACK 0x04
+#define NLM_F_ECHO 0x08
 #define NLM_F_ROOT 0x100
 #define NLM_F_MATCH 0x200
 #define NLM_F_DUMP (NLM_F_ROOT | NLM_F_MATCH)

@@ -24,6 +24,7 @@ enum perf_hw_id { __MAX_PERF_HW_ID = 0x7fffffff };
 #define PERF_COUNT_HW_STALLED_CYCLES_FRONTEND 7
 #define PERF_COUNT_HW_STALLED_CYCLES_BACKEND 8
 #define PERF_COUNT_HW_REF_CPU_CYCLES 9
+#define PERF_COUNT_HW_MAX 10
 
 enum perf_hw_cache_id { __MAX_PERF_HW_CACHE_ID = 0x7fffffff };
 #define PERF_COUNT_HW_CACHE_L1D 0
@@ -55,6 +56,7 @@ enum perf_sw_ids { __MAX_PERF_SW_IDS = 0x7fffffff };
 #define PERF_COUNT_SW_EMULATION_FAULTS 8
 #define PERF_COUNT_SW_DUMMY 9
 #define PERF_COUNT_SW_BPF_OUTPUT 10
+#define PERF_COUNT_SW_MAX 12
 
 enum perf_event_sample_format { __MAX_PERF_EVENT_SAMPLE_FORMAT = 0x7fffffff };
 #define PERF_SAMPLE_IP 1
@@ -66,7 +68,19 @@ enum perf_event_sample_format { __MAX_PERF_EVENT_SAMPLE_FORMAT = 0x7fffffff };
 #define PERF_SAMPLE_ID 64
 #define PERF_SAMPLE_CPU 128
 #define PERF_SAMPLE_PERIOD 256
+#define PERF_SAMPLE_STREAM_ID 512
 #define PERF_SAMPLE_RAW 1024
+#define PERF_SAMPLE_BRANCH_STACK 2048
+#define PERF_SAMPLE_IDENTIFIER 65536
+
+enum perf_event_read_format { __MAX_PERF_EVENT_READ_FORMAT = 0x7fffffff };
+#define PERF_FORMAT_TOTAL_TIME_ENABLED 1
+#define PERF_FORMAT_TOTAL_TIME_RUNNING 2
+#define PERF_FORMAT_ID 4
+#define PERF_FORMAT_GROUP 8
+#define PERF_FORMAT_LOST 16
+
+#define PERF_ATTR_SIZE_VER0 64
 
 struct perf_event_attr {
   __u32 type;
@@ -117,7 +131,11 @@ _Static_assert(sizeof(struct perf_event_attr) == sizeof(struct rex_kernel_perf_e
 _Static_assert(offsetof(struct perf_event_attr, config2) == offsetof(struct rex_kernel_perf_event_attr, config2),
                "perf_event_attr.config2");
 
-/* PERF_EVENT_IOC_*, PERF_FLAG_FD_CLOEXEC: <rex_abi.h> */
+/* other PERF_EVENT_IOC_*, PERF_FLAG_FD_CLOEXEC: <rex_abi.h> */
+#define PERF_EVENT_IOC_REFRESH 9218
+#define PERF_FLAG_FD_NO_GROUP 1
+#define PERF_FLAG_FD_OUTPUT 2
+#define PERF_FLAG_PID_CGROUP 4
 
 /* The first page of a mapped event; the ring of records begins at `data_offset`. */
 struct perf_event_mmap_page {
@@ -144,7 +162,14 @@ struct perf_event_header {
 };
 
 enum perf_event_type { __MAX_PERF_EVENT_TYPE = 0x7fffffff };
+#define PERF_RECORD_MMAP 1
 #define PERF_RECORD_LOST 2
+#define PERF_RECORD_COMM 3
+#define PERF_RECORD_EXIT 4
+#define PERF_RECORD_THROTTLE 5
+#define PERF_RECORD_UNTHROTTLE 6
+#define PERF_RECORD_FORK 7
+#define PERF_RECORD_READ 8
 #define PERF_RECORD_SAMPLE 9
 
 #endif
