@@ -26,7 +26,7 @@ import {
 } from './support/explained-machine.ts';
 
 /** CASES: how many a row; SEED: where the sequence starts. */
-const CASES = Number(process.env['CASES'] ?? 6);
+const CASES = Number(process.env['CASES'] ?? (process.env['TEST_TIER'] === 'slow' ? 12 : 3));
 const SEED = Number(process.env['SEED'] ?? 1);
 
 const machine = createExplainedMachine();

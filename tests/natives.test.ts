@@ -16,7 +16,7 @@ import { makeRunnable, schedule } from '../kernel/scheduler.ts';
 import { bootForPrograms, readRepositoryFile } from './support/user-machine.ts';
 
 const slow = process.env['TEST_TIER'] === 'slow';
-const RUNS = Number(process.env['RUNS'] ?? (slow ? 400 : 5));
+const RUNS = Number(process.env['RUNS'] ?? (slow ? 400 : 3));
 const seed = process.env['SEED'] === undefined ? {} : { seed: Number(process.env['SEED']) };
 const hello = readRepositoryFile('tests/programs/bin/hello');
 
