@@ -42,7 +42,7 @@ export const rexFeatures: readonly FeatureGroup[] = [
     works('several CPUs, each with stack, state, log buffer, cleanup array and watchdog of its own'),
     works('the termination state around every wrapped helper'),
     works('statistics: run count and time of each program'),
-    works('nested events of tracing programs are skipped and counted; nested XDP and tc runs are skipped too', 'upstream lets the latter overwrite each other'),
+    works('nested events of tracing programs are skipped and counted', 'a packet that a program sends meets other programs when that one has ended; upstream lets them overwrite each other'),
   ] },
   { title: 'Panics', features: [
     works('any Rust panic ends in cleanup, log, landing pad, and 0 for the kernel'),
@@ -76,7 +76,7 @@ export const rexFeatures: readonly FeatureGroup[] = [
     works('hash, array, per-CPU array, queue, stack, ring buffer, stack trace, perf event array; errnos and flags'),
     works('values lie in guest memory: a program\'s write is what user space reads'),
     works('ring buffer: headers, busy and discard bits, queries, wake-ups'),
-    works('the helpers of Rex and no others'),
+    works('the helpers of Rex; another name refuses the load', 'npx tsx run-sample --support helpers'),
     works('bpf_probe_read_kernel: a fault is EFAULT and zeros'),
     differs('time, random numbers, node and CPU numbers', 'time is instructions, randomness a seed, one node'),
     works('bpf_spin_lock: interrupts off while held'),
