@@ -136,9 +136,9 @@ function applyEnvironment<V, C, X>(a: Algebra<V, C, X>, i: Instruction, fields: 
   a.writeSystem('fdp', fdp);
   a.writeSystem('fcs', a.truncate(opcode, 16));
   a.writeSystem('fds', a.truncate(fds, 16));
-  if (fieldWidth(i) === 32) {
-    a.writeSystem('fop', a.and(a.shr(opcode, a.constant(16n), 64), a.constant(0x7ffn)));
-  }
+  // 16-bit environments have no opcode
+  const wide = fieldWidth(i) === 32;
+  a.writeSystem('fop', wide ? a.and(a.shr(opcode, a.constant(16n), 64), a.constant(0x7ffn)) : a.constant(0n));
 }
 
 // FNSTENV: then masks everything
