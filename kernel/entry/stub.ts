@@ -11,3 +11,13 @@ ${body.map((line) => `\t${line}\n`).join('')}	pop	%rbp
 	.size	${name}, . - ${name}
 `;
 }
+
+/** pointers a line: a statement costs the assembler more than what is in it */
+const PER_LINE = 16;
+
+/** `.quad` lines of symbols. */
+export function quads(symbols: readonly string[]): string {
+  let lines = '';
+  for (let n = 0; n < symbols.length; n += PER_LINE) lines += `\t.quad\t${symbols.slice(n, n + PER_LINE).join(', ')}\n`;
+  return lines;
+}

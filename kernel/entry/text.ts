@@ -12,7 +12,7 @@ import { helperStubs } from '../bpf/helpers.ts';
 import { tracepointData } from '../tracing/data.ts';
 import { ioctlText } from '../tracing/kprobe-target.ts';
 import type { SyscallRow } from '../syscalls/types.ts';
-import { textStub } from './stub.ts';
+import { quads, textStub } from './stub.ts';
 import { vectorStubs } from './vectors.ts';
 
 /** One `.S` file. */
@@ -33,10 +33,7 @@ export const NR_syscalls = 470;
 
 function syscallStubs(rows: readonly SyscallRow[]): string {
   const byNumber = new Map(rows.map((row) => [row.number, row.name]));
-  const table = Array.from(
-    { length: NR_syscalls },
-    (_, number) => `\t.quad\t__x64_sys_${byNumber.get(number) ?? 'ni_syscall'}`,
-  );
+  const pointers = Array.from({ length: NR_syscalls }, (_, n) => `__x64_sys_${byNumber.get(n) ?? 'ni_syscall'}`);
   const stubs = rows.map(({ name, returns, text }) => {
     const call = `__x64_sys_${name}`;
     if (!returns) return textStub(call, ['call trace_sched_process_exit', `native ${call}`]);
@@ -48,8 +45,7 @@ function syscallStubs(rows: readonly SyscallRow[]): string {
 	.globl	sys_call_table
 	.type	sys_call_table, @object
 sys_call_table:
-${table.join('\n')}
-	.size	sys_call_table, . - sys_call_table
+${quads(pointers)}	.size	sys_call_table, . - sys_call_table
 `;
 }
 

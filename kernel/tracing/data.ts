@@ -1,10 +1,10 @@
 /** The tracepoints as kernel data: a struct trace_event_call each, and two tables of pointers by system call number. */
+import { quads } from '../entry/stub.ts';
 import type { SyscallRow } from '../syscalls/types.ts';
 import { syscallTracepoints, tracepointsOf, type Tracepoint } from './events.ts';
 
 /** id, perf_refcount, prog_count, size: see layout/perf.ts */
 const object = ({ symbol, id, size }: Tracepoint): string => `
-	.globl	${symbol}
 	.type	${symbol}, @object
 ${symbol}:
 	.long	${id}, 0, 0, ${size}
@@ -12,8 +12,8 @@ ${symbol}:
 `;
 
 function table(name: string, symbols: ReadonlyMap<number, string>, count: number): string {
-  const rows = Array.from({ length: count }, (_, number) => `\t.quad\t${symbols.get(number) ?? '0'}\n`);
-  return `\n\t.globl\t${name}\n\t.type\t${name}, @object\n${name}:\n${rows.join('')}\t.size\t${name}, . - ${name}\n`;
+  const pointers = Array.from({ length: count }, (_, number) => symbols.get(number) ?? '0');
+  return `\n\t.globl\t${name}\n\t.type\t${name}, @object\n${name}:\n${quads(pointers)}\t.size\t${name}, . - ${name}\n`;
 }
 
 /** Assembly source; `count` is one more than the highest system call number. */
@@ -21,7 +21,9 @@ export function tracepointData(rows: readonly SyscallRow[], count: number): stri
   const pairs = rows.map((row) => [row.number, syscallTracepoints(row)] as const);
   const enter = new Map(pairs.map(([number, [{ symbol }]]) => [number, symbol]));
   const exit = new Map(pairs.map(([number, [, { symbol }]]) => [number, symbol]));
-  return `\t.data\n\t.align\t16\n${tracepointsOf(rows).map(object).join('')}
+  const tracepoints = tracepointsOf(rows);
+  return `\t.data\n\t.align\t16\n\t.globl\t${tracepoints.map(({ symbol }) => symbol).join(', ')}
+${tracepoints.map(object).join('')}
 	.section .rodata
 	.align	8
 ${table('enter_events', enter, count)}${table('exit_events', exit, count)}`;
