@@ -419,8 +419,8 @@ export const cmpxchg8b: Semantics = (a, i) => {
   const low = a.linearAddress(i.operands[0] as MemoryOperand);
   if (half === 64) a.when(a.negate(a.isZero(a.and(low, a.constant(15n)))), () => a.raise(13, 0));
   const high = a.add(low, step, 64);
-  a.probeStore(low, half);
-  a.probeStore(high, half);
+  a.probeStore(low, 64);
+  if (half === 64) a.probeStore(high, 64);
   const lowValue = a.load(low, half);
   const highValue = a.load(high, half);
   const same = a.both(a.equal(lowValue, a.readRegister(0, half)), a.equal(highValue, a.readRegister(2, half)));
