@@ -12,7 +12,7 @@ import { disassembly } from './native/disassemble.ts';
 import { pageProtections, runOnOurCpu, type PageProtection } from './native/our-cpu.ts';
 import { caseText, Layout, outcomeText, type Case, type Outcome } from './native/state.ts';
 
-const CASES_A_ROW = process.env['TEST_TIER'] === 'slow' ? 200 : 6;
+const CASES_A_ROW = process.env['TEST_TIER'] === 'slow' ? 200 : 8;
 const PAGE_FAULT = 14;
 
 /** Instructions that touch memory without an operand that says so. */
