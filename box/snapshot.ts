@@ -1,5 +1,7 @@
 /** All of a box at one moment, and back to it. */
 import type { Cpu } from '../cpu/cpu.ts';
+import { forgetAllDecoded } from '../cpu/memory.ts';
+import { flushTlb } from '../cpu/paging.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { clone } from './clone.ts';
 import { BoxError } from './errors.ts';
@@ -13,7 +15,16 @@ export interface Snapshot {
 }
 
 /** Views of the machine's memory and what is computed from it: the same objects for the life of the box. */
-const lasting: ReadonlySet<string> = new Set(['memory', 'cpus', 'slots', 'words', 'registers', 'index']);
+const lasting: ReadonlySet<string> = new Set([
+  'memory',
+  'cpus',
+  'slots',
+  'words',
+  'registers',
+  'index',
+  'tlb',
+  'addressSpaceAge',
+]);
 
 const changing = (record: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(record).filter(([key]) => !lasting.has(key)));
@@ -21,30 +32,28 @@ const changing = (record: object): Record<string, unknown> =>
 /** Between two instructions: registers and guest memory, and every record of the kernel. */
 export function takeSnapshot(kernel: Kernel): Snapshot {
   return {
-    memory: copyMemory(kernel.memory.stateBuffer),
+    memory: copyMemory(kernel.memory.buffer, kernel.memory.derived),
     cpus: kernel.cpus.map((cpu) => clone(changing(cpu), `cpus.${cpu.index}`)),
     kernel: clone(changing(kernel), 'kernel'),
   };
 }
 
-/** The TLB's arrays keep their identity: whoever executes may hold them. */
 function restoreCpu(cpu: Cpu, saved: Record<string, unknown>): void {
-  const { tlb, ...rest } = clone(saved, `cpus.${cpu.index}`) as { tlb: Cpu['tlb'] };
-  Object.assign(cpu, rest);
-  for (const name of Object.keys(tlb) as (keyof Cpu['tlb'])[]) cpu.tlb[name].set(tlb[name]);
+  Object.assign(cpu, clone(saved, `cpus.${cpu.index}`));
+  flushTlb(cpu);
 }
 
 /** BoxError for a snapshot of a machine of another size. */
 export function restoreSnapshot(kernel: Kernel, snapshot: Snapshot): void {
-  const size = kernel.memory.stateBuffer.byteLength;
+  const size = kernel.memory.derived;
   if (snapshot.memory.length !== size || snapshot.cpus.length !== kernel.cpus.length) {
     throw new BoxError(
       `restore: got a snapshot of ${snapshot.cpus.length} CPUs and ${snapshot.memory.length} bytes, ` +
         `expected one of this box: ${kernel.cpus.length} CPUs and ${size} bytes`,
     );
   }
-  restoreMemory(kernel.memory.stateBuffer, snapshot.memory);
-  kernel.memory.decoded.length = 0;
+  restoreMemory(kernel.memory.buffer, snapshot.memory);
+  forgetAllDecoded(kernel.memory);
   kernel.cpus.forEach((cpu, n) => restoreCpu(cpu, snapshot.cpus[n]!));
   Object.assign(kernel, clone(snapshot.kernel, 'kernel'));
 }

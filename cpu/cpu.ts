@@ -1,6 +1,6 @@
 import { initialFloatingSlots } from './floating-state.ts';
 import type { Memory } from './memory.ts';
-import { createTlb, type Tlb } from './paging.ts';
+import { createTlb, type Tlb } from './tlb.ts';
 import { registersOf, Slot, STATE_SIZE, type Registers } from './state.ts';
 
 /** What the processor asks of its surroundings. */
@@ -26,8 +26,12 @@ export interface Cpu {
   readonly tlb: Tlb;
   /** the TLB's view of CPL and AC, 0 to 5: see `refreshMode` */
   mode: number;
+  /** changes whenever what is mapped may have: see `flushTlb` */
+  addressSpaceAge: number;
   /** instructions since reset; the clock of the box */
   retired: number;
+  /** `retired` at which the present run ends; the host may bring it nearer from a native call */
+  limit: number;
   /** rip of the instruction being executed */
   current: bigint;
   /** set by the host to end the run after this instruction */
@@ -49,15 +53,17 @@ const currentAccessor = {
 };
 
 export function createCpu(memory: Memory, index: number): Cpu {
-  const slots = new BigUint64Array(memory.stateBuffer, index * STATE_SIZE, STATE_SIZE / 8);
+  const slots = new BigUint64Array(memory.buffer, index * STATE_SIZE, STATE_SIZE / 8);
   const cpu = {
     index,
     memory,
     slots,
     words: new Int32Array(slots.buffer, slots.byteOffset, STATE_SIZE / 4),
-    tlb: createTlb(),
+    tlb: createTlb(memory, index),
     mode: 1,
+    addressSpaceAge: 0,
     retired: 0,
+    limit: 0,
     leave: false,
     pendingInterrupts: [],
     unknownInstruction: undefined,
@@ -66,5 +72,6 @@ export function createCpu(memory: Memory, index: number): Cpu {
   Object.defineProperty(cpu, 'registers', { value: registersOf(cpu), enumerable: false });
   slots[Slot.rflags] = 2n;
   for (const [slot, value] of initialFloatingSlots) slots[slot] = value;
+  memory.tlbs[index] = cpu.tlb;
   return cpu;
 }

@@ -171,15 +171,15 @@ function deliverBreakpoint(cpu: Cpu): boolean {
 }
 
 /**
- * Executes up to `limit` instructions. A faulting instruction changes nothing, counts as one, and its exception is
+ * Executes up to `limit` instructions, fewer where the host lowers `cpu.limit`. A faulting instruction changes nothing, counts as one, and its exception is
  * delivered through the IDT before the next.
  */
 export function run(cpu: Cpu, host: Host, limit: number): RunEnd {
   const algebra = evaluateWords(cpu, host);
   cpu.leave = false;
-  const end = cpu.retired + limit;
-  while (cpu.retired < end) {
-    const reason = burst(cpu, algebra, Math.min(end, cpu.retired + BURST));
+  cpu.limit = cpu.retired + limit;
+  while (cpu.retired < cpu.limit) {
+    const reason = burst(cpu, algebra, Math.min(cpu.limit, cpu.retired + BURST));
     if (reason !== undefined) return reason;
   }
   return 'limit';
@@ -196,7 +196,7 @@ function burst(cpu: Cpu, algebra: Reading, end: number): RunEnd | undefined {
   const { words, pendingInterrupts } = cpu;
   let instruction: Instruction | undefined;
   try {
-    while (cpu.retired < end) {
+    while (cpu.retired < end && cpu.retired < cpu.limit) {
       instruction = undefined;
       if (pendingInterrupts.length > 0 && !acceptInterrupt(cpu)) return 'triple-fault';
       if (words[HALTED] !== 0) return 'left';

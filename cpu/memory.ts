@@ -1,8 +1,10 @@
 /**
- * One `WebAssembly.Memory`: CPU blocks first, guest physical memory after them. It is allocated whole and never grown
- * (growing would detach every view); the host commits pages as they are touched.
+ * One `WebAssembly.Memory`: CPU blocks first, guest physical memory after them, then what is derived from both. It is
+ * allocated whole and never grown (growing would detach every view); the host commits pages as they are touched.
  */
 import type { Instruction } from './instruction.ts';
+import { DERIVED_SIZE, STATE_SIZE } from './slots.ts';
+import { forgetWritable, type Tlb } from './tlb.ts';
 
 export const PAGE_SIZE = 4096;
 const WASM_PAGE = 65536;
@@ -10,35 +12,53 @@ const WASM_PAGE = 65536;
 export interface Memory {
   /** of guest physical memory, in bytes, a multiple of 64 KiB */
   readonly size: number;
-  /** the CPU blocks */
-  readonly stateBuffer: ArrayBuffer;
+  /** what translated code imports; `buffer` is its bytes */
+  readonly wasm: WebAssembly.Memory;
+  /** the CPU blocks, guest physical memory from byte `start` on, and from byte `derived` on what follows from both */
+  readonly buffer: ArrayBuffer;
+  readonly start: number;
+  readonly derived: number;
   /** guest physical memory */
   readonly bytes: Uint8Array;
   readonly view: DataView;
   /** decoded instructions by physical page and offset; derived from memory, dropped when a page is written */
   readonly decoded: ((Instruction | undefined)[] | undefined)[];
+  /** the TLBs of all CPUs, which do not let translated code write to a page of `decoded` */
+  readonly tlbs: Tlb[];
+  /** by physical page: 1 where translated code follows from the page's instructions */
+  readonly translated: Uint8Array;
+  /** pages of `translated` that have been written since: their code is void */
+  readonly forgotten: number[];
 }
 
 export class MemorySizeError extends Error {
   override readonly name = 'MemorySizeError';
 }
 
-/** `size` in bytes of guest physical memory (16 MiB to 2 GiB), `stateSize` of all CPU blocks. */
-export function createMemory(size: number, stateSize: number): Memory {
+/** `size` in bytes of guest physical memory (16 MiB to 2 GiB). */
+export function createMemory(size: number, cpus = 1): Memory {
   if (!Number.isSafeInteger(size) || size < 1 << 24 || size > 2 ** 31) {
     throw new MemorySizeError(`memory: got ${size} bytes, expected 16 MiB to 2 GiB`);
   }
-  const statePages = Math.ceil(stateSize / WASM_PAGE);
-  const pages = statePages + Math.ceil(size / WASM_PAGE);
-  const { buffer } = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const statePages = Math.ceil((cpus * STATE_SIZE) / WASM_PAGE);
+  const guestPages = Math.ceil(size / WASM_PAGE);
+  const pages = statePages + guestPages + Math.ceil((cpus * DERIVED_SIZE) / WASM_PAGE);
+  const wasm = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const { buffer } = wasm;
   const start = statePages * WASM_PAGE;
-  const rounded = (pages - statePages) * WASM_PAGE;
+  const rounded = guestPages * WASM_PAGE;
   return {
     size: rounded,
-    stateBuffer: buffer,
+    wasm,
+    buffer,
+    start,
+    derived: start + rounded,
     bytes: new Uint8Array(buffer, start, rounded),
     view: new DataView(buffer, start, rounded),
     decoded: [],
+    tlbs: [],
+    translated: new Uint8Array(rounded / PAGE_SIZE),
+    forgotten: [],
   };
 }
 
@@ -47,14 +67,28 @@ export function rememberDecoded(memory: Memory, physical: number, instruction: I
   const { decoded } = memory;
   const page = physical >>> 12;
   while (decoded.length <= page) decoded.push(undefined);
-  const instructions = (decoded[page] ??= Array.from({ length: PAGE_SIZE }, () => undefined));
+  const instructions = (decoded[page] ??= firstOfPage(memory, page));
   instructions[physical & (PAGE_SIZE - 1)] = instruction;
+}
+
+function firstOfPage(memory: Memory, page: number): undefined[] {
+  for (const tlb of memory.tlbs) forgetWritable(tlb, page);
+  return Array.from({ length: PAGE_SIZE }, () => undefined);
 }
 
 /** Must follow every write that does not go through a CPU. `physical` and `length` in bytes. */
 export function forgetDecoded(memory: Memory, physical: number, length: number): void {
   const last = (physical + length - 1) >>> 12;
   for (let page = physical >>> 12; page <= last; page++) {
-    if (memory.decoded[page] !== undefined) memory.decoded[page] = undefined;
+    if (memory.decoded[page] === undefined) continue;
+    memory.decoded[page] = undefined;
+    if (memory.translated[page] === 0) continue;
+    memory.translated[page] = 0;
+    memory.forgotten.push(page);
   }
+}
+
+/** After memory as a whole has been written. */
+export function forgetAllDecoded(memory: Memory): void {
+  forgetDecoded(memory, 0, memory.size);
 }

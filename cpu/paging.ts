@@ -1,44 +1,27 @@
-/**
- * Linear to physical: four-level tables in guest memory behind a software TLB.
- *
- * The TLB is direct-mapped, 256 entries for each kind of access and mode. An entry is the page number in two halves
- * (the upper plus one, so that 0 is never a hit) and the physical address of the page.
- */
+/** Linear to physical: four-level tables in guest memory behind a software TLB. */
 import type { Cpu } from './cpu.ts';
 import { hasBreakpoints, noteAccess } from './debug-registers.ts';
 import { PageFault, raise, Vector } from './fault.ts';
 import { Flag, Slot as slotNumbers } from './state.ts';
+import { Access, emptyPage, emptyTlb, ENTRIES as entries, fillEntry, MODES as modes } from './tlb.ts';
 
-// a local constant: see word-values.ts
+export { Access } from './tlb.ts';
+
+// local constants: see word-values.ts
 const Slot = slotNumbers;
-
-export const Access = { read: 0, write: 1, fetch: 2 } as const;
-export type Access = 0 | 1 | 2;
-
-const ENTRIES = 256;
-/** user, supervisor, supervisor with SMAP suspended (AC set) */
-const MODES = 3;
-
-export interface Tlb {
-  readonly low: Int32Array;
-  readonly highPlusOne: Int32Array;
-  readonly frame: Int32Array;
-}
-
-export function createTlb(): Tlb {
-  const length = ENTRIES * MODES * 3;
-  return { low: new Int32Array(length), highPlusOne: new Int32Array(length), frame: new Int32Array(length) };
-}
+const ENTRIES = entries;
+const MODES = modes;
 
 /** After a write to CR3, CR0 or CR4. Global pages are not modelled. */
 export function flushTlb(cpu: Cpu): void {
-  cpu.tlb.highPlusOne.fill(0);
+  emptyTlb(cpu.tlb);
+  cpu.addressSpaceAge++;
 }
 
 /** INVLPG: every mode and access of one page. */
 export function flushPage(cpu: Cpu, linear: bigint): void {
-  const index = Number((linear >> 12n) & 255n);
-  for (let table = 0; table < MODES * 3; table++) cpu.tlb.highPlusOne[table * ENTRIES + index] = 0;
+  emptyPage(cpu.tlb, Number((linear >> 12n) & 0xffff_ffffn));
+  cpu.addressSpaceAge++;
 }
 
 const CR4_SMEP = 1n << 20n;
@@ -105,18 +88,14 @@ export function translate(cpu: Cpu, linear: bigint, access: Access, width = 8): 
 
 /** `translate` of an address in two halves: numbers stay out of the heap. */
 export function translateWords(cpu: Cpu, low: number, high: number, access: Access, width: number): number {
-  const page = (low >>> 12) | (high << 20);
-  const entry = (cpu.mode * 3 + access) * ENTRIES + (page & 255);
-  const { tlb } = cpu;
-  if (tlb.low[entry] === page && tlb.highPlusOne[entry] === (high >>> 12) + 1) return tlb.frame[entry]! + (low & 0xfff);
+  const at = ((cpu.mode * 3 + access) * ENTRIES + ((low >>> 12) & (ENTRIES - 1))) * 4;
+  const { words } = cpu.tlb;
+  if (words[at] === (low & ~0xfff) && words[at + 1] === high) return words[at + 3]! + (low & 0xfff);
   return fill(cpu, low, high, access, width);
 }
 
-/** After a miss. */
+/** After a miss. A page of decoded instructions is looked at whenever it is written: see memory.ts. */
 function fill(cpu: Cpu, low: number, high: number, access: Access, width: number): number {
-  const page = (low >>> 12) | (high << 20);
-  const entry = (cpu.mode * 3 + access) * ENTRIES + (page & 255);
-  const { tlb } = cpu;
   const linear = joinWords(low, high);
   if (cpu.mode >= MODES) requireAligned(cpu, linear, access, width / 8);
   const physical = walk(cpu, linear, access, (cpu.mode % MODES) as 0);
@@ -124,9 +103,10 @@ function fill(cpu: Cpu, low: number, high: number, access: Access, width: number
     noteAccess(cpu, linear, access, width / 8);
     return physical;
   }
-  tlb.low[entry] = page;
-  tlb.highPlusOne[entry] = (high >>> 12) + 1;
-  tlb.frame[entry] = physical - (low & 0xfff);
+  const { memory } = cpu;
+  if (access === Access.write && memory.decoded[physical >>> 12] !== undefined) return physical;
+  const at = ((cpu.mode * 3 + access) * ENTRIES + ((low >>> 12) & (ENTRIES - 1))) * 4;
+  fillEntry(cpu.tlb, at, low, high, physical - (low & 0xfff), memory.start);
   return physical;
 }
 

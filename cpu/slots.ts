@@ -1,5 +1,10 @@
 /** Where a CPU's registers lie in its block of 64-bit slots. */
 
+/** Bytes of one CPU's block. */
+export const STATE_SIZE = 4096;
+/** Bytes of what is derived for each CPU: its TLB, and translated code's cache of regions. */
+export const DERIVED_SIZE = 256 << 10;
+
 /** Slot numbers. */
 export const Slot = {
   /** rax rcx rdx rbx rsp rbp rsi rdi r8-r15, in the order of their encoding */
@@ -65,4 +70,8 @@ export const Slot = {
   fdp: 149,
   fcs: 150,
   fds: 151,
+  /** translated code's: instructions that it may still execute */
+  budget: 152,
+  /** translated code's: what the names of addresses in its cache of regions are mixed with */
+  regionKey: 153,
 } as const;

@@ -6,10 +6,7 @@ import type { Cpu } from './cpu.ts';
 import { settleWords } from './flag-words.ts';
 import { Slot } from './slots.ts';
 
-export { Slot } from './slots.ts';
-
-/** Bytes of one CPU's block. */
-export const STATE_SIZE = 4096;
+export { Slot, STATE_SIZE } from './slots.ts';
 
 export const registerNames = [
   'rax',

@@ -4,4 +4,17 @@ declare namespace WebAssembly {
     constructor(descriptor: { initial: number; maximum: number });
     readonly buffer: ArrayBuffer;
   }
+  class Table {
+    constructor(descriptor: { initial: number; maximum?: number; element: 'anyfunc' });
+    readonly length: number;
+    get(index: number): unknown;
+    set(index: number, value: unknown): void;
+  }
+  class Module {
+    constructor(bytes: Uint8Array<ArrayBuffer>);
+  }
+  class Instance {
+    constructor(module: Module, imports?: Record<string, Record<string, unknown>>);
+    readonly exports: Record<string, unknown>;
+  }
 }

@@ -2,7 +2,7 @@
 import { createCpu } from '../cpu/cpu.ts';
 import { createMemory } from '../cpu/memory.ts';
 import { Pte } from '../cpu/paging.ts';
-import { Slot, STATE_SIZE } from '../cpu/state.ts';
+import { Slot } from '../cpu/state.ts';
 import { createBpfState } from './bpf/state.ts';
 import { createFileSystem } from './fs/inodes.ts';
 import { SLICE, xorshiftState, type Kernel } from './kernel.ts';
@@ -59,7 +59,7 @@ export function createKernel({
   if (typeof seed === 'number') checkWhole('seed', seed, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
   if (schedule !== undefined) checkWhole('schedule', schedule, 0, Number.MAX_SAFE_INTEGER);
   checkWhole('watchdogPeriod', watchdogPeriod, constants.TICK_NSEC, Number.MAX_SAFE_INTEGER);
-  const memory = createMemory(size, cpus * STATE_SIZE);
+  const memory = createMemory(size, cpus);
   const kernel: Kernel = {
     memory,
     cpus: Array.from({ length: cpus }, (_, index) => createCpu(memory, index)),

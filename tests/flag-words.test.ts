@@ -9,9 +9,9 @@ import { conditionOf, flagOf, settleWords } from '../cpu/flag-words.ts';
 import { conditionCodes, flagBits, flagNames, flagsRows, type Operation } from '../cpu/flags.ts';
 import type { Width } from '../cpu/instruction.ts';
 import { createMemory } from '../cpu/memory.ts';
-import { Slot, STATE_SIZE } from '../cpu/state.ts';
+import { Slot } from '../cpu/state.ts';
 
-const cpu = createCpu(createMemory(1 << 24, STATE_SIZE), 0);
+const cpu = createCpu(createMemory(1 << 24), 0);
 const algebra = evaluate(cpu);
 
 const edges = [

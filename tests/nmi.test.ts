@@ -1,5 +1,6 @@
 /** The non-maskable interrupt: what the processor does, and that the kernel's entry code works from any instruction. */
 import { test } from 'uvu';
+import { forgetAllDecoded } from '../cpu/memory.ts';
 import * as assert from 'uvu/assert';
 import { run } from '../cpu/interpreter.ts';
 import { Slot } from '../cpu/state.ts';
@@ -27,7 +28,7 @@ function place(bare: BareCpu, source: string, handler: string): void {
     assemble(`${text}\n`, { sections: { '.text': BigInt(address) } }).sections.get('.text')!.bytes;
   memory.bytes.set(bytes(source, At.code), At.code);
   memory.bytes.set(bytes(handler, At.handlers + NMI * 16), At.handlers + NMI * 16);
-  memory.decoded.length = 0;
+  forgetAllDecoded(memory);
   cpu.words[Slot.halted * 2] = 0;
   registers.rip = BigInt(At.code);
   registers.rsp = BigInt(At.stackTop);

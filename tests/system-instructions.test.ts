@@ -1,5 +1,6 @@
 /** System instructions, in kernel mode and on the way out of it. */
 import { test } from 'uvu';
+import { forgetAllDecoded } from '../cpu/memory.ts';
 import * as assert from 'uvu/assert';
 import { Slot } from '../cpu/state.ts';
 import { At, createBareCpu, Selector } from './support/bare-cpu.ts';
@@ -45,7 +46,7 @@ test('an instruction breakpoint is a fault, which the resume flag lets pass once
   assert.is(cpu.registers.rbx, 0n);
   // a handler that sets RF in the image and returns
   memory.bytes.set([0x48, 0x81, 0x4c, 0x24, 0x10, 0x00, 0x00, 0x01, 0x00, 0x48, 0xcf], At.handlers + 16);
-  memory.decoded.length = 0;
+  forgetAllDecoded(memory);
   assert.is(execute(program).vector, -1);
   assert.is(cpu.registers.rbx, 7n);
   assert.is(frame[0], BigInt(At.code) + 19n);

@@ -3,7 +3,7 @@ import { createCpu, type Cpu } from '../../cpu/cpu.ts';
 import { run } from '../../cpu/interpreter.ts';
 import { createMemory, forgetDecoded, type Memory } from '../../cpu/memory.ts';
 import { flushTlb, Pte, refreshMode } from '../../cpu/paging.ts';
-import { Slot, STATE_SIZE } from '../../cpu/state.ts';
+import { Slot } from '../../cpu/state.ts';
 import { readX87, writeX87 } from '../../cpu/x87.ts';
 import { fillMemory, Layout, startOf, type Case, type Outcome } from './state.ts';
 
@@ -85,7 +85,7 @@ function gate(memory: Memory, vector: number, handler: number): void {
 }
 
 function createMachine(): Machine {
-  const memory = createMemory(1 << 24, STATE_SIZE);
+  const memory = createMemory(1 << 24);
   const cpu = createCpu(memory, 0);
   const tables = { next: 0x20000 };
   for (let page = 0; page < 0x10000; page += 0x1000) map(memory, tables, KERNEL + BigInt(page), page, Pte.write);

@@ -4,9 +4,9 @@
  */
 import { createCpu, type Cpu } from '../../cpu/cpu.ts';
 import { run } from '../../cpu/interpreter.ts';
-import { createMemory, type Memory } from '../../cpu/memory.ts';
+import { createMemory, type Memory, forgetAllDecoded } from '../../cpu/memory.ts';
 import { Pte, refreshMode } from '../../cpu/paging.ts';
-import { Slot, STATE_SIZE, type Registers } from '../../cpu/state.ts';
+import { Slot, type Registers } from '../../cpu/state.ts';
 import { assemble } from '../../toolchain/assembler/index.ts';
 
 /** Linear and physical addresses. */
@@ -68,7 +68,7 @@ function writeGates({ view, bytes }: Memory): void {
 }
 
 export function createBareCpu(): BareCpu {
-  const memory = createMemory(1 << 24, STATE_SIZE);
+  const memory = createMemory(1 << 24);
   const { view } = memory;
   const tables = BigInt(At.tables);
   const link = Pte.present | Pte.write | Pte.user;
@@ -102,7 +102,7 @@ export function createBareCpu(): BareCpu {
     const { bytes } = assemble(source, { sections: { '.text': BigInt(At.code) } }).sections.get('.text')!;
     memory.bytes.set(bytes, At.code);
     memory.bytes[At.code + bytes.length] = HLT;
-    memory.decoded.length = 0;
+    forgetAllDecoded(memory);
     registers.rip = BigInt(At.code);
     slots[Slot.halted] = 0n;
     run(cpu, host, LIMIT);

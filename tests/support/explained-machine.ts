@@ -43,7 +43,7 @@ function map(memory: Memory, next: { table: number }, linear: bigint, physical: 
 }
 
 export function createExplainedMachine(): ExplainedMachine {
-  const memory = createMemory(1 << 24, STATE_SIZE);
+  const memory = createMemory(1 << 24);
   const cpu = createCpu(memory, 0);
   const next = { table: 0x20000 };
   map(memory, next, BigInt(Layout.codeBase), Physical.code, Pte.user);

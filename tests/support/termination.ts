@@ -229,7 +229,7 @@ export async function prepare(
   options: Pick<BoxOptions, 'schedule' | 'watchdogPeriod'> = {},
 ): Promise<Scene> {
   const box = await Box.boot({ cpus, memory, watchdogPeriod, network: { veth: [veth0] }, ...options });
-  box.files.write('/userapp', readRepositoryFile('samples/termination/userapp'));
+  box.files.write('/userapp', readRepositoryFile('samples/panic/userapp'));
   const scene = { box, extension: box.rex.load(readRepositoryFile('samples/termination/termination.rex')) };
   // the map keeps the memory of elements that it has once had
   const requested = scene.extension.map('pid_to_action');

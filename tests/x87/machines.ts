@@ -8,7 +8,7 @@ import { evaluate } from '../../cpu/evaluate.ts';
 import { isFault } from '../../cpu/fault.ts';
 import { createMemory } from '../../cpu/memory.ts';
 import { flushTlb, Pte } from '../../cpu/paging.ts';
-import { Slot, STATE_SIZE } from '../../cpu/state.ts';
+import { Slot } from '../../cpu/state.ts';
 import { readX87, writeX87 } from '../../cpu/x87.ts';
 import { instructionOf, MEMORY_WORDS, stateOf, type X87Case, type X87Outcome } from './cases.ts';
 
@@ -21,7 +21,7 @@ let cpu: Cpu | undefined;
 
 /** In kernel mode, with the first 2 MiB mapped. */
 export function x87Cpu(): Cpu {
-  const memory = createMemory(1 << 24, STATE_SIZE);
+  const memory = createMemory(1 << 24);
   const made = createCpu(memory, 0);
   [0x2003n, 0x3003n, 0x83n].forEach((entry, n) => {
     memory.view.setBigUint64(0x1000 * (n + 1), entry | Pte.present, true);
