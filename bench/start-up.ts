@@ -1,89 +1,110 @@
 /**
- * What a person waits for: the whole command `npx tsx run-sample error_injector`, and inside it booting and running.
- * Prints a table; asserts nothing. `tsx bench/start-up.ts [runs]`.
+ * What a person waits for: the whole command `npx tsx run-sample error_injector`; and by which engine a command, a box and
+ * short programs are there sooner. Prints tables; asserts nothing. `tsx bench/start-up.ts [runs]`.
  */
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { Box } from '../index.ts';
-import { readSample, sampleArguments } from '../command/samples.ts';
+import { runCold } from './contender.ts';
+import type { Engine } from './engine.ts';
+import type { SampleRun } from './first-run.ts';
+import { PROGRAMS, withWorkshop } from './guest-programs.ts';
+import { describeHost, runCommand } from './host-command.ts';
+import { geometricMean, median } from './statistics.ts';
+import { formatNumber, formatTable } from './table.ts';
 
 const RUNS = Number(process.argv[2] ?? 5);
 const SAMPLE = 'error_injector';
 const TIME = '/usr/bin/time';
+const NODE = ['node', '--import', 'tsx'];
 const root = fileURLToPath(new URL('../', import.meta.url));
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
-
-interface CommandRun {
-  readonly milliseconds: number;
-  /** largest resident set of one process in it, KiB; NaN without GNU time */
-  readonly peak: number;
-}
-
-function runCommand(command: readonly string[]): CommandRun {
+function commandRow(name: string, command: readonly string[]): string[] {
   const timed = existsSync(TIME) ? [TIME, '-f', '@%M', ...command] : command;
-  const start = performance.now();
-  const result = spawnSync(timed[0]!, timed.slice(1), { cwd: root, encoding: 'utf8' });
-  const milliseconds = performance.now() - start;
-  if (result.status !== 0) throw new Error(`${command.join(' ')}: got exit status ${result.status}\n${result.stderr}`);
-  return { milliseconds, peak: Number(/@(\d+)\s*$/.exec(result.stderr)?.[1] ?? NaN) };
+  runCommand(command, root); // warm-up: tsx caches what it has translated
+  const runs = Array.from({ length: RUNS }, () => runCommand(timed, root));
+  const times = runs.map(({ milliseconds }) => milliseconds);
+  const peak = Math.max(...runs.map(({ stderr }) => Number(/@(\d+)\s*$/.exec(stderr)?.[1] ?? NaN))) / 1024;
+  return [name, median(times).toFixed(0), Math.min(...times).toFixed(0), Number.isNaN(peak) ? '-' : peak.toFixed(0)];
 }
 
-interface BoxRun {
-  readonly boot: number;
-  readonly run: number;
-  readonly instructions: number;
+/** ms of each engine, one for each turn */
+type Times = Record<Engine, number[]>;
+
+/** Both engines in turns, after a warm-up. `measure` gives one or several times, ms, of what `names` says. */
+async function inTurns(
+  names: readonly string[],
+  measure: (engine: Engine) => readonly number[] | Promise<readonly number[]>,
+): Promise<(readonly [name: string, times: Times])[]> {
+  const rows = names.map((name) => [name, { interpreter: [], translator: [] } as Times] as const);
+  for (let turn = -1; turn < RUNS; turn++) {
+    for (const engine of ['interpreter', 'translator'] as const) {
+      const times = await measure(engine); // oxlint-disable-line no-await-in-loop
+      if (turn >= 0) rows.forEach(([, row], n) => row[engine].push(times[n]!));
+    }
+  }
+  return rows;
 }
 
-async function runBox(): Promise<BoxRun> {
-  const { sample, files } = readSample(SAMPLE);
-  const start = performance.now();
-  const box = await Box.boot();
-  const booted = performance.now();
-  for (const [path, bytes] of files) box.files.write(path, bytes);
-  box.run({ until: box.spawn(sample.command[0]!, sampleArguments(sample, [])) });
-  return { boot: booted - start, run: performance.now() - booted, instructions: box.instructions };
-}
+const ratios = ({ interpreter, translator }: Times): number[] => interpreter.map((time, n) => time / translator[n]!);
 
-const commands: readonly (readonly [name: string, command: readonly string[]])[] = [
-  [`npx tsx run-sample ${SAMPLE}`, ['npx', 'tsx', 'run-sample', SAMPLE]],
-  ['the same without npx', ['node', '--import', 'tsx', 'run-sample.ts', SAMPLE]],
-  ['node --import tsx and nothing', ['node', '--import', 'tsx', '--eval', '0']],
+const engineRow = ([name, times]: readonly [string, Times]): string[] => [
+  name,
+  formatNumber(median(times.interpreter)),
+  formatNumber(median(times.translator)),
+  formatNumber(median(ratios(times))),
+  `${formatNumber(Math.min(...ratios(times)))}..${formatNumber(Math.max(...ratios(times)))}`,
 ];
 
-const rows: string[][] = [['what', 'median ms', 'least ms', 'peak MiB']];
-for (const [name, command] of commands) {
-  runCommand(command); // warm-up: tsx caches what it has translated
-  const runs = Array.from({ length: RUNS }, () => runCommand(command));
-  const times = runs.map(({ milliseconds }) => milliseconds);
-  const peak = Math.max(...runs.map((run) => run.peak)) / 1024;
-  rows.push([
-    name,
-    median(times).toFixed(0),
-    Math.min(...times).toFixed(0),
-    Number.isNaN(peak) ? '-' : peak.toFixed(0),
-  ]);
+const HEAD = ['interpreter ms', 'translator ms', 'translator/interpreter', 'least..most'];
+
+const wholeCommand = (engine: Engine): number[] => [
+  runCommand([...NODE, 'run-sample.ts', SAMPLE, '--engine', engine], root).milliseconds,
+];
+
+function firstRuns(engine: Engine): number[] {
+  const { stdout } = runCommand([...NODE, 'bench/first-run.ts', engine, SAMPLE], root);
+  return (JSON.parse(stdout) as SampleRun[]).flatMap(({ boot, run }) => [boot, run]);
 }
 
-// cold: the first in this process, before anything is compiled
-const cold = await runBox();
-const warm: BoxRun[] = [];
-// oxlint-disable-next-line no-await-in-loop
-for (let n = 0; n < RUNS; n++) warm.push(await runBox());
-for (const [name, part] of [
-  ['boot', 'boot'],
-  ['run', 'run'],
-] as const) {
-  const times = warm.map((run) => run[part]);
-  rows.push([`box: ${name}, the first in a process`, cold[part].toFixed(0), cold[part].toFixed(0), '-']);
-  rows.push([`box: ${name}, then`, median(times).toFixed(0), Math.min(...times).toFixed(0), '-']);
-}
+console.log(`${describeHost()}, median of ${RUNS} runs after a warm-up, wall time`);
+console.log(
+  formatTable([
+    ['command', 'ms', 'least ms', 'peak MiB'],
+    commandRow(`npx tsx run-sample ${SAMPLE}`, ['npx', 'tsx', 'run-sample', SAMPLE]),
+    commandRow('the same without npx', [...NODE, 'run-sample.ts', SAMPLE]),
+    commandRow('node --import tsx and nothing', [...NODE, '--eval', '0']),
+  ]),
+);
 
-const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-console.log(`node ${process.version}, ${cpus()[0]?.model ?? 'unknown CPU'}, ${RUNS} runs after a warm-up`);
-for (const row of rows) {
-  console.log(row.map((cell, n) => (n === 0 ? cell.padEnd(widths[n]!) : cell.padStart(widths[n]!))).join('  '));
-}
-console.log(`${cold.instructions.toLocaleString('en-US')} instructions`);
+console.log('\na/b: how many times as fast as b a is, turn by turn');
+console.log(
+  formatTable([
+    [SAMPLE, ...HEAD],
+    ...(await inTurns(['whole command, without npx'], wholeCommand)).map(engineRow),
+    ...(await inTurns(['first boot', 'first run', 'second boot', 'second run'], firstRuns)).map(engineRow),
+  ]),
+);
+
+const programs = await withWorkshop(async ({ build }) => {
+  const rows = [];
+  for (const { name, units } of [
+    { name: 'hello', units: 0 },
+    ...PROGRAMS.map((program) => ({ name: program.name, units: 1 })),
+  ]) {
+    const file = build(name);
+    // oxlint-disable-next-line no-await-in-loop
+    rows.push(...(await inTurns([name], async (engine) => [(await runCold(engine, file, units)).milliseconds])));
+  }
+  return rows;
+});
+
+console.log('\nshort programs, the first in a fresh process, boot apart: hello, and one unit of each of the others');
+if (programs === undefined) console.log('no musl-gcc and no gcc: the programs cannot be built');
+else
+  console.log(
+    formatTable([
+      ['program', ...HEAD],
+      ...programs.map(engineRow),
+      ['geometric mean', '', '', formatNumber(geometricMean(programs.map(([, times]) => median(ratios(times))))), ''],
+    ]),
+  );

@@ -1,0 +1,54 @@
+/** A program in a warm box, in slices of one run. */
+import { startBox, type BoxReply } from './box-process.ts';
+import type { Engine } from './engine.ts';
+
+/** processor time, ms */
+const WARM_UP = 800;
+const LENGTH: Record<Engine, number> = { interpreter: 300, translator: 500 };
+
+export interface Contender {
+  readonly instructionsPerUnit: number;
+  /** units of the run that the slices are of */
+  readonly units: number;
+  /** million instructions a second of processor time in the next slice */
+  slice(): Promise<number>;
+  /** What the program printed, after the rest of it. */
+  finish(): Promise<string>;
+}
+
+export const outputOf = ({ reason, output }: BoxReply): string => (reason === 'exited' ? output : reason);
+const perMillisecond = ({ instructions, cpuMilliseconds }: BoxReply): number => instructions / cpuMilliseconds;
+
+export async function createContender(engine: Engine, file: string, slices: number): Promise<Contender> {
+  const box = await startBox(engine, file);
+  let units = 1;
+  let reply = await box.start(units);
+  const first = reply;
+  while (reply.cpuMilliseconds < WARM_UP / 2) {
+    // oxlint-disable-next-line no-await-in-loop
+    reply = await box.start((units *= 4));
+  }
+  const instructionsPerUnit = (reply.instructions - first.instructions) / (units - 1);
+  const slice = Math.ceil(perMillisecond(reply) * LENGTH[engine]);
+  const warmUp = Math.ceil(perMillisecond(reply) * WARM_UP);
+  units = Math.ceil((warmUp + slices * slice) / instructionsPerUnit) + 1;
+  await box.start(units, warmUp);
+  return {
+    instructionsPerUnit,
+    units,
+    slice: async () => perMillisecond(await box.go(slice)) / 1000,
+    async finish() {
+      const last = await box.go();
+      box.end();
+      return outputOf(last);
+    },
+  };
+}
+
+/** The first run in a fresh process. */
+export async function runCold(engine: Engine, file: string, units: number): Promise<BoxReply> {
+  const box = await startBox(engine, file);
+  const reply = await box.start(units);
+  box.end();
+  return reply;
+}

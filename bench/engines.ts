@@ -1,0 +1,51 @@
+/**
+ * How fast the interpreter and the translator are: the programs of bench/programs natively, under qemu-x86_64 (when there
+ * is one) and in a box, in one run.
+ *
+ *     tsx bench/engines.ts [--runs N] [--json] [part of a program's name] …
+ *
+ * Ends with status 1 when a program printed anything else than natively.
+ */
+import { parseArgs } from 'node:util';
+import { choosePrograms, withWorkshop } from './guest-programs.ts';
+import { describeHost, isThere } from './host-command.ts';
+import { measure, type Measured } from './measure.ts';
+import { barsOf, formatBars, formatResults, LEGEND } from './report.ts';
+
+const QEMU = 'qemu-x86_64';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { runs: { type: 'string', default: '5' }, json: { type: 'boolean', default: false } },
+});
+const runs = Number(values.runs);
+if (!Number.isInteger(runs) || runs < 1) throw new RangeError(`--runs: got ${values.runs}, expected 1 or more`);
+const programs = choosePrograms(positionals);
+const qemu = isThere(QEMU) ? QEMU : undefined;
+
+const measured = await withWorkshop(async ({ compiler, build, buildTool }) => {
+  const timer = buildTool('child-time');
+  const results: Measured[] = [];
+  for (const [n, program] of programs.entries()) {
+    process.stderr.write(`${n + 1}/${programs.length} ${program.name}\n`);
+    // oxlint-disable-next-line no-await-in-loop
+    results.push(await measure(program, build(program.name), { timer, qemu }, runs));
+  }
+  return { compiler, results };
+});
+
+if (measured === undefined) {
+  console.error('no musl-gcc and no gcc: the programs cannot be built');
+  process.exitCode = 1;
+} else {
+  const { compiler, results } = measured;
+  const head = `${describeHost()}, ${compiler} -O2 -static, median of ${runs} after a warm-up`;
+  if (values.json) {
+    console.log(JSON.stringify({ head, runs, results, bars: barsOf(results) }, null, 2));
+  } else {
+    console.log([head, ...LEGEND].join('\n'));
+    if (qemu === undefined) console.log(`no ${QEMU}: its columns are left out`);
+    console.log(`\n${formatResults(results, qemu !== undefined)}\n\n${formatBars(barsOf(results))}`);
+  }
+  if (results.some(({ differs }) => differs.length > 0)) process.exitCode = 1;
+}

@@ -1,0 +1,24 @@
+/** Commands of the host. */
+import { spawnSync } from 'node:child_process';
+import { cpus } from 'node:os';
+
+export interface HostResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** wall time */
+  readonly milliseconds: number;
+}
+
+/** @throws {Error} it is not there, or ended with another status than 0 */
+export function runCommand(words: readonly string[], cwd?: string): HostResult {
+  const start = performance.now();
+  const { error, status, stdout, stderr } = spawnSync(words[0]!, words.slice(1), { encoding: 'utf8', cwd });
+  const milliseconds = performance.now() - start;
+  if (error !== undefined) throw error;
+  if (status !== 0) throw new Error(`${words.join(' ')}: got exit status ${status}\n${stderr}`);
+  return { stdout, stderr, milliseconds };
+}
+
+export const isThere = (program: string): boolean => spawnSync(program, ['--version']).error === undefined;
+
+export const describeHost = (): string => `node ${process.version}, ${cpus()[0]?.model ?? 'unknown CPU'}`;

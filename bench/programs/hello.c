@@ -1,0 +1,3 @@
+/* the start-up alone */
+#include <stdio.h>
+int main(void) { return puts("hello, world") < 0; }
