@@ -6,6 +6,7 @@ import { kernelImage } from './entry/kernel-image.ts';
 import type { KernelImage, SourceFile } from './entry/text.ts';
 import { vectorRows } from './entry/vectors.ts';
 import type { Kernel, PerCpuState } from './kernel.ts';
+import { FLOATING_SLOTS } from './kprobe/fpu.ts';
 import { constants } from './layout/constants.ts';
 import { perCpuAreaSize } from './layout/per-cpu.ts';
 import { createLoopback } from './net/devices.ts';
@@ -76,6 +77,7 @@ function setUpPerCpu(kernel: Kernel, index: number): void {
     nextTick: constants.TICK_NSEC,
     watchdog: { at: Infinity, fired: false },
     savedFpu: undefined,
+    fpuArea: new BigUint64Array(FLOATING_SLOTS),
   };
   kernel.perCpu.push(state);
   writePerCpu(kernel, index, 'this_cpu_off', area);

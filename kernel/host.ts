@@ -7,6 +7,8 @@ import { isWait, type Wait } from './native.ts';
 import { nativeTable } from './natives.ts';
 import { makeRunnable } from './scheduler.ts';
 
+const RAX = 0;
+
 /** The task leaves its CPU: at the end of the run queue, or asleep. */
 function suspend(kernel: Kernel, cpu: Cpu, { wait, deadline }: Wait): void {
   const task = currentTask(kernel, cpu);
@@ -23,7 +25,11 @@ function suspend(kernel: Kernel, cpu: Cpu, { wait, deadline }: Wait): void {
 /** The processor's surroundings for `kernel`. */
 export function createHost(kernel: Kernel): Host {
   const complete = (cpu: Cpu, value: bigint | number): void => {
-    cpu.registers.rax = BigInt.asUintN(64, BigInt(value));
+    if (typeof value === 'bigint') cpu.slots[RAX] = value;
+    else if (value === (value | 0)) {
+      cpu.words[RAX * 2] = value;
+      cpu.words[RAX * 2 + 1] = value < 0 ? -1 : 0;
+    } else cpu.slots[RAX] = BigInt(value);
   };
   return {
     native(cpu, id) {

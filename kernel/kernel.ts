@@ -96,8 +96,9 @@ export interface PerCpuState {
   nextTick: number;
   /** the watchdog's counter: `retired` of the CPU at which it overflows; whether it has and its NMI has not come yet */
   readonly watchdog: { at: number; fired: boolean };
-  /** user FPU state while the kernel uses SSE: see kernel_fpu_begin */
+  /** user FPU state while the kernel uses SSE: see kernel_fpu_begin; it is `fpuArea` */
   savedFpu: TaskContext | undefined;
+  readonly fpuArea: TaskContext;
 }
 
 /** Guest time in nanoseconds as CPU `cpu` sees it: one nanosecond an instruction. */

@@ -21,9 +21,11 @@ import type { Task } from './task.ts';
 /** sysctl kernel.pid_max bounds numbers; this bounds live tasks. */
 const MAX_TASKS = 4096;
 
-/** Linear address of a task's user registers: the top of its kernel stack. */
+const USER_REGISTERS = BigInt(constants.THREAD_SIZE - pt_regs.size);
+
+/** Linear address of a task's user registers, which lie on one page: the top of its kernel stack. */
 export function userRegisters(task: Task): bigint {
-  return task.stack + BigInt(constants.THREAD_SIZE - pt_regs.size);
+  return task.stack + USER_REGISTERS;
 }
 
 export function setComm(kernel: Kernel, task: Task, name: string): void {

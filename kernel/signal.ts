@@ -63,6 +63,9 @@ const SA_ONSTACK = 0x0800_0000n;
 const SS_DISABLE = 2;
 const UNBLOCKABLE = (1n << 8n) | (1n << 18n);
 
+/** -ERESTARTSYS as rax has it */
+const ERESTARTSYS = BigInt.asUintN(64, BigInt(-errno.ERESTARTSYS));
+
 const bitOf = (signal: number): bigint => 1n << BigInt(signal - 1);
 
 function isIgnored(task: Task, number: number): boolean {
@@ -130,12 +133,16 @@ export function removePending({ signals }: Task, signal: PendingSignal): void {
   list.splice(list.indexOf(signal), 1);
 }
 
+const hasPending = ({ signals }: Task): boolean => signals.pending.length > 0 || signals.shared.length > 0;
+
 /** A pending signal that is not blocked. */
 export function hasDeliverable(task: Task): boolean {
+  if (!hasPending(task)) return false;
   return pendingSignals(task).some((signal) => (task.signals.blocked & bitOf(signal.number) & ~UNBLOCKABLE) === 0n);
 }
 
 function dequeue(task: Task): PendingSignal | undefined {
+  if (!hasPending(task)) return undefined;
   const { blocked } = task.signals;
   const candidates = pendingSignals(task).filter((signal) => (blocked & bitOf(signal.number) & ~UNBLOCKABLE) === 0n);
   const first = candidates.toSorted((left, right) => left.number - right.number)[0];
@@ -150,8 +157,7 @@ function register(task: Task, name: keyof typeof pt_regs.fields): bigint {
 /** A system call that a signal interrupted: runs again, unless a handler without SA_RESTART makes it EINTR. */
 function restartSyscall(kernel: Kernel, task: Task, action: SignalAction | undefined): void {
   if (task.syscall === undefined) return;
-  const result = BigInt.asIntN(64, readKernelU64(kernel, register(task, 'ax'))!);
-  if (result !== BigInt(-errno.ERESTARTSYS)) return;
+  if (readKernelU64(kernel, userRegisters(task), pt_regs.fields.ax.offset) !== ERESTARTSYS) return;
   if (action !== undefined && (action.flags & SA_RESTART) === 0n) {
     writeKernelU64(kernel, register(task, 'ax'), BigInt(-errno.EINTR));
     return;

@@ -2,7 +2,7 @@
 import type { Cpu } from '../../cpu/cpu.ts';
 import { currentTask, type Kernel } from '../kernel.ts';
 import { pt_regs } from '../layout/structures.ts';
-import { readKernel } from '../mm/kernel-memory.ts';
+import { kernelPhysical, readKernelU64 } from '../mm/kernel-memory.ts';
 import { YIELD, type NativeFunction } from '../native.ts';
 import { deliverSignals, hasDeliverable } from '../signal.ts';
 import { describeArguments, describeCall } from '../syscalls/strace.ts';
@@ -11,17 +11,32 @@ import { userRegisters } from '../process.ts';
 import type { SyscallRow } from '../syscalls/types.ts';
 import type { Task } from '../task.ts';
 
-const argumentFields = ['di', 'si', 'dx', 'r10', 'r8', 'r9'] as const;
+const RSI = 6;
+const { di, si, dx, r10, r8, r9 } = pt_regs.fields;
+
+/** The arguments of a system call as the entry code has pushed them. */
+function argumentsOf(kernel: Kernel, task: Task): bigint[] {
+  const at = kernelPhysical(kernel, userRegisters(task))!;
+  const { view } = kernel.memory;
+  return [
+    view.getBigUint64(at + di.offset, true),
+    view.getBigUint64(at + si.offset, true),
+    view.getBigUint64(at + dx.offset, true),
+    view.getBigUint64(at + r10.offset, true),
+    view.getBigUint64(at + r8.offset, true),
+    view.getBigUint64(at + r9.offset, true),
+  ];
+}
+
+const NO_TEXTS: readonly string[] = [];
 
 /** Notes which call the task is in; the number is in rsi, the registers in rdi. */
 function syscall_enter_from_user_mode(kernel: Kernel, cpu: Cpu): undefined {
   const task = currentTask(kernel, cpu);
-  const regs = readKernel(kernel, userRegisters(task), pt_regs.size)!;
-  const view = new DataView(regs.buffer);
-  const args = argumentFields.map((name) => view.getBigUint64(pt_regs.fields[name].offset, true));
-  const number = Number(BigInt.asIntN(32, cpu.registers.rsi));
+  const args = argumentsOf(kernel, task);
+  const number = cpu.words[RSI * 2]!;
   const row = syscallByNumber.get(number);
-  const texts = kernel.record.syscalls && row !== undefined ? describeArguments(kernel, task, row, args) : [];
+  const texts = kernel.record.syscalls && row !== undefined ? describeArguments(kernel, task, row, args) : NO_TEXTS;
   task.syscall = { number, args, overridden: false, texts };
   if (row === undefined) kernel.events.push({ type: 'unknown-syscall', pid: task.pid, number });
   else if (!row.returns) report(kernel, task, row, undefined);
@@ -45,9 +60,9 @@ function report(kernel: Kernel, task: Task, row: SyscallRow | undefined, result:
 
 /** The call is over: its result is in the user's registers. */
 function syscall_exit_work(kernel: Kernel, cpu: Cpu): undefined {
+  if (!kernel.record.syscalls) return;
   const task = currentTask(kernel, cpu);
-  const view = new DataView(readKernel(kernel, userRegisters(task), pt_regs.size)!.buffer);
-  const result = view.getBigInt64(pt_regs.fields.ax.offset, true);
+  const result = BigInt.asIntN(64, readKernelU64(kernel, userRegisters(task), pt_regs.fields.ax.offset)!);
   report(kernel, task, task.syscall && syscallByNumber.get(task.syscall.number), result);
 }
 

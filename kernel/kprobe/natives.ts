@@ -1,17 +1,19 @@
 /** The bodies behind kprobe_64.S. Arguments are in rdi and rsi; what makes no sense is an oops. */
 import type { Cpu } from '../../cpu/cpu.ts';
-import { Flag, Slot } from '../../cpu/state.ts';
+import { Slot } from '../../cpu/state.ts';
 import type { Kernel } from '../kernel.ts';
-import { readKernel } from '../mm/kernel-memory.ts';
+import { readKernelU8 } from '../mm/kernel-memory.ts';
 import type { NativeFunction } from '../native.ts';
 import { oops } from '../oops.ts';
 import { sendSignal, Signal } from '../signal.ts';
 import type { Task } from '../task.ts';
 import { kernelFpuBegin, kernelFpuEnd } from './fpu.ts';
-import { isUserMode, readPtReg, readPtRegs, writePtReg } from './pt-regs.ts';
-import { beginStep, endHit, finishStep, hitsOf } from './step.ts';
+import { hasPtRegs, isUserMode, readFlags, readPtReg, writeFlags, writePtReg } from './pt-regs.ts';
+import { beginStep, createHit, endHit, finishStep, hitsOf } from './step.ts';
 import type { Kprobe, KprobeHit } from './types.ts';
 
+const RSI = 6;
+const RDI = 7;
 const INT3 = 0xcc;
 /** a probe inside a handler, and one inside the step of that: more is a loop */
 const DEEPEST_HIT = 4;
@@ -23,6 +25,7 @@ const TRAP_HWBKPT = 4;
 /** DR6.BS: the trap was a single step */
 const DR6_SINGLE_STEP = 0x4000n;
 const DR6 = 4;
+const TF = 0x100;
 
 const NOT_A_PROBE = 0n;
 const NOTHING_LEFT_TO_DO = 1n;
@@ -40,27 +43,24 @@ function badFrame(kernel: Kernel, cpu: Cpu, regs: bigint): bigint {
 function report(kernel: Kernel, cpu: Cpu, probe: Kprobe | undefined, overridden: boolean): void {
   const task = taskOn(kernel, cpu);
   if (overridden && task?.syscall !== undefined) task.syscall.overridden = true;
-  const symbol = probe?.name.replace(/\+0x0$/, '') ?? '';
-  kernel.events.push({ type: 'kprobe', pid: task?.pid ?? 0, symbol, overridden });
+  kernel.events.push({ type: 'kprobe', pid: task?.pid ?? 0, symbol: probe?.label ?? '', overridden });
 }
 
 /** The start of kprobe_int3_handler: the probed address when its handlers are to run. */
 function kprobeEnter(kernel: Kernel, cpu: Cpu): bigint {
   const { rdi } = cpu.registers;
-  const regs = readPtRegs(kernel, rdi);
-  if (regs === undefined) return badFrame(kernel, cpu, rdi);
-  const address = BigInt.asUintN(64, regs.ip - 1n);
+  if (!hasPtRegs(kernel, rdi)) return badFrame(kernel, cpu, rdi);
+  const address = BigInt.asUintN(64, readPtReg(kernel, rdi, 'ip')! - 1n);
   const probe = kernel.kprobes.probes.get(address);
   if (probe === undefined) {
     // removed between the trap and here: the instruction is itself again
-    const byte = readKernel(kernel, address, 1)?.[0];
+    const byte = readKernelU8(kernel, address);
     if (byte === undefined || byte === INT3) return NOT_A_PROBE;
     writePtReg(kernel, rdi, 'ip', address);
     return NOTHING_LEFT_TO_DO;
   }
   const hits = hitsOf(kernel, cpu);
-  const { slot, original } = probe;
-  const hit: KprobeHit = { address, slot, original, flags: regs.flags & (Flag.TF | Flag.IF), stepping: false };
+  const hit = createHit(probe, readFlags(kernel, rdi)!);
   if (hits.length === 0) {
     probe.hits++;
     hits.push(hit);
@@ -102,8 +102,7 @@ function kprobeOverridden(kernel: Kernel, cpu: Cpu): undefined {
 
 /** rdi: the probe, rsi: how many of its events have had their turn. rax <- the next one's trace_event_call, or 0. */
 function kprobeEventNext(kernel: Kernel, cpu: Cpu): bigint {
-  const { rdi, rsi } = cpu.registers;
-  const id = kernel.kprobes.probes.get(rdi)?.events[Number(BigInt.asUintN(32, rsi))];
+  const id = kernel.kprobes.probes.get(cpu.slots[RDI]!)?.events[cpu.words[RSI * 2]! >>> 0];
   return kernel.bpf.events.get(id ?? 0)?.call ?? 0n;
 }
 
@@ -126,15 +125,15 @@ const debugCode = (condition: bigint): number =>
 /** exc_debug: the end of a probe's step, or a debugger's TF in user mode. */
 function doDebug(kernel: Kernel, cpu: Cpu): undefined {
   const { rdi } = cpu.registers;
-  const regs = readPtRegs(kernel, rdi);
   const condition = cpu.slots[Slot.debug + DR6]!;
   cpu.slots[Slot.debug + DR6] = condition & ~DR6_SINGLE_STEP;
-  if (regs === undefined) badFrame(kernel, cpu, rdi);
-  else if (isUserMode(regs.cs)) trap(kernel, taskOn(kernel, cpu), debugCode(condition), regs.ip);
-  else {
+  if (!hasPtRegs(kernel, rdi)) badFrame(kernel, cpu, rdi);
+  else if (isUserMode(readPtReg(kernel, rdi, 'cs')!)) {
+    trap(kernel, taskOn(kernel, cpu), debugCode(condition), readPtReg(kernel, rdi, 'ip')!);
+  } else {
     const hit = hitsOf(kernel, cpu).at(-1);
     // a TF that nobody asked for is dropped, as exc_debug_kernel does
-    if (hit?.stepping !== true) writePtReg(kernel, rdi, 'flags', regs.flags & ~Flag.TF);
+    if (hit?.stepping !== true) writeFlags(kernel, rdi, readFlags(kernel, rdi)! & ~TF);
     else if (!finishStep(kernel, cpu, rdi, hit)) badFrame(kernel, cpu, rdi);
   }
   return undefined;

@@ -8,6 +8,7 @@ import { readKernel, writeKernel } from '../mm/kernel-memory.ts';
 import { symbolAt, type KernelSymbol } from '../symbols.ts';
 import { blacklisted, canStep } from './blacklist.ts';
 import { copyToSlot, releaseSlot } from './slots.ts';
+import { fixUpOf } from './step.ts';
 import type { Kprobe } from './types.ts';
 
 const INT3 = Uint8Array.of(0xcc);
@@ -63,8 +64,10 @@ function createProbe(kernel: Kernel, address: bigint): Kprobe {
   const { instruction, bytes } = instructionAt(kernel, symbol, address);
   if (!canStep(instruction.mnemonic)) fail('EINVAL');
   const slot = copyToSlot(kernel, instruction, bytes, address);
-  const name = `${symbol.name}+0x${(address - symbol.address).toString(16)}`;
-  return { address, name, original: bytes, slot, events: [], hits: 0, missed: 0 };
+  const offset = address - symbol.address;
+  const name = `${symbol.name}+0x${offset.toString(16)}`;
+  const label = offset === 0n ? symbol.name : name;
+  return { address, name, label, original: bytes, slot, fixUp: fixUpOf(instruction), events: [], hits: 0, missed: 0 };
 }
 
 /**

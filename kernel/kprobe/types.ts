@@ -1,12 +1,27 @@
+/** What must be put right after the step. */
+export interface FixUp {
+  /** rip is absolute already */
+  readonly absolute: boolean;
+  /** what lies on the stack */
+  readonly stack: 'return address' | 'flags' | undefined;
+  /** IF is the instruction's own and not the interrupted code's: cli, sti, popf */
+  readonly keepsInterruptFlag: boolean;
+  /** rep-prefixed: the step may have to go on */
+  readonly repeated: boolean;
+}
+
 /** One probed instruction; several events may share it. */
 export interface Kprobe {
   readonly address: bigint;
   /** `symbol+0xoffset` */
   readonly name: string;
+  /** what events call it: the symbol alone where the offset is 0 */
+  readonly label: string;
   /** the instruction's own bytes, whose first is now int3 */
   readonly original: Uint8Array;
   /** guest address of the copy that is single-stepped */
   readonly slot: bigint;
+  readonly fixUp: FixUp;
   /** perf event ids, in the order of registration */
   readonly events: number[];
   hits: number;
@@ -18,9 +33,9 @@ export interface Kprobe {
 export interface KprobeHit {
   readonly address: bigint;
   readonly slot: bigint;
-  readonly original: Uint8Array;
+  readonly fixUp: FixUp;
   /** TF and IF of the interrupted code */
-  readonly flags: bigint;
+  readonly flags: number;
   stepping: boolean;
 }
 

@@ -218,6 +218,19 @@ export function detachProgram(kernel: Kernel, event: PerfEvent): void {
   putProgram(kernel, program);
 }
 
+/** The one of `programsOfCall` at `index`. */
+export function programOfCall(kernel: Kernel, call: bigint, index: number): BpfProgram | undefined {
+  const ids = kernel.perf.calls.get(call);
+  if (ids === undefined) return undefined;
+  const { events, programs } = kernel.bpf;
+  let before = 0;
+  for (const id of ids) {
+    const program = programs.get(events.get(id)?.program ?? 0);
+    if (program !== undefined && before++ === index) return program;
+  }
+  return undefined;
+}
+
 /** The programs attached to a call's events, in the order of the events' creation. */
 export function programsOfCall(kernel: Kernel, call: bigint): BpfProgram[] {
   const { events, programs } = kernel.bpf;

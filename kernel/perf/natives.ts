@@ -11,15 +11,19 @@ import { readKernel, writeKernel } from '../mm/kernel-memory.ts';
 import type { NativeFunction } from '../native.ts';
 import { constants } from '../layout/constants.ts';
 import { countHit, counts, disablePmu, enablePmu } from './counting.ts';
-import { eventAt, programsOfCall } from './events.ts';
+import { eventAt, programOfCall, programsOfCall } from './events.ts';
 import { isExcluded, outputSample } from './output.ts';
 
+const RDX = 2;
+const RSI = 6;
+const RDI = 7;
+
 /** rdi: the call, rsi: how many programs have run. rax <- the next one's bpf_prog or 0, rdx <- its function. */
-const bpf_prog_array_next: NativeFunction = (kernel, { registers }) => {
-  const program = programsOfCall(kernel, registers.rdi)[Number(BigInt.asUintN(32, registers.rsi))];
+const bpf_prog_array_next: NativeFunction = (kernel, { slots, words }) => {
+  const program = programOfCall(kernel, slots[RDI]!, words[RSI * 2]! >>> 0);
   if (program === undefined) return 0n;
   program.runs++;
-  registers.rdx = program.function;
+  slots[RDX] = program.function;
   return program.address;
 };
 

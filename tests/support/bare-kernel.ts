@@ -10,6 +10,7 @@ import { Errno } from '../../kernel/errno.ts';
 import { createFileTable, installDescriptor, openFile } from '../../kernel/fs/files.ts';
 import { newInode } from '../../kernel/fs/tree.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
+import { FLOATING_SLOTS } from '../../kernel/kprobe/fpu.ts';
 import { KERNEL_TEXT } from '../../kernel/layout/address-map.ts';
 import { perCpuAreaSize, perCpuVariables } from '../../kernel/layout/per-cpu.ts';
 import { createAddressSpace, insertArea } from '../../kernel/mm/address-space.ts';
@@ -103,6 +104,7 @@ export function createBareKernel(size = 16 << 20, cpus = 1): BareKernel {
       nextTick: Infinity,
       watchdog: { at: Infinity, fired: false },
       savedFpu: undefined,
+      fpuArea: new BigUint64Array(FLOATING_SLOTS),
     });
     writePerCpu(kernel, cpu.index, 'this_cpu_off', area);
   }

@@ -1,0 +1,59 @@
+/**
+ * What one event of a Rex program costs, and whether that grows with what else there is in the box. Prints tables; asserts
+ * nothing. `tsx bench/rex-path.ts [--engine interpreter|translator]
+ * [--events COUNT] [--no-growth] [part of a scenario's name] …`.
+ */
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import type { Engine } from './engine.ts';
+import { growthRows } from './rex/growth.ts';
+import { measure, nativeShares } from './rex/measure.ts';
+import { scenarios } from './rex/scenarios.ts';
+import { formatNumber, formatTable } from './table.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    events: { type: 'string', default: '20000' },
+    engine: { type: 'string', default: 'translator' },
+    'no-growth': { type: 'boolean', default: false },
+  },
+});
+const events = Number(values.events);
+const engine = values.engine as Engine;
+const chosen = scenarios.filter(
+  ({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)),
+);
+
+console.log(
+  `node ${process.version}, ${cpus()[0]?.model ?? 'unknown CPU'}, ${engine}, ${events} events a run, medians of CPU time`,
+);
+
+const rows = [['event', 'events/s', 'ns', 'instructions', 'native calls', 'ns in natives', 'ns elsewhere']];
+const details: string[] = [];
+for (const scenario of chosen) {
+  // oxlint-disable-next-line no-await-in-loop
+  const driver = await scenario.create(engine);
+  const { nanoseconds, instructions } = measure(driver, events);
+  const shares = nativeShares(driver, events);
+  const inNatives = shares.reduce((sum, share) => sum + share.nanoseconds, 0);
+  const calls = shares.reduce((sum, share) => sum + share.calls, 0);
+  rows.push([
+    scenario.name,
+    Math.round(1e9 / nanoseconds).toLocaleString('en-US'),
+    ...[nanoseconds, instructions, calls, inNatives, nanoseconds - inNatives].map(formatNumber),
+  ]);
+  const table = [['native function', 'calls', 'ns a call', 'ns an event']];
+  for (const { name, calls: count, nanoseconds: spent } of shares) {
+    table.push([name, ...[count, spent / count, spent].map(formatNumber)]);
+  }
+  details.push(`${scenario.name}\n${formatTable(table)}`);
+}
+console.log(`\n${formatTable(rows)}\n\n${details.join('\n\n')}`);
+
+if (!values['no-growth']) {
+  const table = [['ns an event, with so many', '1', '100', '10,000', '1,000,000']];
+  // oxlint-disable-next-line no-await-in-loop
+  for (const row of growthRows) table.push([row.name, ...(await row.measure(engine, events)).map(formatNumber)]);
+  console.log(`\n${formatTable(table)}`);
+}
