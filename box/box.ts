@@ -1,12 +1,13 @@
 /** The public face of a machine with a kernel: a thin layer of functions over one `Kernel` record. */
-import type { Host } from '../cpu/cpu.ts';
+import { createEngine, type Engine, type EngineName } from '../cpu/engine.ts';
 import type { Registers } from '../cpu/state.ts';
+import type { TranslatorOptions, TranslatorStats } from '../cpu/translator/options.ts';
 import { bootKernel } from '../kernel/boot.ts';
 import type { SourceFile } from '../kernel/entry/text.ts';
 import type { KernelEvent } from '../kernel/events.ts';
 import { hostText } from '../kernel/fs/bytes.ts';
 import { readFile, writeFile } from '../kernel/fs/inodes.ts';
-import { createHost } from '../kernel/host.ts';
+import { createHost, type KernelHost } from '../kernel/host.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { peekUser } from '../kernel/mm/peek-user.ts';
 import { readKernel } from '../kernel/mm/kernel-memory.ts';
@@ -47,6 +48,10 @@ export interface BoxOptions {
   readonly watchdogPeriod?: number;
   /** AVX, AVX2 and XSAVE; default false, which is an x86-64-v2 processor */
   readonly avx?: boolean;
+  /** what executes instructions: the results are the same, bit for bit; default the interpreter */
+  readonly engine?: EngineName;
+  /** when and how much the translator translates */
+  readonly translator?: Partial<TranslatorOptions>;
   /** whether system calls become events; default true */
   readonly recordSyscalls?: boolean;
   /** devices beside lo */
@@ -138,6 +143,8 @@ export interface Box {
   readonly tracePipe: readonly string[];
   /** instructions executed by all processors since boot */
   readonly instructions: number;
+  /** what the translator has done; undefined for the interpreter */
+  readonly stats: TranslatorStats | undefined;
   /** why the kernel stopped for good */
   readonly death: string | undefined;
   /** Calls `listener` with each event from now on; the result stops that. */
@@ -160,7 +167,8 @@ export interface Box {
 
 interface Machine {
   readonly kernel: Kernel;
-  readonly host: Host;
+  readonly host: KernelHost;
+  readonly engine: Engine;
   readonly listeners: Set<BoxListener>;
   log: EventLog;
   source: InputSource | undefined;
@@ -240,10 +248,11 @@ function step(machine: Machine, count: number): Step {
   };
 }
 
-function createBox(kernel: Kernel, network: NetworkOptions | undefined): Box {
+function createBox(kernel: Kernel, engine: Engine, network: NetworkOptions | undefined): Box {
   const machine: Machine = {
     kernel,
-    host: createHost(kernel),
+    engine,
+    host: createHost(kernel, engine),
     listeners: new Set(),
     log: createEventLog(),
     source: undefined,
@@ -279,6 +288,9 @@ function createBox(kernel: Kernel, network: NetworkOptions | undefined): Box {
     },
     get instructions() {
       return retired(kernel);
+    },
+    get stats() {
+      return engine.stats;
     },
     get death() {
       return kernel.dead;
@@ -324,10 +336,10 @@ export const Box = {
    * @throws {MachineError | MemorySizeError} an option out of its range
    */
   async boot(options: BoxOptions = {}): Promise<Box> {
-    const { recordSyscalls = true, network, ...rest } = options;
+    const { recordSyscalls = true, network, engine = 'interpreter', translator, ...rest } = options;
     const sources = options.sources ?? (await import('./host-files.ts')).readKernelSources();
     const kernel = bootKernel({ ...rest, sources });
     kernel.record.syscalls = recordSyscalls;
-    return createBox(kernel, network);
+    return createBox(kernel, createEngine(kernel.memory, engine, translator), network);
   },
 };

@@ -148,6 +148,17 @@ function acceptInterrupt(cpu: Cpu): boolean {
   }
 }
 
+/** Whether an interrupt may come before the next instruction, or behind it: then instructions are executed one by one. */
+export function isInterruptible(cpu: Cpu): boolean {
+  const { pendingInterrupts: waiting, words } = cpu;
+  if (waiting.length === 0) return false;
+  return (words[RFLAGS]! & IF) !== 0 || (words[Slot.nmiBlocked * 2] === 0 && waiting.includes(Vector.NMI));
+}
+
+/** Whether instructions have to be executed one by one: they are traced or examined, or the processor rests. */
+export const isWatched = ({ mode, words }: Cpu): boolean =>
+  mode >= EXAMINED || (words[RFLAGS]! & TF) !== 0 || words[HALTED] !== 0;
+
 /** From this value of `cpu.mode` on, accesses are examined: see paging.ts. */
 const EXAMINED = 3;
 
@@ -158,8 +169,9 @@ const RFLAGS = Slot.rflags * 2;
 const HALTED = Slot.halted * 2;
 const SHADOW = Slot.interruptShadow * 2;
 const TF = 0x100;
+const IF = 0x200;
 
-type Reading = ReturnType<typeof evaluateWords>;
+export type Reading = ReturnType<typeof evaluateWords>;
 
 /** The trap after an instruction that has met a data breakpoint. */
 function deliverBreakpoint(cpu: Cpu): boolean {
@@ -191,8 +203,11 @@ export function run(cpu: Cpu, host: Host, limit: number): RunEnd {
  */
 const BURST = 256;
 
-/** Executes until `end` instructions have retired, or until a fault has been delivered. */
-function burst(cpu: Cpu, algebra: Reading, end: number): RunEnd | undefined {
+/**
+ * Executes until `end` instructions have retired, or until a fault has been delivered; `untilJump`: or until an instruction
+ * has led elsewhere than to the next. Wants `cpu.limit` to be set, and `leave` not.
+ */
+export function burst(cpu: Cpu, algebra: Reading, end: number, untilJump = false): RunEnd | undefined {
   const { words, pendingInterrupts } = cpu;
   let instruction: Instruction | undefined;
   try {
@@ -217,6 +232,7 @@ function burst(cpu: Cpu, algebra: Reading, end: number): RunEnd | undefined {
       cpu.retired++;
       if ((examined || stepping) && !deliverTraps(cpu, examined, stepping, instruction)) return 'triple-fault';
       if (cpu.leave) return 'left';
+      if (untilJump && words[RIP] !== next) return undefined;
     }
     return undefined;
   } catch (fault) {

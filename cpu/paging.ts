@@ -1,7 +1,7 @@
 /** Linear to physical: four-level tables in guest memory behind a software TLB. */
 import type { Cpu } from './cpu.ts';
 import { hasBreakpoints, noteAccess } from './debug-registers.ts';
-import { PageFault, raise, Vector } from './fault.ts';
+import { isFault, PageFault, raise, Vector } from './fault.ts';
 import { Flag, Slot as slotNumbers } from './state.ts';
 import { Access, emptyPage, emptyTlb, ENTRIES as entries, fillEntry, MODES as modes } from './tlb.ts';
 
@@ -115,7 +115,24 @@ export function refreshMode(cpu: Cpu): void {
   cpu.mode = modeOf(cpu);
 }
 
-function walk(cpu: Cpu, linear: bigint, access: Access, mode: 0 | 1 | 2): number {
+/**
+ * Whether fetches of page `linear` go to physical page `frame` and leave no trace in the page tables: then code that lies
+ * there may be executed without asking again.
+ */
+export function fetchesFrom(cpu: Cpu, low: number, high: number, frame: number): boolean {
+  const at = ((cpu.mode * 3 + Access.fetch) * ENTRIES + ((low >>> 12) & (ENTRIES - 1))) * 4;
+  const { words } = cpu.tlb;
+  if (words[at] === (low & ~0xfff) && words[at + 1] === high) return words[at + 3] === frame;
+  try {
+    return walk(cpu, joinWords(low, high), Access.fetch, (cpu.mode % MODES) as 0, false) === frame;
+  } catch (fault) {
+    if (!isFault(fault)) throw fault;
+    return false;
+  }
+}
+
+/** Without `marks`, an entry whose accessed or dirty bit would have to be set is a fault. */
+function walk(cpu: Cpu, linear: bigint, access: Access, mode: 0 | 1 | 2, marks = true): number {
   if (!isCanonical(linear)) raise(Vector.GP, 0, linear);
   const { slots, memory } = cpu;
   const code =
@@ -138,7 +155,10 @@ function walk(cpu: Cpu, linear: bigint, access: Access, mode: 0 | 1 | 2): number
     const leaf = level === 0 || (level <= 2 && (value & Pte.large) !== 0n);
     if (leaf) checkPermission(cpu, linear, access, mode, code, { writable, user, noExecute });
     const marked = value | Pte.accessed | (leaf && access === Access.write ? Pte.dirty : 0n);
-    if (marked !== value) memory.view.setBigUint64(at, marked, true);
+    if (marked !== value) {
+      if (!marks) raise(Vector.PF, code, linear);
+      memory.view.setBigUint64(at, marked, true);
+    }
     if (leaf) {
       const offset = linear & ((1n << shift) - 1n);
       const physical = Number((value & Pte.address & ~((1n << shift) - 1n)) | offset);

@@ -80,6 +80,12 @@ export function fillEntry(tlb: Tlb, at: number, low: number, high: number, frame
   tlb.count++;
 }
 
+/** The physical page that fetches of a linear page go to, if they have of late: else -1. */
+export function fetchFrame({ words }: Tlb, mode: number, low: number, high: number): number {
+  const at = ((mode * 3 + Access.fetch) * ENTRIES + ((low >>> 12) & (ENTRIES - 1))) * 4;
+  return words[at] === (low & -PAGE) && words[at + 1] === high ? words[at + 3]! : -1;
+}
+
 /** Physical page `page` is not to be written without being looked at. */
 export function forgetWritable(tlb: Tlb, page: number): void {
   const frame = page * PAGE;

@@ -1,5 +1,7 @@
 /** What the processor's native-call trap does: runs the function and acts on what it says. */
 import type { Cpu, Host } from '../cpu/cpu.ts';
+import { interpreter, type Engine } from '../cpu/engine.ts';
+import type { RunEnd } from '../cpu/interpreter.ts';
 import { raise, Vector } from '../cpu/fault.ts';
 import { Errno } from './errno.ts';
 import { currentTask, random64, type Kernel } from './kernel.ts';
@@ -22,8 +24,13 @@ function suspend(kernel: Kernel, cpu: Cpu, { wait, deadline }: Wait): void {
   cpu.leave = true;
 }
 
-/** The processor's surroundings for `kernel`. */
-export function createHost(kernel: Kernel): Host {
+export interface KernelHost extends Host {
+  /** As the interpreter's `run`, by the box's engine. */
+  run(cpu: Cpu, limit: number): RunEnd;
+}
+
+/** The processor's surroundings for `kernel`, and what executes its instructions. */
+export function createHost(kernel: Kernel, engine: Engine = interpreter): KernelHost {
   const complete = (cpu: Cpu, value: bigint | number): void => {
     if (typeof value === 'bigint') cpu.slots[RAX] = value;
     else if (value === (value | 0)) {
@@ -31,7 +38,8 @@ export function createHost(kernel: Kernel): Host {
       cpu.words[RAX * 2 + 1] = value < 0 ? -1 : 0;
     } else cpu.slots[RAX] = BigInt(value);
   };
-  return {
+  const host: KernelHost = {
+    run: (cpu, limit) => engine.run(cpu, host, limit),
     native(cpu, id) {
       const body = nativeTable[id] ?? raise(Vector.UD);
       let result;
@@ -50,4 +58,5 @@ export function createHost(kernel: Kernel): Host {
     },
     random: () => random64(kernel),
   };
+  return host;
 }

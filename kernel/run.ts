@@ -2,11 +2,11 @@
  * The box's main loop. Time goes in rounds: every CPU executes up to `SLICE` instructions, one CPU after the other, and a
  * round is `SLICE` nanoseconds long for all of them. When nobody can run, time skips to the next deadline.
  */
-import type { Cpu, Host } from '../cpu/cpu.ts';
-import { run } from '../cpu/interpreter.ts';
+import type { Cpu } from '../cpu/cpu.ts';
 import { Slot } from '../cpu/state.ts';
 import { LOCAL_TIMER_VECTOR } from './entry/vectors.ts';
 import { reapLeftThread } from './exit.ts';
+import type { KernelHost } from './host.ts';
 import { now, SLICE, xorshift, type Kernel, type Turn } from './kernel.ts';
 import { constants } from './layout/constants.ts';
 import { writeKernelU64 } from './mm/kernel-memory.ts';
@@ -47,7 +47,7 @@ function tick(kernel: Kernel, cpu: Cpu): void {
  * Runs `cpu` for at most `limit` instructions; false when it has nothing to run. A run ends at the tick and at the
  * watchdog, so that an interrupt comes at the same instruction however the box is stepped.
  */
-function runCpu(kernel: Kernel, cpu: Cpu, host: Host, limit: number, stop: () => boolean): boolean {
+function runCpu(kernel: Kernel, cpu: Cpu, host: KernelHost, limit: number, stop: () => boolean): boolean {
   const state = kernel.perCpu[cpu.index]!;
   const end = cpu.retired + limit;
   while (cpu.retired < end && kernel.dead === undefined && !stop()) {
@@ -60,9 +60,8 @@ function runCpu(kernel: Kernel, cpu: Cpu, host: Host, limit: number, stop: () =>
     const { current } = state;
     const toWatchdog = countWatchdog(kernel, cpu);
     const toOverflow = nextOverflow(kernel, cpu);
-    const outcome = run(
+    const outcome = host.run(
       cpu,
-      host,
       Math.min(end - cpu.retired, state.nextTick - now(kernel, cpu), toWatchdog, toOverflow),
     );
     if (outcome === 'triple-fault') oops(kernel, cpu, 'triple fault: an exception could not be delivered');
@@ -117,7 +116,7 @@ function passTurn(kernel: Kernel): void {
  * Runs until `until` holds, nothing can run any more, the kernel dies, or `budget` instructions have retired. What
  * happens does not depend on how a run is divided: the next one goes on in the middle of the slice.
  */
-export function runKernel(kernel: Kernel, host: Host, budget: number, until: () => boolean): RunOutcome {
+export function runKernel(kernel: Kernel, host: KernelHost, budget: number, until: () => boolean): RunOutcome {
   const { turn } = kernel;
   const end = retired(kernel) + budget;
   for (;;) {

@@ -1,0 +1,26 @@
+/** What executes instructions: the interpreter, or the translator, which gives the same results sooner. */
+import type { Cpu, Host } from './cpu.ts';
+import { run, type RunEnd } from './interpreter.ts';
+import type { Memory } from './memory.ts';
+import type { TranslatorOptions, TranslatorStats } from './translator/options.ts';
+import { Translator } from './translator/translator.ts';
+
+export const engineNames = ['interpreter', 'translator', 'both'] as const;
+export type EngineName = (typeof engineNames)[number];
+
+export interface Engine {
+  readonly name: EngineName;
+  /** undefined for the interpreter */
+  readonly stats: TranslatorStats | undefined;
+  /** As the interpreter's `run`. */
+  run(cpu: Cpu, host: Host, limit: number): RunEnd;
+}
+
+export const interpreter: Engine = { name: 'interpreter', stats: undefined, run };
+
+/** For the CPUs of `memory`. */
+export function createEngine(memory: Memory, name: EngineName, options: Partial<TranslatorOptions> = {}): Engine {
+  if (name === 'interpreter') return interpreter;
+  const translator = new Translator(memory, options);
+  return { name, stats: translator.stats, run: (cpu, host, limit) => translator.run(cpu, host, limit) };
+}

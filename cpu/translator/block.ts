@@ -1,0 +1,102 @@
+/** A block of guest code in translation: statements in order, then where it goes. */
+import type { FlagName } from '../algebra.ts';
+import type { Width } from '../instruction.ts';
+import type { Node } from './node.ts';
+
+/** The arithmetic flags as an operation that has not been evaluated: see flags.ts. `kind` is 0 where `settled` has them. */
+export interface FlagState {
+  /** a row number of `flagsKindNumbers` and 256 times the operation's width */
+  readonly kind: Node;
+  readonly left: Node;
+  readonly right: Node;
+  readonly result: Node;
+  /** rflags with these flags' bits, i32 */
+  readonly settled: Node;
+  /** flags that have been set on their own since */
+  readonly own: Partial<Readonly<Record<FlagName, Node>>>;
+}
+
+/** What the guest's registers hold at some place, as nodes. */
+export interface Registers {
+  /** unsigned values of type i32 or i64 */
+  readonly general: readonly Node[];
+  readonly xmm: readonly Node[];
+  readonly flags: FlagState;
+}
+
+/** A way back to the interpreter: it goes on at `rip`, before which `executed` instructions of the block have been executed. */
+export interface Exit {
+  readonly rip: bigint;
+  readonly executed: number;
+  readonly registers: Registers;
+}
+
+/** Makes `host` the address in the WebAssembly memory of bytes `low` to `high` behind `base`, or exits. */
+export interface Translate {
+  readonly kind: 'translate';
+  /** an i64 node; undefined for an absolute address */
+  readonly base: Node;
+  readonly access: 0 | 1;
+  low: number;
+  high: number;
+  readonly host: Node;
+  readonly exit: Exit;
+}
+
+export interface Load {
+  readonly kind: 'load';
+  readonly from: Translate;
+  /** from `from.base` */
+  readonly offset: number;
+  readonly width: Width | 128;
+  /** the same bits, as what asks for them wants them */
+  readonly integer: Node;
+  float: Node | undefined;
+}
+
+export interface Store {
+  readonly kind: 'store';
+  readonly to: Translate;
+  readonly offset: number;
+  readonly width: Width | 128;
+  readonly value: Node;
+}
+
+/** Exits where `bad` is not 0. */
+export interface Guard {
+  readonly kind: 'guard';
+  readonly bad: Node;
+  readonly exit: Exit;
+}
+
+/** Computes a node that may not be computed earlier: a division. */
+export interface Compute {
+  readonly kind: 'compute';
+  readonly node: Node;
+  readonly result: Node;
+}
+
+export type Statement = Translate | Load | Store | Guard | Compute;
+
+export type End =
+  /** to a known address */
+  | { readonly kind: 'jump'; readonly target: bigint }
+  | { readonly kind: 'branch'; readonly condition: Node; readonly target: bigint; readonly next: bigint }
+  /** to an address that is computed; `exit` for one that is not canonical */
+  | { readonly kind: 'indirect'; readonly target: Node; readonly exit: Exit }
+  /** the interpreter executes the instruction at `rip`, and the region goes on at `next` if it comes there */
+  | { readonly kind: 'step'; readonly rip: bigint; readonly next: bigint }
+  /** the interpreter executes the instruction at `rip` */
+  | { readonly kind: 'leave'; readonly rip: bigint };
+
+/** What a block of guest code does. */
+export interface Body {
+  readonly statements: readonly Statement[];
+  /** guest instructions, without the one of `step` and `leave` */
+  readonly instructions: number;
+  /** at the end */
+  readonly registers: Registers;
+  /** at the beginning: locals */
+  readonly entry: Registers;
+  readonly end: End;
+}

@@ -1,0 +1,176 @@
+/** Registers between locals and the CPU's block: what a region loads when it begins and stores when it is left. */
+import { Slot } from '../slots.ts';
+import type { Exit, FlagState, Registers } from './block.ts';
+import { changedRegisters } from './count-uses.ts';
+import type { ValueEmitter } from './emit-values.ts';
+import { Local } from './locals.ts';
+import { slotAt, xmmAt } from './machine.ts';
+import { constantOf, type Node } from './node.ts';
+
+/** CF PF AF ZF SF OF */
+const ARITHMETIC = 0x8d5;
+
+/** Registers that memory does not have as they are: by number. */
+export interface Dirty {
+  readonly general: ReadonlySet<number>;
+  readonly xmm: ReadonlySet<number>;
+  readonly flags: boolean;
+}
+
+export const clean: Dirty = { general: new Set(), xmm: new Set(), flags: false };
+
+export function union(one: Dirty, other: Dirty): Dirty {
+  return {
+    general: new Set([...one.general, ...other.general]),
+    xmm: new Set([...one.xmm, ...other.xmm]),
+    flags: one.flags || other.flags,
+  };
+}
+export const sameDirty = (one: Dirty, other: Dirty): boolean =>
+  one.general.size === other.general.size && one.xmm.size === other.xmm.size && one.flags === other.flags;
+
+export class RegisterEmitter {
+  private readonly values: ValueEmitter;
+  private readonly state: number;
+
+  constructor(values: ValueEmitter, state: number) {
+    this.values = values;
+    this.state = state;
+  }
+
+  /** From the CPU's block into locals. */
+  load(used: Dirty): void {
+    const { code } = this.values;
+    for (const n of used.general) this.loadSlot('i64.load', n, Local.general + n);
+    for (const n of used.xmm) {
+      code.i32(0);
+      code.memory('v128.load', xmmAt(this.state, n));
+      code.set(Local.xmm + n);
+    }
+    if (!used.flags) return;
+    this.loadSlot('i32.load', Slot.flagsKind, Local.flagsKind);
+    this.loadSlot('i64.load', Slot.flagsLeft, Local.flagsLeft);
+    this.loadSlot('i64.load', Slot.flagsRight, Local.flagsRight);
+    this.loadSlot('i64.load', Slot.flagsResult, Local.flagsResult);
+    this.loadSlot('i32.load', Slot.rflags, Local.flagsSettled);
+    code.get(Local.flagsSettled);
+    code.i32(ARITHMETIC);
+    code.op('i32.and');
+    code.set(Local.flagsSettled);
+  }
+  private loadSlot(op: 'i32.load' | 'i64.load', slot: number, local: number): void {
+    const { code } = this.values;
+    code.i32(0);
+    code.memory(op, slotAt(this.state, slot));
+    code.set(local);
+  }
+  loadBudget(): void {
+    this.loadSlot('i32.load', Slot.budget, Local.budget);
+  }
+
+  /** Stores what `value` leaves on the stack. */
+  private store(op: 'i32.store' | 'i64.store' | 'v128.store', at: number, value: () => void): void {
+    const { code } = this.values;
+    code.i32(0);
+    value();
+    code.memory(op, at);
+  }
+
+  /** At the border of a block: locals are what counts. */
+  spill(dirty: Dirty): void {
+    const { code } = this.values;
+    for (const n of dirty.general) this.store('i64.store', slotAt(this.state, n), () => code.get(Local.general + n));
+    for (const n of dirty.xmm) this.store('v128.store', xmmAt(this.state, n), () => code.get(Local.xmm + n));
+    if (!dirty.flags) return;
+    const slots = [
+      ['i32.store', Slot.flagsKind, Local.flagsKind],
+      ['i64.store', Slot.flagsLeft, Local.flagsLeft],
+      ['i64.store', Slot.flagsRight, Local.flagsRight],
+      ['i64.store', Slot.flagsResult, Local.flagsResult],
+    ] as const;
+    for (const [op, slot, local] of slots) this.store(op, slotAt(this.state, slot), () => code.get(local));
+    this.storeSettled(() => code.get(Local.flagsSettled));
+  }
+
+  /** In the middle of a block, `unexecuted` instructions before its end: what it has changed is nodes still. */
+  spillExit(exit: Exit, entry: Registers, dirty: Dirty, unexecuted: number): void {
+    const { code } = this.values;
+    const { general, xmm, flags } = exit.registers;
+    const changed = changedRegisters(entry, exit.registers);
+    for (const n of new Set([...dirty.general, ...changed.general])) {
+      this.store('i64.store', slotAt(this.state, n), () => this.registerValue(general[n]!, entry.general[n]!, Local.general + n));
+    }
+    for (const n of new Set([...dirty.xmm, ...changed.xmm])) {
+      this.store('v128.store', xmmAt(this.state, n), () => this.registerValue(xmm[n]!, entry.xmm[n]!, Local.xmm + n));
+    }
+    if (changed.flags) this.spillFlags(flags);
+    else if (dirty.flags) this.spill({ ...clean, flags: true });
+    this.storeRip(exit.rip);
+    this.storeBudget(() => {
+      code.get(Local.budget);
+      code.i32(unexecuted);
+      code.op('i32.add');
+    });
+  }
+  private registerValue(now: Node, before: Node, local: number): void {
+    if (now === before) this.values.code.get(local);
+    else if (now.type === 'v128') this.values.value(now);
+    else this.values.wide(now);
+  }
+  private spillFlags({ kind, left, right, result, settled }: FlagState): void {
+    const { values, state } = this;
+    this.store('i32.store', slotAt(state, Slot.flagsKind), () => values.value(kind));
+    const known = constantOf(kind);
+    if (known !== 0n) {
+      this.store('i64.store', slotAt(state, Slot.flagsLeft), () => values.wide(left));
+      this.store('i64.store', slotAt(state, Slot.flagsRight), () => values.wide(right));
+      this.store('i64.store', slotAt(state, Slot.flagsResult), () => values.wide(result));
+    }
+    if (known === undefined || known === 0n) this.storeSettled(() => values.value(settled));
+  }
+  private storeSettled(settled: () => void): void {
+    const { code } = this.values;
+    const at = slotAt(this.state, Slot.rflags);
+    this.store('i32.store', at, () => {
+      code.i32(0);
+      code.memory('i32.load', at);
+      code.i32(~ARITHMETIC);
+      code.op('i32.and');
+      settled();
+      code.op('i32.or');
+    });
+  }
+
+  storeRip(rip: bigint): void {
+    this.storeRipOf(() => this.values.code.i64(rip));
+  }
+  storeRipOf(value: () => void): void {
+    this.store('i64.store', slotAt(this.state, Slot.rip), value);
+  }
+  storeBudget(value: () => void): void {
+    this.store('i32.store', slotAt(this.state, Slot.budget), value);
+  }
+
+  /** What a block has changed goes into the locals of registers: all values first, since they are made of the same locals. */
+  writeBack(entry: Registers, now: Registers, flagsLive: boolean): void {
+    const { code } = this.values;
+    const changed = changedRegisters(entry, now);
+    const targets: number[] = [];
+    for (const n of changed.general) {
+      this.values.wide(now.general[n]!);
+      targets.push(Local.general + n);
+    }
+    for (const n of changed.xmm) {
+      this.values.value(now.xmm[n]!);
+      targets.push(Local.xmm + n);
+    }
+    if (changed.flags && flagsLive) {
+      const { kind, left, right, result, settled } = now.flags;
+      this.values.value(kind);
+      for (const part of [left, right, result]) this.values.wide(part);
+      this.values.value(settled);
+      targets.push(Local.flagsKind, Local.flagsLeft, Local.flagsRight, Local.flagsResult, Local.flagsSettled);
+    }
+    for (const local of targets.toReversed()) code.set(local);
+  }
+}

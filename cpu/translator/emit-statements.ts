@@ -1,0 +1,179 @@
+/** Statements of a block as WebAssembly code, and the ways out of its middle. */
+import type { Width } from '../instruction.ts';
+import type { Exit, Load, Registers, Statement, Store, Translate } from './block.ts';
+import { changedRegisters } from './count-uses.ts';
+import type { ValueEmitter } from './emit-values.ts';
+import { Imported, TLB_MASK } from './machine.ts';
+import type { Node } from './node.ts';
+import type { Operator } from './wasm/operators.ts';
+
+const PAGE = 4096;
+
+const integerLoads: Readonly<Record<Width | 128, Operator>> = {
+  8: 'i32.load8_u',
+  16: 'i32.load16_u',
+  32: 'i32.load',
+  64: 'i64.load',
+  128: 'v128.load',
+};
+const narrowStores: Readonly<Record<8 | 16 | 32, readonly [i32: Operator, i64: Operator]>> = {
+  8: ['i32.store8', 'i64.store8'],
+  16: ['i32.store16', 'i64.store16'],
+  32: ['i32.store', 'i64.store32'],
+};
+
+/** The tables of the TLB that a region looks addresses up in, by kind of access. */
+export type Tables = readonly [read: number, write: number];
+
+export class StatementEmitter {
+  private readonly values: ValueEmitter;
+  private readonly tables: Tables;
+  /** nesting of the block that an exit's code follows */
+  private labels = new Map<Exit, number>();
+
+  constructor(values: ValueEmitter, tables: Tables) {
+    this.values = values;
+    this.tables = tables;
+  }
+
+  /** `exits` and where branches to them lead. */
+  openExits(exits: readonly Exit[]): void {
+    this.labels = new Map();
+    for (const exit of exits.toReversed()) {
+      this.values.code.block();
+      this.labels.set(exit, this.values.code.depth);
+    }
+  }
+  leaveFor(exit: Exit): void {
+    const { code } = this.values;
+    code.brIf(code.depth - this.labels.get(exit)!, false);
+  }
+
+  emit(statement: Statement, entry: Registers): void {
+    switch (statement.kind) {
+      case 'translate':
+        this.translate(statement, entry);
+        return;
+      case 'load':
+        this.load(statement);
+        return;
+      case 'store':
+        this.store(statement);
+        return;
+      case 'guard':
+        this.guard(statement.bad, statement.exit, entry);
+        return;
+      case 'compute': {
+        const { node, result } = statement;
+        if (result.uses === 0) return;
+        this.values.prepare(node);
+        this.values.keep(result, () => this.values.value(node));
+      }
+    }
+  }
+
+  /** What an exit stores must be there when it is taken. */
+  prepareExit(exit: Exit, entry: Registers): void {
+    const changed = changedRegisters(entry, exit.registers);
+    for (const n of changed.general) this.values.prepare(exit.registers.general[n]!);
+    for (const n of changed.xmm) this.values.prepare(exit.registers.xmm[n]!);
+    if (!changed.flags) return;
+    const { kind, left, right, result, settled } = exit.registers.flags;
+    for (const node of [kind, left, right, result, settled]) this.values.prepare(node);
+  }
+
+  guard(bad: Node, exit: Exit, entry: Registers): void {
+    this.values.prepare(bad);
+    this.prepareExit(exit, entry);
+    this.values.value(bad);
+    this.leaveFor(exit);
+  }
+
+  /** By the TLB; after a miss by a function of the host. */
+  private translate({ base, access, low, high, host, exit }: Translate, entry: Registers): void {
+    const { values } = this;
+    const { code, locals } = values;
+    values.prepare(base);
+    this.prepareExit(exit, entry);
+    const linear = locals.take('i64');
+    const index = locals.take('i32');
+    host.local = locals.take('i32');
+    values.wide(base);
+    if (low !== 0) {
+      code.i64(BigInt(low));
+      code.op('i64.add');
+    }
+    code.tee(linear);
+    code.i64(8n);
+    code.op('i64.shr_u');
+    code.op('i32.wrap_i64');
+    code.i32(TLB_MASK);
+    code.op('i32.and');
+    code.tee(index);
+    code.memory('i64.load', this.tables[access]);
+    code.get(linear);
+    code.op('i64.xor');
+    code.i64(BigInt(PAGE - (high - low)));
+    code.op('i64.gt_u');
+    code.if(undefined, false);
+    code.get(linear);
+    code.i32(access + 2 * (high - low));
+    code.call(Imported.locate);
+    code.tee(host.local);
+    code.i32(-1);
+    code.op('i32.eq');
+    this.leaveFor(exit);
+    code.else();
+    code.get(linear);
+    code.op('i32.wrap_i64');
+    code.get(index);
+    code.memory('i32.load', this.tables[access] + 8);
+    code.op('i32.add');
+    code.set(host.local);
+    code.end();
+  }
+
+  private load({ from, offset, width, integer, float }: Load): void {
+    const { values } = this;
+    const read = (node: Node, op: Operator): void => {
+      if (node.uses === 0) return;
+      values.keep(node, () => {
+        values.code.get(from.host.local);
+        values.code.memory(op, offset - from.low);
+      });
+    };
+    read(integer, integerLoads[width]);
+    if (float !== undefined) read(float, width === 64 ? 'f64.load' : 'f32.load');
+  }
+
+  private store({ to, offset, width, value }: Store): void {
+    const { values } = this;
+    const { code } = values;
+    values.prepare(value);
+    code.get(to.host.local);
+    code.memory(this.storeOperator(value, width), offset - to.low);
+  }
+  /** Leaves the value on the stack, as the operator wants it. */
+  private storeOperator(value: Node, width: Width | 128): Operator {
+    const { values } = this;
+    if (width === 128) {
+      values.value(value);
+      return 'v128.store';
+    }
+    if (width === 64) {
+      if (value.type === 'f64') {
+        values.value(value);
+        return 'f64.store';
+      }
+      values.wide(value);
+      return 'i64.store';
+    }
+    if (value.type === 'f32' && width === 32) {
+      values.value(value);
+      return 'f32.store';
+    }
+    if (value.type === 'i32') values.value(value);
+    else values.wide(value);
+    return narrowStores[width][value.type === 'i32' ? 0 : 1];
+  }
+}

@@ -1,0 +1,58 @@
+/** What a translator can be told, and what it tells. */
+
+export interface TranslatorOptions {
+  /** times that an address is come to before it is translated */
+  readonly threshold: number;
+  /** most regions at a time */
+  readonly regions: number;
+  /** most bytes of WebAssembly at a time */
+  readonly bytes: number;
+  /** most instructions of a region */
+  readonly instructions: number;
+  /** calls followed into each other in a region */
+  readonly depth: number;
+  /** instructions after which control comes back to the host, where compiled code can be replaced by better */
+  readonly quantum: number;
+}
+
+export const defaultOptions: TranslatorOptions = {
+  threshold: 400,
+  regions: 8192,
+  bytes: 64 << 20,
+  instructions: 300,
+  depth: 3,
+  quantum: 1_000_000,
+};
+
+export interface TranslatorStats {
+  /** instructions in translated code */
+  translated: number;
+  /** translations, and of those the ones there are now */
+  translations: number;
+  regions: number;
+  /** WebAssembly of the regions there are now, bytes */
+  bytes: number;
+  /** regions dropped because their instructions have been written, or to make room */
+  invalidated: number;
+  evicted: number;
+  /** ms */
+  compileTime: number;
+  /** calls of the host: after a miss in the TLB, for an instruction of the interpreter's */
+  located: number;
+  stepped: number;
+  /** ways back to the interpreter */
+  exits: { step: number; budget: number; missing: number; stopped: number };
+}
+
+export const createStats = (): TranslatorStats => ({
+  translated: 0,
+  translations: 0,
+  regions: 0,
+  bytes: 0,
+  invalidated: 0,
+  evicted: 0,
+  compileTime: 0,
+  located: 0,
+  stepped: 0,
+  exits: { step: 0, budget: 0, missing: 0, stopped: 0 },
+});

@@ -1,0 +1,386 @@
+/**
+ * The emitting reading: what a definition does becomes nodes and statements of a block. Registers are nodes too: within a
+ * block nothing is written back.
+ */
+import type { Algebra, FlagName, FlagsKind } from '../algebra.ts';
+import { conditionCodes, flagsKindNumbers } from '../flags.ts';
+import type { MemoryOperand, Operand, Width } from '../instruction.ts';
+import { Slot } from '../slots.ts';
+import type { End, Exit, FlagState, Load, Registers, Statement, Translate } from './block.ts';
+import { flagNode, fusedCondition, selectedFlags, settledFlags } from './flags.ts';
+import { constantOf, createNode, isConstant, type Node } from './node.ts';
+import { FloatReading } from './reading-floats.ts';
+import { Unemitted } from './unemitted.ts';
+
+/** By a definition, where its exception is sure. */
+class Raised extends Unemitted {}
+
+const RIP_LIMIT = 1n << 31n;
+/** bytes that one translation of an address may cover */
+const SPAN = 256;
+
+/** What a block is translated for. */
+export interface ReadingOptions {
+  /** byte of the CPU's block in the WebAssembly memory */
+  readonly state: number;
+  /** whether SSE instructions are allowed as CR0 and CR4 are now */
+  readonly vectors: boolean;
+  /** neighbouring accesses share a translation */
+  readonly merges: boolean;
+  readonly entry: Registers;
+}
+
+export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
+  protected readonly state: number;
+  private readonly options: ReadingOptions;
+  readonly statements: Statement[] = [];
+  private general: Node[];
+  private xmm: Node[];
+  private flags: FlagState;
+  /** where the instruction goes, and under what condition; undefined: to the next */
+  private target: Node | undefined = undefined;
+  private condition: Node | undefined = undefined;
+  private rip = 0n;
+  private next = 0n;
+  private executed = 0;
+  /** as they were before the instruction; made when an exit needs them */
+  private before: Registers | undefined = undefined;
+  /** the instruction's, once there is one */
+  private atExit: Exit | undefined = undefined;
+  private readonly unions = new Map<FlagState, FlagState>();
+  private translations: Translate[] = [];
+  /** by the integers that they load */
+  private readonly loads = new Map<Node, Load>();
+  /** bodies of `when` that are being read */
+  private conditional = 0;
+
+  constructor(options: ReadingOptions) {
+    super();
+    this.options = options;
+    this.state = options.state;
+    this.general = [...options.entry.general];
+    this.xmm = [...options.entry.xmm];
+    this.flags = options.entry.flags;
+  }
+
+  /** An instruction begins. */
+  begin(rip: bigint, length: number): void {
+    this.rip = rip;
+    this.next = BigInt.asUintN(64, rip + BigInt(length));
+    this.before = { general: [...this.general], xmm: [...this.xmm], flags: this.flags };
+    this.atExit = undefined;
+    this.target = undefined;
+    this.condition = undefined;
+    this.beginFloats();
+  }
+
+  /** It has been read: where it goes if not to the next one. */
+  finish(): End | undefined {
+    const exit = this.target === undefined ? undefined : this.exit();
+    this.executed++;
+    const { target, condition, next } = this;
+    if (target === undefined) return undefined;
+    const known = constantOf(target);
+    if (known === undefined) {
+      if (condition !== undefined) throw new Unemitted('a conditional jump to a computed address', true);
+      return { kind: 'indirect', target: this.nodes.wide(target), exit: exit! };
+    }
+    if (condition === undefined || isConstant(condition)) {
+      return { kind: 'jump', target: condition?.value === 0 ? next : known };
+    }
+    return { kind: 'branch', condition, target: known, next };
+  }
+
+  /** What has been read of an instruction that cannot be emitted is void. */
+  abandon(statements: number): void {
+    this.statements.length = statements;
+    const { general, xmm, flags } = this.before!;
+    this.general = [...general];
+    this.xmm = [...xmm];
+    this.flags = flags;
+    this.conditional = 0;
+    this.abandonFloats();
+    this.translations = this.translations.filter((translation) => this.statements.includes(translation));
+  }
+
+  /** As they are now, the flags as one operation. */
+  get registers(): Registers {
+    return { general: [...this.general], xmm: [...this.xmm], flags: this.united(this.flags) };
+  }
+  get instructions(): number {
+    return this.executed;
+  }
+
+  private exit(): Exit {
+    const before = this.before!;
+    this.atExit ??= {
+      rip: this.rip,
+      executed: this.executed,
+      registers: { ...before, flags: this.united(before.flags) },
+    };
+    return this.atExit;
+  }
+
+  /** Flags that have been set on their own join those of the operation. */
+  private united(flags: FlagState): FlagState {
+    if (Object.keys(flags.own).length === 0) return flags;
+    let united = this.unions.get(flags);
+    if (united === undefined) {
+      const zero = this.nodes.i64(0n);
+      const settled = settledFlags(this.nodes, flags);
+      united = { kind: this.nodes.i32(0), left: zero, right: zero, result: zero, settled, own: {} };
+      this.unions.set(flags, united);
+    }
+    return united;
+  }
+
+  protected guard(bad: Node): void {
+    if (constantOf(bad) === 0n) return;
+    if (isConstant(bad)) throw new Unemitted('what always leaves', false);
+    this.requireUnconditional();
+    this.statements.push({ kind: 'guard', bad, exit: this.exit() });
+  }
+  protected pinned(node: Node): Node {
+    this.requireUnconditional();
+    const result = createNode('result', node.type, []);
+    this.statements.push({ kind: 'compute', node, result });
+    return result;
+  }
+  private requireUnconditional(): void {
+    if (this.conditional > 0) throw new Unemitted('an effect under a condition', false);
+  }
+
+  // operands
+
+  read(operand: Operand): Node {
+    switch (operand.kind) {
+      case 0:
+        if (operand.high) {
+          const register = this.nodes.low(this.general[operand.index]!);
+          return this.truncate(this.nodes.binary('i32.shr_u', register, this.nodes.i32(8)), 8);
+        }
+        return this.readRegister(operand.index, operand.width);
+      case 1:
+        return this.load(this.linearAddress(operand), operand.width as Width);
+      case 2:
+        return this.constant(operand.value);
+      case 3:
+        return this.lane(this.xmm[operand.index]!, operand.width as Width, 0);
+      default:
+        throw new Unemitted('an operand', false);
+    }
+  }
+  readForWrite(operand: Operand): Node {
+    if (operand.kind !== 1) return this.read(operand);
+    const linear = this.linearAddress(operand);
+    this.probeStore(linear, operand.width as Width);
+    return this.load(linear, operand.width as Width);
+  }
+  write(operand: Operand, value: Node): void {
+    switch (operand.kind) {
+      case 0:
+        if (operand.high) {
+          const shifted = this.shl(this.truncate(value, 8), this.constant(8n), 64);
+          this.general[operand.index] = this.merged(this.general[operand.index]!, 0xff00, shifted);
+        } else this.writeRegister(operand.index, operand.width, value);
+        return;
+      case 1:
+        this.store(this.linearAddress(operand), operand.width as Width, value);
+        return;
+      case 3:
+        this.xmm[operand.index] = this.withLane(this.xmm[operand.index]!, operand.width as Width, 0, value);
+        return;
+      default:
+        throw new Unemitted('an operand', false);
+    }
+  }
+  readRegister(index: number, width: Width): Node {
+    return this.truncate(this.general[index]!, width);
+  }
+  writeRegister(index: number, width: Width, value: Node): void {
+    if (width >= 32) this.general[index] = this.truncate(value, width);
+    else this.general[index] = this.merged(this.general[index]!, width === 16 ? 0xffff : 0xff, this.truncate(value, width));
+  }
+  /** `part` in place of the bits of `mask`. */
+  private merged(value: Node, mask: number, part: Node): Node {
+    const { nodes } = this;
+    if (value.type === 'i32') {
+      return nodes.binary('i32.or', nodes.binary('i32.and', value, nodes.i32(~mask)), nodes.low(part));
+    }
+    const kept = nodes.binary('i64.and', nodes.wide(value), nodes.i64(BigInt(~mask)));
+    return nodes.binary('i64.or', kept, nodes.wide(part));
+  }
+
+  effectiveAddress(operand: MemoryOperand): Node {
+    const { nodes, general } = this;
+    if (operand.vector !== undefined) throw new Unemitted('an index in a vector', false);
+    let address = operand.ripRelative ? nodes.i64(this.next) : nodes.i64(0n);
+    if (operand.base >= 0) address = nodes.wide(general[operand.base]!);
+    if (operand.index >= 0) {
+      const scale = nodes.i64(BigInt(Math.log2(operand.scale)));
+      address = nodes.binary('i64.add', address, nodes.binary('i64.shl', nodes.wide(general[operand.index]!), scale));
+    }
+    address = nodes.binary('i64.add', address, nodes.i64(operand.displacement));
+    return operand.addressWidth === 32 ? nodes.wide(this.truncate(address, 32)) : address;
+  }
+  linearAddress(operand: MemoryOperand): Node {
+    const effective = this.effectiveAddress(operand);
+    if (operand.segment < 0) return effective;
+    const base = this.slot('i64', operand.segment === 4 ? Slot.fsBase : Slot.gsBase);
+    return this.nodes.binary('i64.add', effective, base);
+  }
+  nextRip(): Node {
+    return this.nodes.i64(this.next);
+  }
+  readSystem(register: string): Node {
+    if (register !== 'fsBase' && register !== 'gsBase') throw new Unemitted(`readSystem ${register}`, false);
+    return this.slot('i64', Slot[register]);
+  }
+
+  // memory
+
+  /** What makes `size` bytes at `linear` accessible, and where they lie in what it covers. */
+  private translation(linear: Node, access: 0 | 1, size: number): readonly [Translate, number] {
+    this.requireUnconditional();
+    const { base, offset } = splitAddress(this.nodes, linear);
+    const found = this.translations.find((candidate) => {
+      if (candidate.base !== base || candidate.access < access) return false;
+      const span = Math.max(candidate.high, offset + size) - Math.min(candidate.low, offset);
+      return span <= (this.options.merges ? SPAN : candidate.high - candidate.low);
+    });
+    if (found !== undefined) {
+      found.low = Math.min(found.low, offset);
+      found.high = Math.max(found.high, offset + size);
+      return [found, offset];
+    }
+    const host = createNode('result', 'i32', []);
+    const made: Translate = { kind: 'translate', base, access, low: offset, high: offset + size, host, exit: this.exit() };
+    this.statements.push(made);
+    this.translations.push(made);
+    return [made, offset];
+  }
+
+  load(linear: Node, width: Width): Node {
+    const [from, offset] = this.translation(linear, 0, width / 8);
+    const integer = createNode('result', width === 64 ? 'i64' : 'i32', [], 0, width);
+    const load: Load = { kind: 'load', from, offset, width, integer, float: undefined };
+    this.statements.push(load);
+    this.loads.set(integer, load);
+    return integer;
+  }
+  protected floatOf(width: 32 | 64, value: Node): Node {
+    const load = this.loads.get(value);
+    if (load === undefined || load.width !== width) return this.nodes.asFloat(width, value);
+    load.float ??= createNode('result', width === 64 ? 'f64' : 'f32', []);
+    return load.float;
+  }
+  store(linear: Node, width: Width, value: Node): void {
+    const [to, offset] = this.translation(linear, 1, width / 8);
+    this.statements.push({ kind: 'store', to, offset, width, value });
+  }
+  probeStore(linear: Node, width: Width): void {
+    this.translation(linear, 1, width / 8);
+  }
+
+  // flags
+
+  setFlags(kind: FlagsKind, width: Width, left: Node, right: Node, result: Node): void {
+    const number = this.nodes.i32(flagsKindNumbers[kind] | (width << 8));
+    this.flags = { kind: number, left, right, result, settled: this.flags.settled, own: {} };
+  }
+  setFlag(name: FlagName, value: Node): void {
+    this.flags = { ...this.flags, own: { ...this.flags.own, [name]: value } };
+  }
+  flag(name: FlagName): Node {
+    return flagNode(this, this.nodes, this.flags, name);
+  }
+  conditionCode(code: number): Node {
+    const half = code >> 1;
+    const holds = fusedCondition(this, this.nodes, this.flags, half) ?? conditionCodes[half]!(this);
+    return (code & 1) === 0 ? holds : this.negate(holds);
+  }
+
+  // control
+
+  jump(target: Node): void {
+    this.target = target;
+  }
+  raise(): void {
+    throw new Raised('raise', true);
+  }
+  when(condition: Node, yes: () => void, no?: () => void): void {
+    if (isConstant(condition)) {
+      if (condition.value !== 0) yes();
+      else no?.();
+      return;
+    }
+    const before = { general: [...this.general], xmm: [...this.xmm], flags: this.flags, target: this.target };
+    const taken = this.branchOf(yes, condition, false);
+    Object.assign(this, { ...before, general: [...before.general], xmm: [...before.xmm] });
+    const other = this.branchOf(no ?? (() => {}), condition, true);
+    if (taken.leaves) return;
+    this.general = taken.general.map((node, n) => this.select(condition, node, other.general[n]!));
+    this.xmm = taken.xmm.map((node, n) => this.select(condition, node, other.xmm[n]!));
+    this.flags = selectedFlags(this, this.nodes, condition, taken.flags, other.flags);
+    if (taken.target === other.target) return;
+    if (other.target !== before.target || this.condition !== undefined) throw new Unemitted('two jumps', true);
+    this.target = taken.target;
+    this.condition = condition;
+  }
+  /** Registers at the end of a body; where all it does is to raise an exception, the interpreter raises it. */
+  private branchOf(body: () => void, condition: Node, negated: boolean) {
+    this.conditional++;
+    let leaves = false;
+    try {
+      body();
+    } catch (error) {
+      if (!(error instanceof Raised) || negated || this.conditional !== 1) throw error;
+      leaves = true;
+    }
+    this.conditional--;
+    if (leaves) this.guard(condition);
+    return { general: this.general, xmm: this.xmm, flags: this.flags, target: this.target, leaves };
+  }
+
+  // vectors
+
+  requireVectors(): void {
+    if (!this.options.vectors) throw new Unemitted('SSE while it is off', false);
+  }
+  readVector(operand: Operand, aligned: boolean): Node {
+    if (operand.kind === 3) return this.xmm[operand.index]!;
+    if (operand.kind !== 1 || operand.width !== 128) throw new Unemitted('a vector operand', false);
+    const linear = this.linearAddress(operand);
+    this.requireAlignment(linear, aligned);
+    const [from, offset] = this.translation(linear, 0, 16);
+    const integer = createNode('result', 'v128', []);
+    this.statements.push({ kind: 'load', from, offset, width: 128, integer, float: undefined });
+    return integer;
+  }
+  writeVector(operand: Operand, value: Node, aligned: boolean): void {
+    if (operand.kind === 3) {
+      this.xmm[operand.index] = value;
+      return;
+    }
+    if (operand.kind !== 1 || operand.width !== 128) throw new Unemitted('a vector operand', false);
+    const linear = this.linearAddress(operand);
+    this.requireAlignment(linear, aligned);
+    const [to, offset] = this.translation(linear, 1, 16);
+    this.statements.push({ kind: 'store', to, offset, width: 128, value });
+  }
+  private requireAlignment(linear: Node, aligned: boolean): void {
+    if (!aligned) return;
+    const rest = this.nodes.binary('i32.and', this.nodes.low(linear), this.nodes.i32(15));
+    this.guard(this.negate(this.nodes.isZero(rest)));
+  }
+}
+
+/** A linear address as a node and a constant that a WebAssembly offset can hold. */
+function splitAddress(nodes: Reading['nodes'], linear: Node): { readonly base: Node; readonly offset: number } {
+  const wide = nodes.wide(linear);
+  if (wide.op === 'i64.add' && isConstant(wide.args[1]!)) {
+    const offset = BigInt.asIntN(64, wide.args[1]!.value as bigint);
+    if (offset >= -RIP_LIMIT && offset < RIP_LIMIT) return { base: wide.args[0]!, offset: Number(offset) };
+  }
+  return { base: wide, offset: 0 };
+}

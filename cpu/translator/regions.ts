@@ -1,0 +1,191 @@
+/**
+ * The regions there are: found by address, dropped when their instructions are written or when there is no more room. A
+ * region belongs to one physical address, one linear address, one CPU and one mode; its pages are looked at again whenever
+ * what is mapped may have changed.
+ */
+import type { Cpu } from '../cpu.ts';
+import type { Instruction } from '../instruction.ts';
+import type { Memory } from '../memory.ts';
+import { fetchesFrom } from '../paging.ts';
+import { fetchFrame } from '../tlb.ts';
+import type { Core } from './core.ts';
+import { createStats, type TranslatorOptions, type TranslatorStats } from './options.ts';
+import { moduleOf, translateRegion, type RegionSource } from './region.ts';
+
+interface CodePage {
+  /** linear address in two halves */
+  readonly low: number;
+  readonly high: number;
+  /** physical address */
+  readonly frame: number;
+}
+
+export interface Region {
+  readonly rip: bigint;
+  readonly cpu: number;
+  readonly mode: number;
+  readonly physical: number;
+  readonly pages: readonly CodePage[];
+  /** in the core's table */
+  readonly place: number;
+  readonly bytes: number;
+  readonly instructions: number;
+}
+
+/** after so many writes to a page's code it is left to the interpreter */
+const PATIENCE = 64;
+/** addresses that a computed jump is remembered to have gone to */
+const MOST_TARGETS = 16;
+
+const halves = new BigUint64Array(1);
+const [LOW, HIGH] = [0, 1] as const;
+const words = new Int32Array(halves.buffer);
+
+export class Regions {
+  readonly stats: TranslatorStats = createStats();
+  /** changes when a region is dropped */
+  age = 0;
+  private readonly memory: Memory;
+  private readonly core: Core;
+  private readonly options: TranslatorOptions;
+  private readonly imports: Record<string, Record<string, unknown>>;
+  private readonly byPhysical = new Map<number, Region[]>();
+  private readonly byPage = new Map<number, Set<Region>>();
+  private readonly all = new Set<Region>();
+  private readonly free: number[] = [];
+  private used = 0;
+  private readonly targets = new Map<bigint, bigint[]>();
+  /** how often the code of a page has been written */
+  private readonly written: Uint8Array;
+
+  constructor(memory: Memory, core: Core, options: TranslatorOptions, functions: Record<string, unknown>) {
+    this.memory = memory;
+    this.core = core;
+    this.options = options;
+    this.imports = { box: { memory: memory.wasm, settle: core.settle, ...functions } };
+    this.written = new Uint8Array(memory.size >>> 12);
+  }
+
+  /** The region for what `cpu` is about to execute at `rip`, which lies at `physical`. */
+  find(cpu: Cpu, rip: bigint, physical: number): Region | undefined {
+    return this.byPhysical
+      .get(physical)
+      ?.find(
+        (region) =>
+          region.rip === rip &&
+          region.cpu === cpu.index &&
+          region.mode === cpu.mode &&
+          region.pages.every(({ low, high, frame }) => fetchesFrom(cpu, low, high, frame)),
+      );
+  }
+
+  /** A computed jump or call at `from` has gone to `to`. */
+  noteTarget(from: bigint, to: bigint): void {
+    const known = this.targets.get(from);
+    if (known === undefined) this.targets.set(from, [to]);
+    else if (known.length < MOST_TARGETS && !known.includes(to)) known.push(to);
+  }
+
+  /** The region at `rip`, made anew; undefined where its code cannot be had, or changes too often. */
+  translate(cpu: Cpu, rip: bigint, physical: number): Region | undefined {
+    if (this.written[physical >>> 12]! >= PATIENCE) return undefined;
+    const start = performance.now();
+    const pages = new Map<bigint, CodePage>();
+    const source = translateRegion(cpu, rip, {
+      limits: this.options,
+      merges: true,
+      instructionAt: (at) => this.instructionAt(cpu, at, pages),
+      targetsOf: (at) => this.targets.get(at) ?? [],
+    });
+    const region = source === undefined ? undefined : this.add(cpu, rip, physical, source, [...pages.values()]);
+    this.stats.compileTime += performance.now() - start;
+    return region;
+  }
+
+  /** What has been decoded at `rip`; notes the page that it lies in. */
+  private instructionAt(cpu: Cpu, rip: bigint, pages: Map<bigint, CodePage>): Instruction | undefined {
+    halves[0] = rip;
+    const low = words[LOW]!;
+    const number = rip >> 12n;
+    const page = pages.get(number) ?? this.pageOf(cpu, low, words[HIGH]!);
+    if (page === undefined) return undefined;
+    const instruction = this.memory.decoded[page.frame >>> 12]?.[low & 0xfff];
+    if (instruction !== undefined) pages.set(number, page);
+    return instruction;
+  }
+  private pageOf(cpu: Cpu, low: number, high: number): CodePage | undefined {
+    const frame = fetchFrame(cpu.tlb, cpu.mode, low, high);
+    if (frame < 0 || this.written[frame >>> 12]! >= PATIENCE) return undefined;
+    return { low: low & ~0xfff, high, frame };
+  }
+
+  private add(cpu: Cpu, rip: bigint, physical: number, source: RegionSource, pages: readonly CodePage[]): Region {
+    const bytes = moduleOf([source], this.memory.wasm.buffer.byteLength / 65536);
+    while (this.all.size >= this.options.regions || this.stats.bytes + bytes.length > this.options.bytes) {
+      if (this.all.size === 0) break;
+      this.evict();
+    }
+    const place = this.free.pop() ?? this.used++;
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.imports);
+    this.core.table.set(place, instance.exports['0']);
+    const { instructions } = source;
+    const region: Region = { rip, cpu: cpu.index, mode: cpu.mode, physical, pages, place, bytes: bytes.length, instructions };
+    this.all.add(region);
+    const neighbours = this.byPhysical.get(physical);
+    if (neighbours === undefined) this.byPhysical.set(physical, [region]);
+    else neighbours.push(region);
+    for (const { frame } of pages) {
+      const page = frame >>> 12;
+      this.memory.translated[page] = 1;
+      let regions = this.byPage.get(page);
+      if (regions === undefined) this.byPage.set(page, (regions = new Set()));
+      regions.add(region);
+    }
+    this.stats.translations++;
+    this.stats.regions++;
+    this.stats.bytes += bytes.length;
+    return region;
+  }
+
+  /** Drops the older half. */
+  private evict(): void {
+    const count = Math.ceil(this.all.size / 2);
+    let n = 0;
+    for (const region of this.all) {
+      if (n++ === count) break;
+      this.drop(region);
+      this.stats.evicted++;
+    }
+  }
+
+  private drop(region: Region): void {
+    this.all.delete(region);
+    const neighbours = this.byPhysical.get(region.physical)!.filter((other) => other !== region);
+    if (neighbours.length === 0) this.byPhysical.delete(region.physical);
+    else this.byPhysical.set(region.physical, neighbours);
+    for (const { frame } of region.pages) this.byPage.get(frame >>> 12)?.delete(region);
+    this.core.table.set(region.place, null);
+    this.free.push(region.place);
+    this.stats.regions--;
+    this.stats.bytes -= region.bytes;
+    this.age++;
+  }
+
+  /** Drops what follows from instructions that have been written. */
+  dropForgotten(): void {
+    const { forgotten } = this.memory;
+    for (const page of forgotten) {
+      for (const region of this.byPage.get(page) ?? []) {
+        this.drop(region);
+        this.stats.invalidated++;
+      }
+      this.byPage.delete(page);
+      if (this.written[page]! < PATIENCE) this.written[page]!++;
+    }
+    forgotten.length = 0;
+  }
+
+  dropAll(): void {
+    for (const region of this.all) this.drop(region);
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * The loop of the engine that translates: regions while there are any, the interpreter for the rest. Everything that can be
+ * observed is as if the interpreter executed it all; so are the numbers of instructions.
+ */
+import type { Cpu, Host } from '../cpu.ts';
+import { evaluateWords } from '../evaluate-words.ts';
+import { isFault } from '../fault.ts';
+import { burst, isInterruptible, isWatched, type Reading, type RunEnd } from '../interpreter.ts';
+import type { Memory } from '../memory.ts';
+import { joinWords, translateWords } from '../paging.ts';
+import { Slot } from '../slots.ts';
+import { Access, fetchFrame } from '../tlb.ts';
+import { cacheIndex, createCore, type Core } from './core.ts';
+import { CACHE_ENTRIES, cacheBase, stateOf, Status } from './machine.ts';
+import { defaultOptions, type TranslatorOptions, type TranslatorStats } from './options.ts';
+import { Regions } from './regions.ts';
+
+const PAGE = 4096;
+const RIP = Slot.rip * 2;
+const CURRENT = Slot.current * 2;
+const BUDGET = Slot.budget * 2;
+const KEY = Slot.regionKey * 2;
+const CR0 = Slot.cr0 * 2;
+const CR4 = Slot.cr4 * 2;
+/** a region has returned for the host to look after things: not a Status of core.ts */
+const STOPPED = 4;
+/** most generations of cached addresses, in 14 bits: all ones would make a kernel address a tag of zeros */
+const GENERATIONS = 0x3ffe;
+const HEATS = 1 << 15;
+
+/** What is known of a CPU between its runs. */
+interface CpuCode {
+  readonly state: number;
+  readonly cache: number;
+  /** four words an entry: the mixed address, the place in the table */
+  readonly entries: Int32Array;
+  /** what the entries hold for */
+  generation: number;
+  addressSpaceAge: number;
+  regionsAge: number;
+  cr0: number;
+  cr4: number;
+}
+
+const scratch64 = new BigUint64Array(1);
+const scratch32 = new Int32Array(scratch64.buffer);
+
+export class Translator {
+  private readonly memory: Memory;
+  private readonly options: TranslatorOptions;
+  private readonly core: Core;
+  private readonly regions: Regions;
+  private readonly cpus = new Map<Cpu, CpuCode>();
+  /** how often an address has been come to without a region, by a hash of it */
+  private readonly heat = new Uint16Array(HEATS);
+  // of the run in progress
+  private cpu: Cpu | undefined = undefined;
+  private algebra: Reading | undefined = undefined;
+  /** `retired` when the budget is used up */
+  private end = 0;
+  private mode = 0;
+  private reason: RunEnd | undefined = undefined;
+
+  constructor(memory: Memory, options: Partial<TranslatorOptions> = {}) {
+    this.memory = memory;
+    this.options = { ...defaultOptions, ...options };
+    this.core = createCore(memory.wasm, this.options.regions);
+    this.regions = new Regions(memory, this.core, this.options, {
+      locate: (linear: bigint, what: number) => this.locate(linear, what),
+      step: () => this.step(),
+    });
+  }
+
+  get stats(): TranslatorStats {
+    return this.regions.stats;
+  }
+
+  /** As the interpreter's `run`. */
+  run(cpu: Cpu, host: Host, limit: number): RunEnd {
+    const algebra = evaluateWords(cpu, host);
+    cpu.leave = false;
+    cpu.limit = cpu.retired + limit;
+    this.cpu = cpu;
+    this.algebra = algebra;
+    const code = this.codeOf(cpu);
+    while (cpu.retired < cpu.limit) {
+      if (isWatched(cpu) || isInterruptible(cpu)) {
+        const reason = burst(cpu, algebra, cpu.retired + 1);
+        if (reason !== undefined) return reason;
+        continue;
+      }
+      const status = this.enter(cpu, code);
+      if (status === STOPPED) {
+        if (this.reason !== undefined) return this.reason;
+        continue;
+      }
+      if (status === Status.missing && this.link(cpu, code)) continue;
+      const reason = burst(cpu, algebra, cpu.limit, true);
+      if (reason !== undefined) return reason;
+      if (cpu.leave) return 'left';
+      this.noteJump(cpu);
+    }
+    return 'limit';
+  }
+
+  private codeOf(cpu: Cpu): CpuCode {
+    let code = this.cpus.get(cpu);
+    if (code === undefined) {
+      const cache = cacheBase(cpu);
+      const entries = new Int32Array(this.memory.buffer, cache, CACHE_ENTRIES * 4);
+      const ages = { generation: 1, addressSpaceAge: cpu.addressSpaceAge, regionsAge: this.regions.age };
+      code = { state: stateOf(cpu), cache, entries, ...ages, cr0: cpu.words[CR0]!, cr4: cpu.words[CR4]! };
+      this.cpus.set(cpu, code);
+    }
+    return code;
+  }
+
+  private enter(cpu: Cpu, code: CpuCode): number {
+    const { words } = cpu;
+    this.refresh(cpu, code);
+    words[KEY + 1] = ((code.generation << 2) | cpu.mode) << 16;
+    words[Slot.interruptShadow * 2] = 0;
+    const budget = Math.min(cpu.limit - cpu.retired, this.options.quantum);
+    words[BUDGET] = budget;
+    this.end = cpu.retired + budget;
+    this.mode = cpu.mode;
+    const before = cpu.retired;
+    const status = this.core.enter(code.state, code.cache);
+    cpu.retired = this.end - words[BUDGET]!;
+    const { stats } = this.regions;
+    stats.translated += cpu.retired - before;
+    if (status === Status.step) stats.exits.step++;
+    else if (status === Status.budget) stats.exits.budget++;
+    else if (status === Status.missing) stats.exits.missing++;
+    else stats.exits.stopped++;
+    return status;
+  }
+
+  /** Forgets which regions stand for which addresses, where that may have changed. */
+  private refresh(cpu: Cpu, code: CpuCode): void {
+    if (this.memory.forgotten.length > 0) this.regions.dropForgotten();
+    if (code.cr0 !== cpu.words[CR0] || code.cr4 !== cpu.words[CR4]) {
+      code.cr0 = cpu.words[CR0]!;
+      code.cr4 = cpu.words[CR4]!;
+      this.regions.dropAll();
+    }
+    if (code.addressSpaceAge === cpu.addressSpaceAge && code.regionsAge === this.regions.age) return;
+    code.addressSpaceAge = cpu.addressSpaceAge;
+    code.regionsAge = this.regions.age;
+    if (++code.generation < GENERATIONS) return;
+    code.generation = 1;
+    code.entries.fill(0);
+  }
+
+  /** Makes the region at rip known to the core, if there is one or it is time for one. */
+  private link(cpu: Cpu, code: CpuCode): boolean {
+    const { words } = cpu;
+    const low = words[RIP]!;
+    const high = words[RIP + 1]!;
+    let physical: number;
+    try {
+      physical = translateWords(cpu, low, high, Access.fetch, 8);
+    } catch (fault) {
+      if (!isFault(fault)) throw fault;
+      // the interpreter will meet it
+      return false;
+    }
+    const rip = joinWords(low, high);
+    const region = this.regions.find(cpu, rip, physical) ?? this.heated(cpu, rip, physical);
+    if (region === undefined) return false;
+    // making it may have made room for it
+    this.refresh(cpu, code);
+    const at = cacheIndex(low, high) >> 2;
+    code.entries[at] = low;
+    code.entries[at + 1] = high ^ (((code.generation << 2) | cpu.mode) << 16);
+    code.entries[at + 2] = region.place;
+    return true;
+  }
+
+  private heated(cpu: Cpu, rip: bigint, physical: number) {
+    const hash = (physical ^ (physical >>> 15)) & (HEATS - 1);
+    if (++this.heat[hash]! < this.options.threshold) return undefined;
+    this.heat[hash] = 0;
+    return this.regions.translate(cpu, rip, physical);
+  }
+
+  /** Remembers where a computed jump has gone. */
+  private noteJump(cpu: Cpu): void {
+    const { words } = cpu;
+    const low = words[CURRENT]!;
+    const frame = fetchFrame(cpu.tlb, cpu.mode, low, words[CURRENT + 1]!);
+    if (frame < 0) return;
+    const instruction = this.memory.decoded[frame >>> 12]?.[low & (PAGE - 1)];
+    if (instruction === undefined || (instruction.mnemonic !== 'jmp' && instruction.mnemonic !== 'call')) return;
+    if (instruction.operands[0]?.kind !== 2) this.regions.noteTarget(cpu.current, joinWords(words[RIP]!, words[RIP + 1]!));
+  }
+
+  /** After a miss in the TLB: where `linear` is in the memory; -1 where the interpreter has to look. */
+  private locate(linear: bigint, what: number): number {
+    const cpu = this.cpu!;
+    this.regions.stats.located++;
+    scratch64[0] = linear;
+    const low = scratch32[0]!;
+    if ((low & (PAGE - 1)) + (what >> 1) > PAGE) return -1;
+    const access = (what & 1) as Access;
+    try {
+      const physical = translateWords(cpu, low, scratch32[1]!, access, 8);
+      if (access === Access.write && this.memory.decoded[physical >>> 12] !== undefined) return -1;
+      return this.memory.start + physical;
+    } catch (fault) {
+      if (!isFault(fault)) throw fault;
+      return -1;
+    }
+  }
+
+  /** One instruction of the interpreter's in the middle of a region; 0 where the region may go on. */
+  private step(): number {
+    const cpu = this.cpu!;
+    const { words } = cpu;
+    cpu.retired = this.end - words[BUDGET]!;
+    const age = cpu.addressSpaceAge;
+    this.regions.stats.stepped++;
+    this.reason = burst(cpu, this.algebra!, cpu.retired + 1);
+    this.end = Math.min(this.end, cpu.limit);
+    words[BUDGET] = this.end - cpu.retired;
+    const goesOn =
+      this.reason === undefined &&
+      !cpu.leave &&
+      cpu.mode === this.mode &&
+      cpu.addressSpaceAge === age &&
+      this.memory.forgotten.length === 0 &&
+      !isWatched(cpu) &&
+      !isInterruptible(cpu);
+    return goesOn ? 0 : STOPPED;
+  }
+}
