@@ -1,4 +1,5 @@
 /** The floating-point state in a signal frame: the FXSAVE image, or with AVX the XSAVE area. struct _fpx_sw_bytes, _xstate */
+import { viewOf } from '../toolchain/elf/bytes.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 import { evaluate } from '../cpu/evaluate.ts';
 import { initialFloatingSlots } from '../cpu/floating-state.ts';
@@ -61,8 +62,6 @@ function listedFeatures(cpu: Cpu, head: DataView, read: (offset: number, size: n
   if (rest.getUint32(XSAVE_SIZE - IMAGE_SIZE, true) !== FP_XSTATE_MAGIC2) return X87 | SSE;
   return rest.getBigUint64(0, true) & head.getBigUint64(softwareReserved.features, true) & ALL;
 }
-
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /**
  * What `saveFloating` wrote, as the program has left it: reserved bits of MXCSR, which FXRSTOR refuses, are ignored, and

@@ -1,4 +1,5 @@
 /** BPF_OBJ_GET_INFO_BY_FD. */
+import { viewOf } from '../../toolchain/elf/bytes.ts';
 import { fail } from '../errno.ts';
 import { openFileAt } from '../fs/files.ts';
 import type { FileKind } from '../fs/types.ts';
@@ -27,8 +28,6 @@ interface InfoKind {
 const u32 = (offset: number, value: number): InfoField => ({ offset, size: 4, value });
 const u64 = (offset: number, value: bigint | number): InfoField => ({ offset, size: 8, value });
 const raw = (offset: number, value: Uint8Array): InfoField => ({ offset, size: value.length, value });
-
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 
 /** include/uapi/linux/bpf.h: struct bpf_map_info */
 const mapInfo: InfoKind = {

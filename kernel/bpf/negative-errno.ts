@@ -1,10 +1,9 @@
 import { Errno } from '../errno.ts';
 
-/** 0 when `body` completes, -errno when it fails with an `Errno`: what helpers return. */
-export function negativeErrno(body: () => void): number {
+/** What `body` gives, 0 for nothing, or -errno when it fails with an `Errno`: what helpers return. */
+export function negativeErrno(body: () => number | void): number {
   try {
-    body();
-    return 0;
+    return body() ?? 0;
   } catch (error) {
     if (error instanceof Errno) return -error.number;
     throw error;

@@ -1,8 +1,9 @@
 /** Perf events as programs use them: output, counters, stack ids. */
+import { negativeErrno } from './negative-errno.ts';
 import type { Cpu } from '../../cpu/cpu.ts';
 import { eventAt as eventOfMap } from '../bpf-maps/perf-event-array.ts';
 import { stackDepth, storeStack } from '../bpf-maps/stack-trace.ts';
-import { Errno, fail } from '../errno.ts';
+import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { readPtRegs, type PtRegs } from '../kprobe/pt-regs.ts';
 import { constants } from '../layout/constants.ts';
@@ -26,15 +27,6 @@ const CONTEXT_MASK = 0xf_ffff_0000_0000n;
 const CONTEXT_SHIFT = 32n;
 /** more does not fit into a record */
 const LONGEST_DATA = 0xffff;
-
-function orNegative(body: () => number): number {
-  try {
-    return body();
-  } catch (error) {
-    if (error instanceof Errno) return -error.number;
-    throw error;
-  }
-}
 
 function mapOfType(kernel: Kernel, address: bigint, type: number): BpfMap {
   const map = mapAt(kernel, address);
@@ -74,7 +66,7 @@ function dataArgument(kernel: Kernel, address: bigint, size: bigint): Uint8Array
 
 /** (record, map, flags, data, size): the record's first word is a pt_regs pointer. */
 const bpf_perf_event_output_tp: NativeFunction = (kernel, cpu) =>
-  orNegative(() => {
+  negativeErrno(() => {
     const { rdi, rsi, rdx, rcx, r8 } = cpu.registers;
     if ((rdx & ~INDEX_MASK) !== 0n) fail('EINVAL');
     const map = mapOfType(kernel, rsi, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
@@ -100,7 +92,7 @@ function xdpPacket(kernel: Kernel, address: bigint): Packet {
 const packetOutput =
   (packetOf: (kernel: Kernel, address: bigint) => Packet): NativeFunction =>
   (kernel, cpu) =>
-    orNegative(() => {
+    negativeErrno(() => {
       const { rdi, rsi, rdx, rcx, r8 } = cpu.registers;
       if ((rdx & ~(INDEX_MASK | CONTEXT_MASK)) !== 0n) fail('EINVAL');
       const map = mapOfType(kernel, rsi, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
@@ -119,13 +111,13 @@ const packetOutput =
 function giveValue(kernel: Kernel, address: bigint, size: bigint, eventOf: () => PerfEvent): number {
   const room = Number(BigInt.asUintN(32, size));
   let image = new Uint8Array(Math.min(room, bpf_perf_event_value.size));
-  const result = orNegative(() => {
+  const result = negativeErrno(() => {
     if (room !== bpf_perf_event_value.size) fail('EINVAL');
     const { count, enabled, running } = readCounter(kernel, eventOf());
     image = new Uint8Array(writeStructure(bpf_perf_event_value, { counter: count, enabled, running }));
     return 0;
   });
-  return writeKernel(kernel, address, image) ? result : orNegative(() => fail('EFAULT'));
+  return writeKernel(kernel, address, image) ? result : negativeErrno(() => fail('EFAULT'));
 }
 
 /** (map, flags, buf, size): perf_event_read_local, so of this CPU or of the current task. */
@@ -150,7 +142,7 @@ const bpf_perf_prog_read_value: NativeFunction = (kernel, { registers: { rdi, rs
 
 /** (ctx, map, flags): the id of the interrupted code's stack. */
 const bpf_get_stackid_pe: NativeFunction = (kernel, cpu) =>
-  orNegative(() => {
+  negativeErrno(() => {
     const { rdi, rsi, rdx } = cpu.registers;
     if (rdx > INDEX_MASK) fail('EINVAL');
     const flags = Number(rdx);

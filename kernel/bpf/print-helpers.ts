@@ -1,5 +1,6 @@
 /** bpf_snprintf, bpf_trace_printk and vprintk. */
-import { Errno, fail } from '../errno.ts';
+import { negativeErrno } from './negative-errno.ts';
+import { fail } from '../errno.ts';
 import { latin1Bytes } from '../fs/bytes.ts';
 import type { Kernel } from '../kernel.ts';
 import { kernelString, readKernel, readKernelU64, writeKernel } from '../mm/kernel-memory.ts';
@@ -10,16 +11,6 @@ import type { HelperRow } from './helper.ts';
 import { addTraceEntry } from './trace-printk.ts';
 
 const LONGEST_FORMAT = 4096;
-
-/** What `body` gives, or -errno. */
-function orNegative(body: () => number): number {
-  try {
-    return body();
-  } catch (error) {
-    if (error instanceof Errno) return -error.number;
-    throw error;
-  }
-}
 
 /** Gives `values` in turn; EINVAL when there is none left. */
 function inTurn(values: readonly bigint[]): () => bigint {
@@ -36,7 +27,7 @@ function words(kernel: Kernel, address: bigint, bytes: number): bigint[] {
 
 /** (str, str_size, fmt, data, data_len): bytes of the whole text with its NUL, of which as many as fit are stored. */
 const bpf_snprintf: NativeFunction = (kernel, { registers: { rdi, rsi, rdx, rcx, r8 } }) =>
-  orNegative(() => {
+  negativeErrno(() => {
     const room = Number(BigInt.asUintN(32, rsi));
     const length = Number(BigInt.asUintN(32, r8));
     if (length % 8 !== 0 || length > MAX_ARGUMENTS * 8 || (length > 0 && rcx === 0n)) fail('EINVAL');
@@ -52,7 +43,7 @@ const bpf_snprintf: NativeFunction = (kernel, { registers: { rdi, rsi, rdx, rcx,
 
 /** (fmt, fmt_size, three arguments) */
 const bpf_trace_printk: NativeFunction = (kernel, cpu) =>
-  orNegative(() => {
+  negativeErrno(() => {
     const { rdi, rsi, rdx, rcx, r8 } = cpu.registers;
     const size = Number(BigInt.asUintN(32, rsi));
     if (size === 0 || size > LONGEST_FORMAT) fail('EINVAL');
@@ -91,7 +82,7 @@ const KERN_SOH = '\x01';
 
 /** (fmt, args): the characters printed. What cannot be read or formatted is -errno, where Linux would oops. */
 const vprintk: NativeFunction = (kernel, cpu) =>
-  orNegative(() => {
+  negativeErrno(() => {
     const { rdi, rsi } = cpu.registers;
     const format = kernelString(kernel, rdi, LONGEST_FORMAT) ?? fail('EFAULT');
     // KERN_ERR and its like

@@ -1,5 +1,5 @@
 /** ARP packets for IPv4 over Ethernet: RFC 826. */
-import { viewOf } from './packet.ts';
+import { viewOf } from '../../toolchain/elf/bytes.ts';
 
 export const ArpOperation = { request: 1, reply: 2 } as const;
 const ARP_LENGTH = 28;

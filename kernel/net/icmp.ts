@@ -1,10 +1,11 @@
 /** RFC 792: echo, and "destination unreachable" both ways. */
+import { viewOf } from '../../toolchain/elf/bytes.ts';
 import { errno } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { checksum } from './checksum.ts';
 import { routeTo } from './devices.ts';
 import { sendIp } from './output.ts';
-import { IPPROTO_ICMP, IPPROTO_UDP, IP_HEADER, UDP_HEADER, viewOf, type Ipv4Packet } from './packet.ts';
+import { IPPROTO_ICMP, IPPROTO_UDP, IP_HEADER, UDP_HEADER, type Ipv4Packet } from './packet.ts';
 import { socketError } from './sockets.ts';
 import { udpSocketFor } from './udp-lookup.ts';
 

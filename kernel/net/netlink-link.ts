@@ -1,4 +1,5 @@
 /** RTM_*LINK and RTM_GETADDR: net/core/rtnetlink.c, net/ipv4/devinet.c. */
+import { viewOf } from '../../toolchain/elf/bytes.ts';
 import { programOf } from '../bpf/descriptors.ts';
 import { fail } from '../errno.ts';
 import { netmask } from './address.ts';
@@ -29,7 +30,6 @@ import {
   type NetlinkMessage,
 } from './netlink-message.ts';
 import type { NetlinkRequest } from './netlink.ts';
-import { viewOf } from './packet.ts';
 import type { NetDevice } from './types.ts';
 import { attachXdp } from './xdp.ts';
 

@@ -1,6 +1,6 @@
 /** The format of netlink messages: RFC 3549, include/uapi/linux/netlink.h. Numbers are little-endian. */
+import { viewOf } from '../../toolchain/elf/bytes.ts';
 import { fail } from '../errno.ts';
-import { viewOf } from './packet.ts';
 
 export const NLMSG_HEADER = 16;
 export const NlmsgType = { noop: 1, error: 2, done: 3 } as const;

@@ -1,4 +1,5 @@
 /** RTM_*QDISC for clsact and RTM_*TFILTER for BPF programs: net/sched/sch_api.c, cls_api.c, cls_bpf.c. */
+import { viewOf } from '../../toolchain/elf/bytes.ts';
 import { programOf } from '../bpf/descriptors.ts';
 import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
@@ -14,7 +15,6 @@ import {
   type NetlinkMessage,
 } from './netlink-message.ts';
 import type { NetlinkRequest } from './netlink.ts';
-import { viewOf } from './packet.ts';
 import { addClsact, addFilter, removeClsact, removeFilters } from './tc.ts';
 import type { NetDevice, TcFilter, TcHook } from './types.ts';
 

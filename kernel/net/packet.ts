@@ -1,4 +1,5 @@
 /** The headers of packets: built from values, and read with every length checked. */
+import { viewOf } from '../../toolchain/elf/bytes.ts';
 import { ethhdr, iphdr, tcphdr, udphdr } from '../layout/network.ts';
 import { checksum, pseudoHeaderSum } from './checksum.ts';
 
@@ -19,8 +20,6 @@ const TTL = 64;
 const DONT_FRAGMENT = 0x4000;
 /** IP_MF and IP_OFFSET */
 const FRAGMENT = 0x3fff;
-
-export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 
 export interface EthernetHeader {
   readonly destination: Uint8Array;

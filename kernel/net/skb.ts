@@ -2,6 +2,7 @@
  * Packets in guest memory: a struct sk_buff, and a buffer with headroom and tailroom whose frame begins 4-byte aligned.
  * The structure's fields are the guest's to change: whoever reads a packet checks them against the buffer.
  */
+import { viewOf } from '../../toolchain/elf/bytes.ts';
 import type { Cpu } from '../../cpu/cpu.ts';
 import { Errno } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
@@ -11,7 +12,7 @@ import { writeStructure } from '../layout/write-structure.ts';
 import { kfree, kmalloc } from '../mm/heap.ts';
 import { readKernel, writeKernel } from '../mm/kernel-memory.ts';
 import { oops } from '../oops.ts';
-import { ETH_HLEN, IP_HEADER, viewOf } from './packet.ts';
+import { ETH_HLEN, IP_HEADER } from './packet.ts';
 import type { NetDevice, SkBuff } from './types.ts';
 
 /** XDP_PACKET_HEADROOM: bytes before the frame */

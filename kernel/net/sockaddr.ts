@@ -1,9 +1,9 @@
 /** struct sockaddr between user memory and records. */
+import { viewOf } from '../../toolchain/elf/bytes.ts';
 import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { copyFromUser, copyToUser, writeUserU32 } from '../mm/user-memory.ts';
 import type { Task } from '../task.ts';
-import { viewOf } from './packet.ts';
 import { AF_INET, AF_NETLINK } from './sockets.ts';
 import type { Endpoint } from './types.ts';
 

@@ -1,4 +1,5 @@
 /** ioctl(2) on sockets: bytes that wait, and what there is to know of devices (netdevice(7)). */
+import { viewOf } from '../../toolchain/elf/bytes.ts';
 import { fail } from '../errno.ts';
 import { latin1Bytes, latin1Text } from '../fs/bytes.ts';
 import type { Kernel } from '../kernel.ts';
@@ -6,7 +7,6 @@ import { copyFromUser, copyToUser, writeUserU32 } from '../mm/user-memory.ts';
 import type { Task } from '../task.ts';
 import { netmask } from './address.ts';
 import { ARPHRD_ETHER, ARPHRD_LOOPBACK, deviceNamed, flagsOf, IFNAMSIZ, InterfaceFlag, setUp } from './devices.ts';
-import { viewOf } from './packet.ts';
 import { writeInet } from './sockaddr.ts';
 import { kindOf } from './socket-kinds.ts';
 import { AF_INET } from './sockets.ts';

@@ -3,7 +3,7 @@ import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { copyFromUser, copyToUser, writeUserU32 } from '../mm/user-memory.ts';
 import type { Task } from '../task.ts';
-import { viewOf } from './packet.ts';
+import { viewOf } from '../../toolchain/elf/bytes.ts';
 import { option, RECEIVE_BUFFER, takeError } from './sockets.ts';
 import type { Socket } from './types.ts';
 

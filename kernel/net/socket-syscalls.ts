@@ -1,4 +1,5 @@
 /** The system calls of sockets: net/socket.c. */
+import { viewOf } from '../../toolchain/elf/bytes.ts';
 import { Errno, fail } from '../errno.ts';
 import { OpenFlag } from '../fs/constants.ts';
 import { closeDescriptor, fileOf } from '../fs/files.ts';
@@ -7,7 +8,6 @@ import { checkWritable, copyFromUser, copyToUser, writeUserU32 } from '../mm/use
 import type { Wait } from '../native.ts';
 import { toCount, toInt } from '../syscalls/arguments.ts';
 import { syscall, type SyscallCall, type SyscallHandler, type SyscallRow } from '../syscalls/types.ts';
-import { viewOf } from './packet.ts';
 import { addressFromUser, giveAddress } from './sockaddr.ts';
 import { giveSocket, isNonBlocking, sendMessage, socketOf, TimeoutOption, waitOnSocket } from './socket-file.ts';
 import { kindOf, protocolFor, type Received } from './socket-kinds.ts';

@@ -1,4 +1,5 @@
 /** clsact filters with BPF programs: net/sched/cls_bpf.c. The programs are called in net_64.S. */
+import { viewOf } from '../../toolchain/elf/bytes.ts';
 import { freeDyingPrograms, holdProgram, putProgram } from '../bpf/programs.ts';
 import type { BpfProgram } from '../bpf/types.ts';
 import { fail } from '../errno.ts';
@@ -7,7 +8,7 @@ import { constants } from '../layout/constants.ts';
 import { sk_buff } from '../layout/network.ts';
 import { readKernel } from '../mm/kernel-memory.ts';
 import type { NativeFunction } from '../native.ts';
-import { ETH_P_ALL, viewOf } from './packet.ts';
+import { ETH_P_ALL } from './packet.ts';
 import { freeSkb, skbAt } from './skb.ts';
 import type { NetDevice, SkBuff, TcFilter, TcHook } from './types.ts';
 

@@ -2,6 +2,7 @@
  * Run-time checks: a thunk for every function whose depth is not known to be small, and every direct call and every
  * pointer to it goes to the thunk. Jumps stay, since a function that is jumped to begins where a checked one began.
  */
+import { viewOf } from '../elf/bytes.ts';
 import {
   R_X86_64_RELATIVE,
   SHF_ALLOC,
@@ -58,7 +59,7 @@ function fileOffset(elf: ElfFile, address: number): number {
 
 /** Calls and leas end with their 32-bit displacement, which is relative to the next instruction. */
 function redirectCode(image: CodeImage, bytes: Uint8Array, thunks: ReadonlyMap<number, number>): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   for (const { code } of image.functions) {
     for (const placed of code) {
       const { mnemonic, length } = placed.instruction;
@@ -73,7 +74,7 @@ function redirectCode(image: CodeImage, bytes: Uint8Array, thunks: ReadonlyMap<n
 }
 
 function redirectPointers({ elf }: CodeImage, bytes: Uint8Array, thunks: ReadonlyMap<number, number>): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   for (const section of elf.sections) {
     if (section.type !== SHT_RELA || (section.flags & SHF_ALLOC) === 0) continue;
     readRelocations(elf, section).forEach(({ type, addend }, n) => {

@@ -1,4 +1,5 @@
 /** A thunk stands for a function: it checks the stack and goes on in the function, which leaves the frame chain as it is. */
+import { viewOf } from '../elf/bytes.ts';
 
 /** bytes from one thunk to the next */
 export const THUNK_SLOT = 16;
@@ -26,7 +27,7 @@ export function thunkCode(address: number, check: number, target: number): Uint8
 
 /** Where the thunk at `address` goes; undefined when the bytes are no thunk of `check`. */
 export function readThunk(bytes: Uint8Array, address: number, check: number): number | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   if (bytes.length < THUNK_SIZE || bytes[0] !== CALL || bytes[5] !== JMP) return undefined;
   if (address + 5 + view.getInt32(1, true) !== check) return undefined;
   return address + 10 + view.getInt32(6, true);
