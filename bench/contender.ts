@@ -22,13 +22,14 @@ const perMillisecond = ({ instructions, cpuMilliseconds }: BoxReply): number => 
 export async function createContender(engine: Engine, file: string, slices: number): Promise<Contender> {
   const box = await startBox(engine, file);
   let units = 1;
-  let reply = await box.start(units);
-  const first = reply;
-  while (reply.cpuMilliseconds < WARM_UP / 2) {
+  const first = await box.start(units);
+  let reply = first;
+  do {
     // oxlint-disable-next-line no-await-in-loop
     reply = await box.start((units *= 4));
-  }
+  } while (reply.cpuMilliseconds < WARM_UP / 2);
   const instructionsPerUnit = (reply.instructions - first.instructions) / (units - 1);
+  reply = await box.start(units);
   const slice = Math.ceil(perMillisecond(reply) * LENGTH[engine]);
   const warmUp = Math.ceil(perMillisecond(reply) * WARM_UP);
   units = Math.ceil((warmUp + slices * slice) / instructionsPerUnit) + 1;

@@ -3,4 +3,4 @@ import type { BoxOptions } from '../index.ts';
 export type Engine = 'interpreter' | 'translator';
 
 /** Options of a box for measuring. */
-export const boxOptions = (engine: Engine): BoxOptions => ({ engine, recordSyscalls: false }) as BoxOptions;
+export const boxOptions = (engine: Engine): BoxOptions => ({ engine, recordSyscalls: false });

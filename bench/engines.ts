@@ -4,7 +4,7 @@
  *
  *     tsx bench/engines.ts [--runs N] [--json] [part of a program's name] …
  *
- * Ends with status 1 when a program printed anything else than natively.
+ * Ends with status 1 when a program printed anything else than natively, or the engines counted its instructions differently.
  */
 import { parseArgs } from 'node:util';
 import { choosePrograms, withWorkshop } from './guest-programs.ts';

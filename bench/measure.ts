@@ -21,7 +21,7 @@ export interface Measured {
   readonly instructionsPerUnit: number;
   /** one for each turn */
   readonly turns: readonly Speeds[];
-  /** whose output was another than native's */
+  /** whose output was another than native's, or whose instructions were more or fewer than the interpreter's */
   readonly differs: readonly string[];
 }
 
@@ -45,6 +45,7 @@ export async function measure(program: GuestProgram, file: string, peers: Peers,
   const check = (name: string, output: string, units: number): void => {
     if (output !== native.output(units)) differs.add(name);
   };
+  const reference = await runCold('interpreter', file, COLD_UNITS);
   const turns: Speeds[] = [];
   for (let n = 0; n < runs; n++) {
     const turn = {
@@ -57,6 +58,7 @@ export async function measure(program: GuestProgram, file: string, peers: Peers,
     const cold = await runCold('translator', file, COLD_UNITS); // oxlint-disable-line no-await-in-loop
     turns.push({ ...turn, cold: speed(cold.milliseconds, COLD_UNITS) });
     check('translator', outputOf(cold), COLD_UNITS);
+    if (cold.instructions !== reference.instructions) differs.add("translator's number of instructions");
   }
   check('translator', await translator.finish(), translator.units);
   check('interpreter', await interpreter.finish(), interpreter.units);

@@ -48,7 +48,7 @@ export function formatResults(results: readonly Measured[], hasQemu: boolean): s
       result.program.name,
       result.program.kind,
       ...heads.map((head) => formatNumber(valueOf(result, head))),
-      result.differs.length === 0 ? '' : `OUTPUT DIFFERS: ${result.differs.join(', ')}`,
+      result.differs.length === 0 ? '' : `DIFFERS: ${result.differs.join(', ')}`,
     ]),
     ...means.map(([title, group]) => [
       'geometric mean',
