@@ -16,12 +16,21 @@ export interface FlagState {
   readonly own: Partial<Readonly<Record<FlagName, Node>>>;
 }
 
+/** Registers by number, a bit each. */
+export interface RegisterSet {
+  readonly general: number;
+  readonly xmm: number;
+  readonly flags: boolean;
+}
+
 /** What the guest's registers hold at some place, as nodes. */
 export interface Registers {
   /** unsigned values of type i32 or i64 */
   readonly general: readonly Node[];
   readonly xmm: readonly Node[];
   readonly flags: FlagState;
+  /** those that the block has written */
+  readonly changed: RegisterSet;
 }
 
 /** A way back to the interpreter: it goes on at `rip`, before which `executed` instructions of the block have been executed. */

@@ -11,6 +11,7 @@ import { Locals } from './locals.ts';
 import { CACHE_MASK, functionTypes, slotAt, Status, Type } from './machine.ts';
 import { createNode, type Node } from './node.ts';
 import { Reading } from './reading.ts';
+import { none } from './register-set.ts';
 import { need } from './count-uses.ts';
 import { Code } from './wasm/code.ts';
 import { encodeModule, type FunctionBody } from './wasm/module.ts';
@@ -76,8 +77,11 @@ function settleFunction(): FunctionBody {
   const locals = new Locals(functionTypes[Type.settle]!.params);
   const kinds = Object.entries(flagsKindNumbers).toSorted(([, left], [, right]) => left - right);
   const cases = kinds.flatMap(([kind]) => widths.map((width) => ({ kind: kind as keyof typeof flagsRows, width })));
-  // the row of (kind - 1) and of the width's logarithm, which begins at 3
   code.block();
+  code.get(0);
+  code.op('i32.eqz');
+  code.brIf(0);
+  // the row of (kind - 1) and of the width's logarithm, which begins at 3
   for (const _ of cases) code.block();
   code.get(0);
   code.i32(0xff);
@@ -117,7 +121,12 @@ function settleCase(values: ValueEmitter, kind: keyof typeof flagsRows, width: W
     settled: createNode('local', 'i32', [], 4),
     own: {},
   };
-  const a = new Reading({ state: 0, vectors: false, merges: false, entry: { general: [], xmm: [], flags } });
+  const a = new Reading({
+    state: 0,
+    vectors: false,
+    merges: false,
+    entry: { general: [], xmm: [], flags, changed: none },
+  });
   const operand = (node: Node): Node => a.truncate(node, width);
   const operation = { width, left: operand(flags.left), right: flags.right, result: operand(flags.result) };
   let bits = a.nodes.i32(0);

@@ -3,16 +3,17 @@
  * dominators (Ramsey, "Beyond Relooper", 2022): a block that several others lead to follows a WebAssembly block that they
  * branch out of, a loop's header begins a WebAssembly loop. Otherwise the function is a loop around a table of blocks.
  */
+import { Slot } from '../slots.ts';
 import type { End } from './block.ts';
 import { exitsOf } from './count-uses.ts';
-import { RegisterEmitter, clean } from './emit-registers.ts';
+import { RegisterEmitter } from './emit-registers.ts';
 import { StatementEmitter, type Tables } from './emit-statements.ts';
 import { ValueEmitter } from './emit-values.ts';
 import { Local, Locals } from './locals.ts';
 import { Imported, slotAt, Status } from './machine.ts';
 import { planRegion, type Plan } from './plan.ts';
 import type { Edge, RegionBlock } from './region-code.ts';
-import { Slot } from '../slots.ts';
+import { none } from './register-set.ts';
 import { Code, type ValueType } from './wasm/code.ts';
 
 export interface EmitOptions {
@@ -140,7 +141,7 @@ class RegionEmitter {
   }
   private spillEnd(block: number): void {
     const stepped = this.blocks[block]!.body.end.kind === 'step';
-    this.registers.spill(stepped ? clean : this.plan.dirtyOut[block]!);
+    this.registers.spill(stepped ? none : this.plan.dirtyOut[block]!);
   }
   private finish(status: number): void {
     this.registers.storeBudget(() => this.code.get(Local.budget));
@@ -162,14 +163,14 @@ class RegionEmitter {
     const exits = exitsOf(body);
     if (exits.length > 0) code.block();
     this.statements.openExits(exits);
-    for (const statement of body.statements) this.statements.emit(statement, body.entry);
+    for (const statement of body.statements) this.statements.emit(statement);
     const kept = this.keepEnd(block);
-    this.registers.writeBack(body.entry, body.registers, this.plan.flagsLive[block]!);
+    this.registers.writeBack(body.registers, this.plan.flagsLive[block]!);
     if (exits.length > 0) {
       code.br(exits.length);
       for (const exit of exits) {
         code.end();
-        this.registers.spillExit(exit, body.entry, this.plan.dirtyIn[block]!, body.instructions - exit.executed);
+        this.registers.spillExit(exit, this.plan.dirtyIn[block]!, body.instructions - exit.executed);
         code.i32(Status.step);
         code.op('return');
       }
@@ -202,7 +203,7 @@ class RegionEmitter {
     values.value(node);
     code.set(kept);
     if (end.kind !== 'indirect') return { kept };
-    this.statements.prepareExit(end.exit, body.entry);
+    this.statements.prepareExit(end.exit);
     const [likely] = targets;
     if (likely !== undefined) {
       code.get(kept);

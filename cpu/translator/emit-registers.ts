@@ -1,33 +1,14 @@
 /** Registers between locals and the CPU's block: what a region loads when it begins and stores when it is left. */
 import { Slot } from '../slots.ts';
-import type { Exit, FlagState, Registers } from './block.ts';
-import { changedRegisters } from './count-uses.ts';
+import type { Exit, FlagState, Registers, RegisterSet } from './block.ts';
 import type { ValueEmitter } from './emit-values.ts';
 import { Local } from './locals.ts';
 import { slotAt, xmmAt } from './machine.ts';
-import { constantOf, type Node } from './node.ts';
+import { constantOf } from './node.ts';
+import { has, none, registersIn } from './register-set.ts';
 
 /** CF PF AF ZF SF OF */
 const ARITHMETIC = 0x8d5;
-
-/** Registers that memory does not have as they are: by number. */
-export interface Dirty {
-  readonly general: ReadonlySet<number>;
-  readonly xmm: ReadonlySet<number>;
-  readonly flags: boolean;
-}
-
-export const clean: Dirty = { general: new Set(), xmm: new Set(), flags: false };
-
-export function union(one: Dirty, other: Dirty): Dirty {
-  return {
-    general: new Set([...one.general, ...other.general]),
-    xmm: new Set([...one.xmm, ...other.xmm]),
-    flags: one.flags || other.flags,
-  };
-}
-export const sameDirty = (one: Dirty, other: Dirty): boolean =>
-  one.general.size === other.general.size && one.xmm.size === other.xmm.size && one.flags === other.flags;
 
 export class RegisterEmitter {
   private readonly values: ValueEmitter;
@@ -39,10 +20,10 @@ export class RegisterEmitter {
   }
 
   /** From the CPU's block into locals. */
-  load(used: Dirty): void {
+  load(used: RegisterSet): void {
     const { code } = this.values;
-    for (const n of used.general) this.loadSlot('i64.load', n, Local.general + n);
-    for (const n of used.xmm) {
+    for (const n of registersIn(used.general)) this.loadSlot('i64.load', n, Local.general + n);
+    for (const n of registersIn(used.xmm)) {
       code.i32(0);
       code.memory('v128.load', xmmAt(this.state, n));
       code.set(Local.xmm + n);
@@ -77,10 +58,12 @@ export class RegisterEmitter {
   }
 
   /** At the border of a block: locals are what counts. */
-  spill(dirty: Dirty): void {
+  spill(dirty: RegisterSet): void {
     const { code } = this.values;
-    for (const n of dirty.general) this.store('i64.store', slotAt(this.state, n), () => code.get(Local.general + n));
-    for (const n of dirty.xmm) this.store('v128.store', xmmAt(this.state, n), () => code.get(Local.xmm + n));
+    for (const n of registersIn(dirty.general))
+      this.store('i64.store', slotAt(this.state, n), () => code.get(Local.general + n));
+    for (const n of registersIn(dirty.xmm))
+      this.store('v128.store', xmmAt(this.state, n), () => code.get(Local.xmm + n));
     if (!dirty.flags) return;
     const slots = [
       ['i32.store', Slot.flagsKind, Local.flagsKind],
@@ -93,29 +76,29 @@ export class RegisterEmitter {
   }
 
   /** In the middle of a block, `unexecuted` instructions before its end: what it has changed is nodes still. */
-  spillExit(exit: Exit, entry: Registers, dirty: Dirty, unexecuted: number): void {
+  spillExit({ registers, rip }: Exit, dirty: RegisterSet, unexecuted: number): void {
     const { code } = this.values;
-    const { general, xmm, flags } = exit.registers;
-    const changed = changedRegisters(entry, exit.registers);
-    for (const n of new Set([...dirty.general, ...changed.general])) {
-      this.store('i64.store', slotAt(this.state, n), () => this.registerValue(general[n]!, entry.general[n]!, Local.general + n));
+    const { general, xmm, flags, changed } = registers;
+    for (const n of registersIn(dirty.general | changed.general)) {
+      this.store('i64.store', slotAt(this.state, n), () => {
+        if (has(changed.general, n)) this.values.wide(general[n]!);
+        else code.get(Local.general + n);
+      });
     }
-    for (const n of new Set([...dirty.xmm, ...changed.xmm])) {
-      this.store('v128.store', xmmAt(this.state, n), () => this.registerValue(xmm[n]!, entry.xmm[n]!, Local.xmm + n));
+    for (const n of registersIn(dirty.xmm | changed.xmm)) {
+      this.store('v128.store', xmmAt(this.state, n), () => {
+        if (has(changed.xmm, n)) this.values.value(xmm[n]!);
+        else code.get(Local.xmm + n);
+      });
     }
     if (changed.flags) this.spillFlags(flags);
-    else if (dirty.flags) this.spill({ ...clean, flags: true });
-    this.storeRip(exit.rip);
+    else if (dirty.flags) this.spill({ ...none, flags: true });
+    this.storeRip(rip);
     this.storeBudget(() => {
       code.get(Local.budget);
       code.i32(unexecuted);
       code.op('i32.add');
     });
-  }
-  private registerValue(now: Node, before: Node, local: number): void {
-    if (now === before) this.values.code.get(local);
-    else if (now.type === 'v128') this.values.value(now);
-    else this.values.wide(now);
   }
   private spillFlags({ kind, left, right, result, settled }: FlagState): void {
     const { values, state } = this;
@@ -152,15 +135,15 @@ export class RegisterEmitter {
   }
 
   /** What a block has changed goes into the locals of registers: all values first, since they are made of the same locals. */
-  writeBack(entry: Registers, now: Registers, flagsLive: boolean): void {
+  writeBack(now: Registers, flagsLive: boolean): void {
     const { code } = this.values;
-    const changed = changedRegisters(entry, now);
+    const { changed } = now;
     const targets: number[] = [];
-    for (const n of changed.general) {
+    for (const n of registersIn(changed.general)) {
       this.values.wide(now.general[n]!);
       targets.push(Local.general + n);
     }
-    for (const n of changed.xmm) {
+    for (const n of registersIn(changed.xmm)) {
       this.values.value(now.xmm[n]!);
       targets.push(Local.xmm + n);
     }

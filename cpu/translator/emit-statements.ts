@@ -1,10 +1,10 @@
 /** Statements of a block as WebAssembly code, and the ways out of its middle. */
 import type { Width } from '../instruction.ts';
-import type { Exit, Load, Registers, Statement, Store, Translate } from './block.ts';
-import { changedRegisters } from './count-uses.ts';
+import type { Exit, Load, Statement, Store, Translate } from './block.ts';
 import type { ValueEmitter } from './emit-values.ts';
 import { Imported, TLB_MASK } from './machine.ts';
 import type { Node } from './node.ts';
+import { registersIn } from './register-set.ts';
 import type { Operator } from './wasm/operators.ts';
 
 const PAGE = 4096;
@@ -49,10 +49,10 @@ export class StatementEmitter {
     code.brIf(code.depth - this.labels.get(exit)!, false);
   }
 
-  emit(statement: Statement, entry: Registers): void {
+  emit(statement: Statement): void {
     switch (statement.kind) {
       case 'translate':
-        this.translate(statement, entry);
+        this.translate(statement);
         return;
       case 'load':
         this.load(statement);
@@ -61,7 +61,7 @@ export class StatementEmitter {
         this.store(statement);
         return;
       case 'guard':
-        this.guard(statement.bad, statement.exit, entry);
+        this.guard(statement.bad, statement.exit);
         return;
       case 'compute': {
         const { node, result } = statement;
@@ -73,28 +73,30 @@ export class StatementEmitter {
   }
 
   /** What an exit stores must be there when it is taken. */
-  prepareExit(exit: Exit, entry: Registers): void {
-    const changed = changedRegisters(entry, exit.registers);
-    for (const n of changed.general) this.values.prepare(exit.registers.general[n]!);
-    for (const n of changed.xmm) this.values.prepare(exit.registers.xmm[n]!);
+  prepareExit({ registers: { general, xmm, flags, changed } }: Exit): void {
+    for (const n of registersIn(changed.general)) this.values.prepare(general[n]!);
+    for (const n of registersIn(changed.xmm)) this.values.prepare(xmm[n]!);
     if (!changed.flags) return;
-    const { kind, left, right, result, settled } = exit.registers.flags;
-    for (const node of [kind, left, right, result, settled]) this.values.prepare(node);
+    this.values.prepare(flags.kind);
+    this.values.prepare(flags.left);
+    this.values.prepare(flags.right);
+    this.values.prepare(flags.result);
+    this.values.prepare(flags.settled);
   }
 
-  guard(bad: Node, exit: Exit, entry: Registers): void {
+  guard(bad: Node, exit: Exit): void {
     this.values.prepare(bad);
-    this.prepareExit(exit, entry);
+    this.prepareExit(exit);
     this.values.value(bad);
     this.leaveFor(exit);
   }
 
   /** By the TLB; after a miss by a function of the host. */
-  private translate({ base, access, low, high, host, exit }: Translate, entry: Registers): void {
+  private translate({ base, access, low, high, host, exit }: Translate): void {
     const { values } = this;
     const { code, locals } = values;
     values.prepare(base);
-    this.prepareExit(exit, entry);
+    this.prepareExit(exit);
     const linear = locals.take('i64');
     const index = locals.take('i32');
     host.local = locals.take('i32');

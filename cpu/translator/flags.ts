@@ -31,7 +31,13 @@ export const SETTLE = 'settle';
 /** All six at their places in rflags, of the operation alone. */
 function settledOperation(nodes: Nodes, state: FlagState): Node {
   const { kind, left, right, result, settled } = state;
-  return nodes.make('call', 'i32', [kind, nodes.wide(left), nodes.wide(right), nodes.wide(result), settled], SETTLE, 12);
+  return nodes.make(
+    'call',
+    'i32',
+    [kind, nodes.wide(left), nodes.wide(right), nodes.wide(result), settled],
+    SETTLE,
+    12,
+  );
 }
 
 export function flagNode(a: Reading, nodes: Nodes, state: FlagState, name: FlagName): Node {

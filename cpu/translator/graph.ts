@@ -57,7 +57,11 @@ function reversePostorder(successors: readonly (readonly number[])[]): number[] 
 }
 
 /** Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm" (2001). */
-function dominators(order: readonly number[], place: readonly number[], predecessors: readonly (readonly number[])[]): number[] {
+function dominators(
+  order: readonly number[],
+  place: readonly number[],
+  predecessors: readonly (readonly number[])[],
+): number[] {
   const dominator = place.map(() => -1);
   dominator[0] = 0;
   const meet = (left: number, right: number): number => {
@@ -67,7 +71,7 @@ function dominators(order: readonly number[], place: readonly number[], predeces
     }
     return left;
   };
-  for (let changed = true; changed; ) {
+  for (let changed = true; changed;) {
     changed = false;
     for (const block of order.slice(1)) {
       let found = -1;

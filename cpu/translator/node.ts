@@ -141,7 +141,8 @@ const inverses: Partial<Record<Node['op'], Operator>> = {
 function boundOf(op: Operator, type: ValueType, left: Node, right: Node): number {
   if (inverses[op] !== undefined) return 1;
   if (op === 'i32.and' || op === 'i64.and') return Math.min(left.bits, right.bits);
-  if (op === 'i32.or' || op === 'i64.or' || op === 'i32.xor' || op === 'i64.xor') return Math.max(left.bits, right.bits);
+  if (op === 'i32.or' || op === 'i64.or' || op === 'i32.xor' || op === 'i64.xor')
+    return Math.max(left.bits, right.bits);
   if (op === 'i32.shr_u' || op === 'i64.shr_u') {
     const count = constantOf(right);
     return count === undefined ? left.bits : Math.max(0, left.bits - Number(count));
@@ -206,7 +207,10 @@ export class Nodes {
   /** An operation of two integers of one type. */
   binary(op: Operator, left: Node, right: Node): Node {
     const type = op.startsWith('i32') ? 'i32' : 'i64';
-    return this.simplify(op, type, left, right) ?? this.make(op, this.resultType(op, type), [left, right], 0, boundOf(op, type, left, right));
+    return (
+      this.simplify(op, type, left, right) ??
+      this.make(op, this.resultType(op, type), [left, right], 0, boundOf(op, type, left, right))
+    );
   }
 
   private resultType(op: Operator, type: 'i32' | 'i64'): ValueType {
@@ -228,7 +232,11 @@ export class Nodes {
       if (op === 'i64.sub' || op === 'i64.xor') return this.i64(0n);
       if (op === 'i32.and' || op === 'i32.or' || op === 'i64.and' || op === 'i64.or') return left;
     }
-    return isConstant(right) ? this.withConstant(op, left, right) : isConstant(left) ? this.commuted(op, left, right) : undefined;
+    return isConstant(right)
+      ? this.withConstant(op, left, right)
+      : isConstant(left)
+        ? this.commuted(op, left, right)
+        : undefined;
   }
 
   private fold32(op: Operator, left: Node, right: Node): Node | undefined {
@@ -251,7 +259,8 @@ export class Nodes {
       if (left.bits === 1 && name === 'ne') return left.type === 'i32' ? left : undefined;
     }
     if (value === 1n && name === 'mul') return left;
-    if (name === 'and' && left.bits <= 63 && ((value + 1n) & value) === 0n && 2n ** BigInt(left.bits) - 1n <= value) return left;
+    if (name === 'and' && left.bits <= 63 && ((value + 1n) & value) === 0n && 2n ** BigInt(left.bits) - 1n <= value)
+      return left;
     if (name === 'sub') return this.binary(left.type === 'i32' ? 'i32.add' : 'i64.add', left, this.negative(right));
     // (x + a) + b, (x & a) & b
     if ((name === 'add' || name === 'and') && left.op === op && isConstant(left.args[1]!)) {
@@ -306,7 +315,8 @@ export class Nodes {
     if (width === 64) {
       if (value.type === 'f64') return value;
       if (value.op === 'i64.reinterpret_f64') return value.args[0]!;
-      if (value.op === 'i64x2.extract_lane') return this.make('f64x2.extract_lane', 'f64', [value.args[0]!], value.value);
+      if (value.op === 'i64x2.extract_lane')
+        return this.make('f64x2.extract_lane', 'f64', [value.args[0]!], value.value);
       return this.unary('f64.reinterpret_i64', 'f64', this.wide(value));
     }
     if (value.type === 'f32') return value;
@@ -343,5 +353,10 @@ function sameArguments(left: readonly Node[], right: readonly Node[]): boolean {
 
 function sameValue(left: Node['value'], right: Node['value']): boolean {
   if (left === right) return true;
-  return typeof left === 'object' && typeof right === 'object' && left.length === right.length && left.every((part, n) => part === right[n]);
+  return (
+    typeof left === 'object' &&
+    typeof right === 'object' &&
+    left.length === right.length &&
+    left.every((part, n) => part === right[n])
+  );
 }

@@ -13,6 +13,8 @@ export interface TranslatorOptions {
   readonly depth: number;
   /** instructions after which control comes back to the host, where compiled code can be replaced by better */
   readonly quantum: number;
+  /** writes to the code of a page after which it is left to the interpreter */
+  readonly patience: number;
 }
 
 export const defaultOptions: TranslatorOptions = {
@@ -22,6 +24,7 @@ export const defaultOptions: TranslatorOptions = {
   instructions: 300,
   depth: 3,
   quantum: 1_000_000,
+  patience: 64,
 };
 
 export interface TranslatorStats {

@@ -1,20 +1,21 @@
 /** What emission has to know of all blocks at once: order, dirty registers, live flags, how far control can go at most. */
-import type { Body } from './block.ts';
-import { changedRegisters, countUses, exitsOf, need } from './count-uses.ts';
-import { clean, sameDirty, union, type Dirty } from './emit-registers.ts';
+import type { Body, FlagState, RegisterSet } from './block.ts';
+import { countUses, exitsOf, needFlags } from './count-uses.ts';
 import { analyse, longestWays, type Graph } from './graph.ts';
+import type { Node } from './node.ts';
 import type { RegionBlock } from './region-code.ts';
+import { none, sameSet, union } from './register-set.ts';
 
 export interface Plan {
   readonly graph: Graph;
   readonly successors: readonly (readonly number[])[];
   /** of each block, where it begins and where it ends */
-  readonly dirtyIn: readonly Dirty[];
-  readonly dirtyOut: readonly Dirty[];
+  readonly dirtyIn: readonly RegisterSet[];
+  readonly dirtyOut: readonly RegisterSet[];
   /** of each block: whether the flags at its end may be asked for */
   readonly flagsLive: readonly boolean[];
   /** registers that the region reads or writes */
-  readonly used: Dirty;
+  readonly used: RegisterSet;
   /** blocks that ask whether there are enough instructions left */
   readonly checked: ReadonlySet<number>;
   /** instructions from the beginning of a block to the next that asks */
@@ -41,21 +42,19 @@ export function planRegion(blocks: readonly RegionBlock[]): Plan {
 const lengthOf = ({ instructions, end }: Body): number => instructions + (end.kind === 'step' ? 1 : 0);
 
 function findDirty(blocks: readonly RegionBlock[], successors: readonly (readonly number[])[], { order }: Graph) {
-  const dirtyIn: Dirty[] = blocks.map(() => clean);
-  const dirtyOut: Dirty[] = blocks.map(() => clean);
-  for (let changed = true; changed; ) {
+  const dirtyIn: RegisterSet[] = blocks.map(() => none);
+  const dirtyOut: RegisterSet[] = blocks.map(() => none);
+  for (let changed = true; changed;) {
     changed = false;
     for (const block of order) {
       const { body } = blocks[block]!;
-      const own = changedRegisters(body.entry, body.registers);
-      const before = dirtyIn[block]!;
-      const out = union(before, { general: new Set(own.general), xmm: new Set(own.xmm), flags: own.flags });
+      const out = union(dirtyIn[block]!, body.registers.changed);
       dirtyOut[block] = out;
       // a step stores everything
-      const after = body.end.kind === 'step' ? clean : out;
+      const after = body.end.kind === 'step' ? none : out;
       for (const to of successors[block]!) {
         const joined = union(dirtyIn[to]!, after);
-        if (sameDirty(joined, dirtyIn[to]!)) continue;
+        if (sameSet(joined, dirtyIn[to]!)) continue;
         dirtyIn[to] = joined;
         changed = true;
       }
@@ -65,44 +64,46 @@ function findDirty(blocks: readonly RegionBlock[], successors: readonly (readonl
 }
 
 /** Also counts the uses of all values. */
-function findLiveFlags(blocks: readonly RegionBlock[], successors: readonly (readonly number[])[], { order }: Graph): boolean[] {
+function findLiveFlags(
+  blocks: readonly RegionBlock[],
+  successors: readonly (readonly number[])[],
+  { order }: Graph,
+): boolean[] {
   for (const block of order) countUses(blocks[block]!.body, false);
-  const leaves = blocks.map(({ edges, body }) => body.end.kind !== 'branch' && body.end.kind !== 'jump' ? true : edges.some(({ kind }) => kind === 'exit'));
+  const leaves = blocks.map(({ edges, body }) =>
+    body.end.kind !== 'branch' && body.end.kind !== 'jump' ? true : edges.some(({ kind }) => kind === 'exit'),
+  );
   const live = blocks.map(() => false);
-  const needed = blocks.map(({ body }) => exitsOf(body).some(({ registers }) => registers.flags === body.entry.flags));
+  const needed = blocks.map(({ body }) => exitsOf(body).some(({ registers }) => !registers.changed.flags));
   const needsFlags = (block: number): boolean => {
     const { entry, registers } = blocks[block]!.body;
-    const { kind, left, right, result, settled } = entry.flags;
-    if (needed[block]! || [kind, left, right, result, settled].some(({ uses }) => uses > 0)) return true;
-    return entry.flags === registers.flags && live[block]!;
+    if (needed[block]! || isNeeded(entry.flags)) return true;
+    return !registers.changed.flags && live[block]!;
   };
-  for (let changed = true; changed; ) {
+  for (let changed = true; changed;) {
     changed = false;
     for (const block of order.toReversed()) {
       if (live[block] || !(leaves[block]! || successors[block]!.some(needsFlags))) continue;
       live[block] = true;
       changed = true;
-      const { entry, registers } = blocks[block]!.body;
-      if (entry.flags === registers.flags) continue;
-      const { kind, left, right, result, settled } = registers.flags;
-      for (const node of [kind, left, right, result, settled]) need(node);
+      const { registers } = blocks[block]!.body;
+      if (registers.changed.flags) needFlags(registers.flags);
     }
   }
   return live;
 }
 
-function findUsed(blocks: readonly RegionBlock[], { order }: Graph): Dirty {
-  let used: Dirty = clean;
+const isNeeded = ({ kind, left, right, result, settled }: FlagState): boolean =>
+  kind.uses + left.uses + right.uses + result.uses + settled.uses > 0;
+
+function findUsed(blocks: readonly RegionBlock[], { order }: Graph): RegisterSet {
+  let used = none;
   for (const block of order) {
     const { entry, registers } = blocks[block]!.body;
-    const changed = changedRegisters(entry, registers);
-    const read = (nodes: typeof entry.general): number[] => nodes.flatMap((node, n) => (node.uses > 0 ? [n] : []));
-    const { kind, left, right, result, settled } = entry.flags;
-    used = union(used, {
-      general: new Set([...changed.general, ...read(entry.general)]),
-      xmm: new Set([...changed.xmm, ...read(entry.xmm)]),
-      flags: changed.flags || [kind, left, right, result, settled].some(({ uses }) => uses > 0),
-    });
+    const read = (nodes: readonly Node[]): number =>
+      nodes.reduce((set, { uses }, n) => (uses > 0 ? set | (1 << n) : set), 0);
+    const asked = { general: read(entry.general), xmm: read(entry.xmm), flags: isNeeded(entry.flags) };
+    used = union(union(used, registers.changed), asked);
   }
   return used;
 }

@@ -74,7 +74,11 @@ export abstract class IntegerReading extends UnemittedOperations {
     const { nodes } = this;
     if (width < 32) {
       if (signed) throw new Unemitted('divide', false);
-      const dividend = nodes.binary('i32.or', nodes.binary('i32.shl', nodes.low(high), nodes.i32(width)), nodes.low(low));
+      const dividend = nodes.binary(
+        'i32.or',
+        nodes.binary('i32.shl', nodes.low(high), nodes.i32(width)),
+        nodes.low(low),
+      );
       this.guard(this.negate(this.lessUnsigned(high, divisor)));
       return this.quotients('i32', 'u', dividend, nodes.low(divisor));
     }

@@ -69,7 +69,15 @@ export abstract class LaneReading extends IntegerReading {
         return this.operation('i64x2.extmul_low_i32x4_s', this.evenLanes(left), this.evenLanes(right));
       case 'shuffle':
         // a set bit 7 stays out of range
-        return this.operation('i8x16.swizzle', left, this.operation('v128.and', right, this.bytes(() => 0x8f)));
+        return this.operation(
+          'i8x16.swizzle',
+          left,
+          this.operation(
+            'v128.and',
+            right,
+            this.bytes(() => 0x8f),
+          ),
+        );
       default:
         throw new Unemitted(`vector ${operation}`, false);
     }
@@ -134,7 +142,11 @@ export abstract class LaneReading extends IntegerReading {
       picks.map((pick) => Math.max(0, pick)),
     );
     if (picks.every((pick) => pick >= 0)) return shuffled;
-    return this.operation('v128.and', shuffled, this.bytes((n) => (picks[n]! < 0 ? 0 : 0xff)));
+    return this.operation(
+      'v128.and',
+      shuffled,
+      this.bytes((n) => (picks[n]! < 0 ? 0 : 0xff)),
+    );
   }
   signMask(lane: Width, value: Node): Node {
     return this.nodes.make(`${shapes[lane]}.bitmask`, 'i32', [value], 0, 128 / lane);

@@ -37,6 +37,8 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   private general: Node[];
   private xmm: Node[];
   private flags: FlagState;
+  private changedGeneral = 0;
+  private changedXmm = 0;
   /** where the instruction goes, and under what condition; undefined: to the next */
   private target: Node | undefined = undefined;
   private condition: Node | undefined = undefined;
@@ -67,7 +69,7 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   begin(rip: bigint, length: number): void {
     this.rip = rip;
     this.next = BigInt.asUintN(64, rip + BigInt(length));
-    this.before = { general: [...this.general], xmm: [...this.xmm], flags: this.flags };
+    this.before = this.now();
     this.atExit = undefined;
     this.target = undefined;
     this.condition = undefined;
@@ -94,10 +96,12 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   /** What has been read of an instruction that cannot be emitted is void. */
   abandon(statements: number): void {
     this.statements.length = statements;
-    const { general, xmm, flags } = this.before!;
+    const { general, xmm, flags, changed } = this.before!;
     this.general = [...general];
     this.xmm = [...xmm];
     this.flags = flags;
+    this.changedGeneral = changed.general;
+    this.changedXmm = changed.xmm;
     this.conditional = 0;
     this.abandonFloats();
     this.translations = this.translations.filter((translation) => this.statements.includes(translation));
@@ -105,7 +109,13 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
 
   /** As they are now, the flags as one operation. */
   get registers(): Registers {
-    return { general: [...this.general], xmm: [...this.xmm], flags: this.united(this.flags) };
+    const now = this.now();
+    return { ...now, flags: this.united(now.flags) };
+  }
+  private now(): Registers {
+    const { changedGeneral: general, changedXmm: xmm, flags } = this;
+    const changed = { general, xmm, flags: flags !== this.options.entry.flags };
+    return { general: this.general.slice(), xmm: this.xmm.slice(), flags, changed };
   }
   get instructions(): number {
     return this.executed;
@@ -181,14 +191,14 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
       case 0:
         if (operand.high) {
           const shifted = this.shl(this.truncate(value, 8), this.constant(8n), 64);
-          this.general[operand.index] = this.merged(this.general[operand.index]!, 0xff00, shifted);
+          this.setGeneral(operand.index, this.merged(this.general[operand.index]!, 0xff00, shifted));
         } else this.writeRegister(operand.index, operand.width, value);
         return;
       case 1:
         this.store(this.linearAddress(operand), operand.width as Width, value);
         return;
       case 3:
-        this.xmm[operand.index] = this.withLane(this.xmm[operand.index]!, operand.width as Width, 0, value);
+        this.setXmm(operand.index, this.withLane(this.xmm[operand.index]!, operand.width as Width, 0, value));
         return;
       default:
         throw new Unemitted('an operand', false);
@@ -198,8 +208,16 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     return this.truncate(this.general[index]!, width);
   }
   writeRegister(index: number, width: Width, value: Node): void {
-    if (width >= 32) this.general[index] = this.truncate(value, width);
-    else this.general[index] = this.merged(this.general[index]!, width === 16 ? 0xffff : 0xff, this.truncate(value, width));
+    const part = this.truncate(value, width);
+    this.setGeneral(index, width >= 32 ? part : this.merged(this.general[index]!, width === 16 ? 0xffff : 0xff, part));
+  }
+  private setGeneral(index: number, value: Node): void {
+    this.general[index] = value;
+    this.changedGeneral |= 1 << index;
+  }
+  private setXmm(index: number, value: Node): void {
+    this.xmm[index] = value;
+    this.changedXmm |= 1 << index;
   }
   /** `part` in place of the bits of `mask`. */
   private merged(value: Node, mask: number, part: Node): Node {
@@ -254,7 +272,15 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
       return [found, offset];
     }
     const host = createNode('result', 'i32', []);
-    const made: Translate = { kind: 'translate', base, access, low: offset, high: offset + size, host, exit: this.exit() };
+    const made: Translate = {
+      kind: 'translate',
+      base,
+      access,
+      low: offset,
+      high: offset + size,
+      host,
+      exit: this.exit(),
+    };
     this.statements.push(made);
     this.translations.push(made);
     return [made, offset];
@@ -359,7 +385,7 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   }
   writeVector(operand: Operand, value: Node, aligned: boolean): void {
     if (operand.kind === 3) {
-      this.xmm[operand.index] = value;
+      this.setXmm(operand.index, value);
       return;
     }
     if (operand.kind !== 1 || operand.width !== 128) throw new Unemitted('a vector operand', false);

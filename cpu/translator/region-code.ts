@@ -3,6 +3,7 @@ import type { Body, End, FlagState, Registers } from './block.ts';
 import { placeKey, type Context, type Located, type Range } from './discover.ts';
 import { createNode, type Node } from './node.ts';
 import { Reading } from './reading.ts';
+import { none } from './register-set.ts';
 import { Unemitted } from './unemitted.ts';
 import { Local } from './locals.ts';
 
@@ -43,6 +44,7 @@ function entryRegisters(): Registers {
     general: Array.from({ length: 16 }, (_, n) => local('i64', Local.general + n)),
     xmm: Array.from({ length: 16 }, (_, n) => local('v128', Local.xmm + n)),
     flags,
+    changed: none,
   };
 }
 
@@ -53,7 +55,6 @@ interface Piece {
   /** the range whose flow it ends with; undefined where it ends before */
   readonly range: Range | undefined;
 }
-
 
 /** Reads instructions up to one that the interpreter must execute. */
 function readPiece(range: Range, from: number, options: CodeOptions): { readonly piece: Piece; readonly to: number } {
@@ -94,7 +95,7 @@ const nextOf = ({ rip, instruction }: Located): bigint => BigInt.asUintN(64, rip
 
 function readRange(range: Range, options: CodeOptions): Piece[] {
   const pieces: Piece[] = [];
-  for (let from = 0; from < range.instructions.length; ) {
+  for (let from = 0; from < range.instructions.length;) {
     const { piece, to } = readPiece(range, from, options);
     pieces.push(piece);
     from = to;

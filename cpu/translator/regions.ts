@@ -32,8 +32,6 @@ export interface Region {
   readonly instructions: number;
 }
 
-/** after so many writes to a page's code it is left to the interpreter */
-const PATIENCE = 64;
 /** addresses that a computed jump is remembered to have gone to */
 const MOST_TARGETS = 16;
 
@@ -56,14 +54,14 @@ export class Regions {
   private used = 0;
   private readonly targets = new Map<bigint, bigint[]>();
   /** how often the code of a page has been written */
-  private readonly written: Uint8Array;
+  private readonly written: Uint16Array;
 
   constructor(memory: Memory, core: Core, options: TranslatorOptions, functions: Record<string, unknown>) {
     this.memory = memory;
     this.core = core;
     this.options = options;
     this.imports = { box: { memory: memory.wasm, settle: core.settle, ...functions } };
-    this.written = new Uint8Array(memory.size >>> 12);
+    this.written = new Uint16Array(memory.size >>> 12);
   }
 
   /** The region for what `cpu` is about to execute at `rip`, which lies at `physical`. */
@@ -88,7 +86,7 @@ export class Regions {
 
   /** The region at `rip`, made anew; undefined where its code cannot be had, or changes too often. */
   translate(cpu: Cpu, rip: bigint, physical: number): Region | undefined {
-    if (this.written[physical >>> 12]! >= PATIENCE) return undefined;
+    if (this.written[physical >>> 12]! >= this.options.patience) return undefined;
     const start = performance.now();
     const pages = new Map<bigint, CodePage>();
     const source = translateRegion(cpu, rip, {
@@ -115,7 +113,7 @@ export class Regions {
   }
   private pageOf(cpu: Cpu, low: number, high: number): CodePage | undefined {
     const frame = fetchFrame(cpu.tlb, cpu.mode, low, high);
-    if (frame < 0 || this.written[frame >>> 12]! >= PATIENCE) return undefined;
+    if (frame < 0 || this.written[frame >>> 12]! >= this.options.patience) return undefined;
     return { low: low & ~0xfff, high, frame };
   }
 
@@ -129,7 +127,16 @@ export class Regions {
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.imports);
     this.core.table.set(place, instance.exports['0']);
     const { instructions } = source;
-    const region: Region = { rip, cpu: cpu.index, mode: cpu.mode, physical, pages, place, bytes: bytes.length, instructions };
+    const region: Region = {
+      rip,
+      cpu: cpu.index,
+      mode: cpu.mode,
+      physical,
+      pages,
+      place,
+      bytes: bytes.length,
+      instructions,
+    };
     this.all.add(region);
     const neighbours = this.byPhysical.get(physical);
     if (neighbours === undefined) this.byPhysical.set(physical, [region]);
@@ -180,7 +187,7 @@ export class Regions {
         this.stats.invalidated++;
       }
       this.byPage.delete(page);
-      if (this.written[page]! < PATIENCE) this.written[page]!++;
+      if (this.written[page]! < this.options.patience) this.written[page]!++;
     }
     forgotten.length = 0;
   }

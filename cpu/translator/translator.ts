@@ -192,7 +192,8 @@ export class Translator {
     if (frame < 0) return;
     const instruction = this.memory.decoded[frame >>> 12]?.[low & (PAGE - 1)];
     if (instruction === undefined || (instruction.mnemonic !== 'jmp' && instruction.mnemonic !== 'call')) return;
-    if (instruction.operands[0]?.kind !== 2) this.regions.noteTarget(cpu.current, joinWords(words[RIP]!, words[RIP + 1]!));
+    if (instruction.operands[0]?.kind !== 2)
+      this.regions.noteTarget(cpu.current, joinWords(words[RIP]!, words[RIP + 1]!));
   }
 
   /** After a miss in the TLB: where `linear` is in the memory; -1 where the interpreter has to look. */
