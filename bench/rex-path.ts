@@ -5,11 +5,15 @@
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import type { Engine } from './engine.ts';
+import { engineNames, type EngineName } from '../cpu/engine.ts';
 import { growthRows } from './rex/growth.ts';
-import { measure, nativeShares } from './rex/measure.ts';
+import { createRunner, measure, nativeShares } from './rex/measure.ts';
 import { scenarios } from './rex/scenarios.ts';
 import { formatNumber, formatTable } from './table.ts';
+
+function unknownEngine(name: string): EngineName {
+  throw new Error(`--engine: got ${name}, expected ${engineNames.join(', ')}`);
+}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -20,7 +24,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const events = Number(values.events);
-const engine = values.engine as Engine;
+const engine = engineNames.find((name) => name === values.engine) ?? unknownEngine(values.engine);
 const chosen = scenarios.filter(
   ({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)),
 );
@@ -33,9 +37,9 @@ const rows = [['event', 'events/s', 'ns', 'instructions', 'native calls', 'ns in
 const details: string[] = [];
 for (const scenario of chosen) {
   // oxlint-disable-next-line no-await-in-loop
-  const driver = await scenario.create(engine);
-  const { nanoseconds, instructions } = measure(driver, events);
-  const shares = nativeShares(driver, events);
+  const runner = createRunner(await scenario.create(), engine);
+  const { nanoseconds, instructions } = measure(runner, events);
+  const shares = nativeShares(runner, events);
   const inNatives = shares.reduce((sum, share) => sum + share.nanoseconds, 0);
   const calls = shares.reduce((sum, share) => sum + share.calls, 0);
   rows.push([

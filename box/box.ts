@@ -183,8 +183,16 @@ function drain({ kernel, listeners, log }: Machine): void {
   }
 }
 
-/** runKernel, but asks for input when a program waits for it. */
-function runFor(machine: Machine, budget: number, done: () => boolean): 'done' | 'idle' | 'budget' | 'dead' {
+/**
+ * runKernel, but asks for input when a program waits for it. `done` changes only where a task leaves its CPU, or at guest
+ * time `horizon`.
+ */
+function runFor(
+  machine: Machine,
+  budget: number,
+  done: () => boolean,
+  horizon: number,
+): 'done' | 'idle' | 'budget' | 'dead' {
   const { kernel, host } = machine;
   const end = retired(kernel) + budget;
   const stop = (): boolean => {
@@ -192,7 +200,7 @@ function runFor(machine: Machine, budget: number, done: () => boolean): 'done' |
     return done() || (machine.source !== undefined && wantsInput(kernel));
   };
   for (;;) {
-    const outcome = runKernel(kernel, host, end - retired(kernel), stop);
+    const outcome = runKernel(kernel, host, end - retired(kernel), stop, horizon);
     drain(machine);
     if (outcome !== 'done' || done() || machine.source === undefined) return outcome;
     askForInput(kernel, machine.source);
@@ -211,10 +219,11 @@ function run(machine: Machine, { until, quiet = false, time, budget = DEFAULT_BU
     if (event.type === 'write') appendOutput(streams[event.stream], event.bytes);
   };
   const before = retired(kernel);
+  kernel.turn.watched = listeners.size > 0;
   listeners.add(listener);
   let outcome;
   try {
-    outcome = runFor(machine, budget, () => ended() || expired() || (quiet && !busy(kernel)));
+    outcome = runFor(machine, budget, () => ended() || expired() || (quiet && !busy(kernel)), deadline);
   } finally {
     listeners.delete(listener);
   }
@@ -231,11 +240,12 @@ function step(machine: Machine, count: number): Step {
   const { kernel } = machine;
   checkInteger('step: count', count, 0, Number.MAX_SAFE_INTEGER);
   const before = retired(kernel);
+  kernel.turn.watched = machine.listeners.size > 0;
   const counts = kernel.cpus.map((cpu) => cpu.retired);
-  if (count > 1) runFor(machine, count - 1, () => false);
+  if (count > 1) runFor(machine, count - 1, () => false, Infinity);
   kernel.cpus.forEach((cpu, n) => (counts[n] = cpu.retired));
   const pids = kernel.perCpu.map((state) => state.current);
-  const outcome = runFor(machine, count > 0 ? 1 : 0, () => false);
+  const outcome = runFor(machine, count > 0 ? 1 : 0, () => false, Infinity);
   const cpu = Math.max(
     0,
     kernel.cpus.findIndex((candidate, n) => candidate.retired > counts[n]!),

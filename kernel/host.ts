@@ -7,6 +7,7 @@ import { Errno } from './errno.ts';
 import { currentTask, random64, type Kernel } from './kernel.ts';
 import { isWait, type Wait } from './native.ts';
 import { nativeTable } from './natives.ts';
+import { endWithSlice, passSlices } from './turn.ts';
 import { makeRunnable } from './scheduler.ts';
 
 const RAX = 0;
@@ -42,6 +43,7 @@ export function createHost(kernel: Kernel, engine: Engine = interpreter): Kernel
     run: (cpu, limit) => engine.run(cpu, host, limit),
     native(cpu, id) {
       const body = nativeTable[id] ?? raise(Vector.UD);
+      if (cpu.retired >= kernel.turn.sliceEnd) passSlices(kernel, cpu, cpu.retired + 1);
       let result;
       try {
         result = body(kernel, cpu);
@@ -54,6 +56,7 @@ export function createHost(kernel: Kernel, engine: Engine = interpreter): Kernel
         if (result.result === undefined) return 'again';
         complete(cpu, result.result);
       } else if (result !== undefined) complete(cpu, result);
+      if (kernel.turn.watched && kernel.events.length > 0) endWithSlice(kernel);
       return 'done';
     },
     random: () => random64(kernel),

@@ -79,6 +79,11 @@ export interface Turn {
   left: number;
   /** of the longest slice of the round so far, which is the round's time, ns */
   longest: number;
+  /** while it executes: `retired` of the CPU at which the slice ends, and the stretch of slices; Infinity else */
+  sliceEnd: number;
+  end: number;
+  /** whether somebody is told of events as soon as a slice ends */
+  watched: boolean;
   /** xorshift64* state that the slices' lengths come from; undefined: each is SLICE */
   random: bigint | undefined;
 }

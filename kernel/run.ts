@@ -16,11 +16,9 @@ import { nextOverflow } from './perf/counting.ts';
 import { countWatchdog } from './rex-dispatcher/watchdog.ts';
 import { leaveTask, nextDeadline, schedule, wakeExpired } from './scheduler.ts';
 import { lookupName } from './symbols.ts';
+import { endWithSlice, jiffiesAt, leaveTurn, passSlices, takeTurn } from './turn.ts';
 
 const { TICK_NSEC } = constants;
-/** jiffies at boot: five minutes before the counter's low half wraps, as Linux starts it */
-const INITIAL_JIFFIES = 0xffff_ffffn - 300_000n + 1n;
-
 export type RunOutcome =
   /** `until` said so */
   | 'done'
@@ -44,13 +42,14 @@ function tick(kernel: Kernel, cpu: Cpu): void {
 }
 
 /**
- * Runs `cpu` for at most `limit` instructions; false when it has nothing to run. A run ends at the tick and at the
- * watchdog, so that an interrupt comes at the same instruction however the box is stepped.
+ * Runs `cpu` to the end of its turn, or for `limit` instructions; false when it has nothing to run. A run ends at the tick
+ * and at the watchdog, so that an interrupt comes at the same instruction however the box is stepped.
  */
 function runCpu(kernel: Kernel, cpu: Cpu, host: KernelHost, limit: number, stop: () => boolean): boolean {
   const state = kernel.perCpu[cpu.index]!;
-  const end = cpu.retired + limit;
-  while (cpu.retired < end && kernel.dead === undefined && !stop()) {
+  const { turn } = kernel;
+  const last = cpu.retired + limit;
+  while (cpu.retired < last && cpu.retired < turn.end && kernel.dead === undefined && !stop()) {
     const before = state.current;
     if (before === 0) leavePackets(kernel, cpu.index);
     const runs = schedule(kernel, cpu);
@@ -62,11 +61,12 @@ function runCpu(kernel: Kernel, cpu: Cpu, host: KernelHost, limit: number, stop:
     const toOverflow = nextOverflow(kernel, cpu);
     const outcome = host.run(
       cpu,
-      Math.min(end - cpu.retired, state.nextTick - now(kernel, cpu), toWatchdog, toOverflow),
+      Math.min(last - cpu.retired, turn.end - cpu.retired, state.nextTick - now(kernel, cpu), toWatchdog, toOverflow),
     );
     if (outcome === 'triple-fault') oops(kernel, cpu, 'triple fault: an exception could not be delivered');
     if (cpu.words[Slot.halted * 2] !== 0) oops(kernel, cpu, 'hlt: a processor was halted outside the idle loop');
-    leaveTask(kernel, cpu);
+    if (cpu.retired > turn.sliceEnd) passSlices(kernel, cpu, cpu.retired);
+    if (!leaveTask(kernel, cpu)) endWithSlice(kernel);
     reapLeftThread(kernel, cpu, current);
   }
   return true;
@@ -76,7 +76,7 @@ function runCpu(kernel: Kernel, cpu: Cpu, host: KernelHost, limit: number, stop:
 function advanceTime(kernel: Kernel, time: number): void {
   kernel.roundStart = time;
   for (const cpu of kernel.cpus) kernel.perCpu[cpu.index]!.retiredAtRoundStart = cpu.retired;
-  writeKernelU64(kernel, lookupName(kernel.symbols, 'jiffies'), INITIAL_JIFFIES + BigInt(Math.floor(time / TICK_NSEC)));
+  writeKernelU64(kernel, lookupName(kernel.symbols, 'jiffies'), jiffiesAt(time));
   wakeExpired(kernel, time);
 }
 
@@ -114,9 +114,17 @@ function passTurn(kernel: Kernel): void {
 
 /**
  * Runs until `until` holds, nothing can run any more, the kernel dies, or `budget` instructions have retired. What
- * happens does not depend on how a run is divided: the next one goes on in the middle of the slice.
+ * happens does not depend on how a run is divided: the next one goes on in the middle of the slice. `until` is asked at
+ * the end of every slice; of one that, before guest time `horizon` (ns), begins to hold only where a task leaves its CPU, it
+ * is enough to ask there.
  */
-export function runKernel(kernel: Kernel, host: KernelHost, budget: number, until: () => boolean): RunOutcome {
+export function runKernel(
+  kernel: Kernel,
+  host: KernelHost,
+  budget: number,
+  until: () => boolean,
+  horizon = -Infinity,
+): RunOutcome {
   const { turn } = kernel;
   const end = retired(kernel) + budget;
   for (;;) {
@@ -131,9 +139,10 @@ export function runKernel(kernel: Kernel, host: KernelHost, budget: number, unti
       continue;
     }
     const cpu = kernel.cpus[turn.cpu]!;
-    const before = cpu.retired;
-    const runs = runCpu(kernel, cpu, host, Math.min(turn.left, left), until);
-    turn.left -= cpu.retired - before;
+    takeTurn(kernel, cpu, left > turn.left ? horizon : -Infinity, () => nextDeadline(kernel));
+    const runs = runCpu(kernel, cpu, host, left, until);
+    turn.left = turn.sliceEnd - cpu.retired;
+    leaveTurn(kernel);
     if (!runs || turn.left === 0) passTurn(kernel);
   }
 }

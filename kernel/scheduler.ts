@@ -16,6 +16,7 @@ import { perCpuAddress, writePerCpu } from './per-cpu.ts';
 import { schedIn, schedOut } from './perf/counting.ts';
 import { noteSwitchOut, traceIdle, traceSwitch, traceWakeup } from './tracing/sched.ts';
 import type { Task } from './task.ts';
+import { endWithSlice } from './turn.ts';
 
 /** First slot and count of what belongs to a task; GS base is the CPU's while in the kernel. */
 const contextRanges: readonly (readonly [first: number, count: number])[] = [
@@ -61,6 +62,8 @@ export function makeRunnable(kernel: Kernel, task: Task): void {
   task.channels = [];
   task.deadline = undefined;
   kernel.runQueue.push(task.pid);
+  // one of the others may take it
+  if (kernel.cpus.length > 1) endWithSlice(kernel);
 }
 
 /** Wakes every task that sleeps on `channel`, in the order of their pids, and those that watch it through epoll. */

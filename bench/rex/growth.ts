@@ -5,8 +5,8 @@ import { createKernelThread } from '../../kernel/process.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { constants } from '../../kernel/layout/constants.ts';
 import { syscallTable } from '../../kernel/syscalls/index.ts';
-import type { Engine } from '../engine.ts';
-import { measure, type Driver } from './measure.ts';
+import type { EngineName } from '../../cpu/engine.ts';
+import { createRunner, measure, type Driver } from './measure.ts';
 import { boot, callDriver, eventPrograms, hashUpdate } from './scenarios.ts';
 
 const COUNTS = [1, 100, 10_000] as const;
@@ -16,16 +16,12 @@ const MOST_TASKS = 4000;
 export interface GrowthRow {
   readonly name: string;
   /** Nanoseconds an event with 1, 100, 10,000 and 1,000,000 of them; NaN where that makes no sense. */
-  measure(engine: Engine, events: number): Promise<number[]>;
+  measure(engine: EngineName, events: number): Promise<number[]>;
 }
 
 /** A box with the empty kprobe program and `count` of what `add` makes. */
-async function emptyKprobeBeside(
-  engine: Engine,
-  count: number,
-  add: (kernel: Kernel, n: number) => void,
-): Promise<Driver> {
-  const box = await boot(engine, { memory: 512 << 20 });
+async function emptyKprobeBeside(count: number, add: (kernel: Kernel, n: number) => void): Promise<Driver> {
+  const box = await boot({ memory: 512 << 20 });
   for (let n = 1; n < count; n++) add(box.kernel, n);
   box.rex.load(eventPrograms).program('empty').attachKsyscall('getpid');
   return callDriver(box, 'getpid');
@@ -38,8 +34,8 @@ function beside(name: string, add: (kernel: Kernel, n: number) => void, most = I
       const costs: number[] = [];
       for (const count of COUNTS) {
         // oxlint-disable-next-line no-await-in-loop
-        const driver = await emptyKprobeBeside(engine, Math.min(count, most), add);
-        costs.push(measure(driver, events).nanoseconds);
+        const driver = await emptyKprobeBeside(Math.min(count, most), add);
+        costs.push(measure(createRunner(driver, engine), events).nanoseconds);
       }
       return [...costs, NaN];
     },
@@ -72,7 +68,7 @@ const entries: GrowthRow = {
     const costs: number[] = [];
     for (const count of [...COUNTS, 1_000_000]) {
       // oxlint-disable-next-line no-await-in-loop
-      costs.push(measure(await hashUpdate(engine, count), events).nanoseconds);
+      costs.push(measure(createRunner(await hashUpdate(count), engine), events).nanoseconds);
     }
     return costs;
   },

@@ -1,7 +1,7 @@
 /** Time and instructions of events, and the part of the native functions. */
 import type { Box } from '../../index.ts';
-import type { Host } from '../../cpu/cpu.ts';
-import { createHost } from '../../kernel/host.ts';
+import { createEngine, type EngineName } from '../../cpu/engine.ts';
+import { createHost, type KernelHost } from '../../kernel/host.ts';
 import { nativeNames } from '../../kernel/natives.ts';
 import { runKernel } from '../../kernel/run.ts';
 import { median } from '../statistics.ts';
@@ -11,7 +11,7 @@ const RUNS = 5;
 /** How events are made to happen in a box. */
 export interface Driver {
   readonly box: Box;
-  /** Prepares `count` events; what it returns makes `run` go on until they have happened. */
+  /** Prepares `count` events; `done`, once they have happened, changes only where a task leaves its CPU. */
   start(count: number): { readonly done: () => boolean };
 }
 
@@ -31,23 +31,36 @@ interface Run {
   readonly instructions: number;
 }
 
-function runOnce({ box, start }: Driver, count: number, host: Host): Run {
+function runOnce({ box, start }: Driver, count: number, host: KernelHost): Run {
   const { kernel } = box;
   const { done } = start(count);
   const instructions = box.instructions;
   const before = cpuMicroseconds();
-  const outcome = runKernel(kernel, host, Infinity, () => {
+  const asked = (): boolean => {
     kernel.events.length = 0;
     return done();
-  });
+  };
+  const outcome = runKernel(kernel, host, Infinity, asked, Infinity);
   const microseconds = cpuMicroseconds() - before;
   if (outcome !== 'done') throw new Error(`the run ended as ${outcome}: ${box.death}`);
   return { microseconds, instructions: box.instructions - instructions };
 }
 
+/** A driver with the engine that executes it. */
+export interface Runner {
+  readonly driver: Driver;
+  readonly host: KernelHost;
+}
+
+/** The box's own engine is the interpreter, and goes no further than making the box ready. */
+export function createRunner(driver: Driver, engine: EngineName): Runner {
+  const { kernel } = driver.box;
+  kernel.turn.watched = false;
+  return { driver, host: createHost(kernel, createEngine(kernel.memory, engine)) };
+}
+
 /** The difference between runs with `events` events and with none, after a warm-up. */
-export function measure(driver: Driver, events: number): Cost {
-  const host = createHost(driver.box.kernel);
+export function measure({ driver, host }: Runner, events: number): Cost {
   runOnce(driver, events, host);
   const empty = Array.from({ length: RUNS }, () => runOnce(driver, 0, host));
   const full = Array.from({ length: RUNS }, () => runOnce(driver, events, host));
@@ -78,25 +91,23 @@ function clockCost(): number {
 }
 
 /** A run with a clock around every native call, whose own cost is taken off. */
-export function nativeShares(driver: Driver, events: number): Share[] {
-  const inner = createHost(driver.box.kernel);
+export function nativeShares({ driver, host }: Runner, events: number): Share[] {
   const calls = new Float64Array(nativeNames.length);
   const spent = new Float64Array(nativeNames.length);
-  const host: Host = {
-    native(cpu, id) {
-      const before = performance.now();
-      const result = inner.native(cpu, id);
-      spent[id]! += performance.now() - before;
-      calls[id]!++;
-      return result;
-    },
-    random: () => inner.random(),
+  const { native } = host;
+  host.native = (cpu, id) => {
+    const before = performance.now();
+    const result = native(cpu, id);
+    spent[id]! += performance.now() - before;
+    calls[id]!++;
+    return result;
   };
   runOnce(driver, events, host);
   const clock = clockCost();
   calls.fill(0);
   spent.fill(0);
   runOnce(driver, events, host);
+  host.native = native;
   return nativeNames
     .map((name, id) => ({
       name,

@@ -7,7 +7,6 @@ import { allocSkb } from '../../kernel/net/skb.ts';
 import { queueOutput } from '../../kernel/net/softnet.ts';
 import { syscallTable } from '../../kernel/syscalls/index.ts';
 import { OUTSIDE, udpFrame, veth0 } from '../../tests/support/network-machine.ts';
-import { boxOptions, type Engine } from '../engine.ts';
 import type { Driver } from './measure.ts';
 
 const file = (path: string): Uint8Array =>
@@ -15,8 +14,8 @@ const file = (path: string): Uint8Array =>
 
 export const eventPrograms = file('bench/rex/bin/events.rex');
 
-export async function boot(engine: Engine, options: BoxOptions = {}): Promise<Box> {
-  const box = await Box.boot({ ...boxOptions(engine), ...options });
+export async function boot(options: BoxOptions = {}): Promise<Box> {
+  const box = await Box.boot({ recordSyscalls: false, ...options });
   box.files.write('/calls', file('bench/rex/bin/calls'));
   return box;
 }
@@ -34,25 +33,25 @@ export function callDriver(box: Box, syscall: string): Driver {
   };
 }
 
-export async function emptyKprobe(engine: Engine): Promise<Driver> {
-  const box = await boot(engine);
+export async function emptyKprobe(): Promise<Driver> {
+  const box = await boot();
   box.rex.load(eventPrograms).program('empty').attachKsyscall('getpid');
   return callDriver(box, 'getpid');
 }
 
-async function noProgram(engine: Engine): Promise<Driver> {
-  return callDriver(await boot(engine), 'getpid');
+async function noProgram(): Promise<Driver> {
+  return callDriver(await boot(), 'getpid');
 }
 
-async function hello(engine: Engine): Promise<Driver> {
-  const box = await boot(engine);
+async function hello(): Promise<Driver> {
+  const box = await boot();
   box.rex.load(file('samples/hello/hello.rex')).program('rex_prog1').attachTracepoint('syscalls/sys_enter_dup');
   return callDriver(box, 'dup');
 }
 
 /** Every call of the process that has been told to the program fails. */
-async function errorInjector(engine: Engine): Promise<Driver> {
-  const box = await boot(engine);
+async function errorInjector(): Promise<Driver> {
+  const box = await boot();
   const extension = box.rex.load(file('samples/error_injector/error_injector.rex'));
   extension.program('err_injector').attachKsyscall('getpid');
   const driver = callDriver(box, 'getpid');
@@ -68,8 +67,8 @@ async function errorInjector(engine: Engine): Promise<Driver> {
 }
 
 /** A hash map of `entries`, one of which the program updates. */
-export async function hashUpdate(engine: Engine, entries = 1): Promise<Driver> {
-  const box = await boot(engine, { memory: 256 << 20 });
+export async function hashUpdate(entries = 1): Promise<Driver> {
+  const box = await boot({ memory: 256 << 20 });
   const extension = box.rex.load(eventPrograms);
   extension.program('update').attachKsyscall('getpid');
   const map = extension.map('HASH');
@@ -86,8 +85,8 @@ const request = (text: string): Uint8Array =>
   Uint8Array.of(0x12, 0x34, 0, 0, 0, 1, 0, 0, ...new TextEncoder().encode(text));
 
 /** Events are requests from outside that the cache answers. */
-async function bmcHit(engine: Engine): Promise<Driver> {
-  const box = await boot(engine, { network: { veth: [veth0] } });
+async function bmcHit(): Promise<Driver> {
+  const box = await boot({ network: { veth: [veth0] } });
   const device = box.network.device('veth0');
   device.addNeighbour('10.0.0.9', Array.from(OUTSIDE.mac, (byte) => byte.toString(16).padStart(2, '0')).join(':'));
   const extension = box.rex.load(file('samples/bmc/bmc.rex'));
@@ -118,7 +117,7 @@ async function bmcHit(engine: Engine): Promise<Driver> {
 
 export interface Scenario {
   readonly name: string;
-  create(engine: Engine): Promise<Driver>;
+  create(): Promise<Driver>;
 }
 
 export const scenarios: readonly Scenario[] = [
@@ -126,6 +125,6 @@ export const scenarios: readonly Scenario[] = [
   { name: 'empty kprobe', create: emptyKprobe },
   { name: 'hello', create: hello },
   { name: 'error_injector', create: errorInjector },
-  { name: 'hash update', create: (engine) => hashUpdate(engine) },
+  { name: 'hash update', create: () => hashUpdate() },
   { name: 'BMC hit', create: bmcHit },
 ];

@@ -9,6 +9,7 @@ import { createKernelThread } from '../process.ts';
 import { makeRunnable } from '../scheduler.ts';
 import { lookupName } from '../symbols.ts';
 import type { Task } from '../task.ts';
+import { endWithSlice } from '../turn.ts';
 import { freeSkb } from './skb.ts';
 import type { SkBuff, SoftnetData } from './types.ts';
 
@@ -62,6 +63,7 @@ export function updatePending(kernel: Kernel, cpu: number): void {
  */
 function raiseSoftirq(kernel: Kernel, cpu: number, outside: boolean): void {
   updatePending(kernel, cpu);
+  if (cpu !== runningCpu(kernel)) endWithSlice(kernel);
   if (!outside && cpu === runningCpu(kernel) && inKernel(kernel, cpu)) return;
   const { pendingInterrupts } = kernel.cpus[cpu]!;
   if (kernel.perCpu[cpu]!.current === 0) wakeKsoftirqd(kernel, cpu);

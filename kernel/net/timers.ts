@@ -1,5 +1,6 @@
 /** TCP's timers, which ksoftirqd/0 runs. */
 import type { Kernel } from '../kernel.ts';
+import { endWithSlice } from '../turn.ts';
 import { wakeKsoftirqd } from './softnet.ts';
 import { tcpTimeout } from './tcp-timer.ts';
 
@@ -28,5 +29,6 @@ export function timerSet(kernel: Kernel, deadline: number): void {
   if (task === undefined) wakeKsoftirqd(kernel, 0);
   else if (task.state === 'sleeping' && (task.deadline === undefined || task.deadline > deadline)) {
     task.deadline = deadline;
+    endWithSlice(kernel);
   }
 }

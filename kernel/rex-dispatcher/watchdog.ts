@@ -17,6 +17,7 @@ import { oops } from '../oops.ts';
 import { perCpuAddress, readPerCpu } from '../per-cpu.ts';
 import { printk } from '../printk.ts';
 import { lookupName } from '../symbols.ts';
+import { endWithSlice } from '../turn.ts';
 import { onRexStack } from './stacks.ts';
 
 /** WATCHDOG_PERIOD_MS, in ns */
@@ -76,6 +77,7 @@ function terminate(kernel: Kernel, cpu: Cpu, program: BpfProgram, frame: bigint,
     // an interrupt's handler borrows the program's stack (upstream it has one of its own), or the landing pad is leaving
     const { watchdog } = kernel.perCpu[cpu.index]!;
     watchdog.at = Math.min(watchdog.at, cpu.retired + RETRY);
+    endWithSlice(kernel);
     return;
   }
   printk(kernel, cpu, `rex_terminate invoked for prog:${program.id}`);
