@@ -163,6 +163,12 @@ export type SystemRegister =
   | 'trSelector'
   | 'xcr0';
 
+/** What a repeated string instruction does to memory: copies from rsi to rdi, or fills from rdi with rAX; both without a segment's base. */
+export interface Bulk {
+  readonly kind: 'copy' | 'fill';
+  readonly width: Width;
+}
+
 export interface Algebra<V, C, X> {
   constant(value: bigint): V;
 
@@ -253,9 +259,10 @@ export interface Algebra<V, C, X> {
   jump(target: V): void;
   /**
    * A rep-prefixed string instruction: runs `body` while the count register is not zero and, for `zf`, while ZF equals
-   * it afterwards. Interruptible: after at most `REPEAT_CHUNK` iterations the same instruction is executed again.
+   * it afterwards. Interruptible: after at most `REPEAT_CHUNK` iterations the same instruction is executed again. `bulk`
+   * says what many iterations come to, for a reading that can do them at once.
    */
-  repeat(addressWidth: 32 | 64, zf: boolean | undefined, body: () => void): void;
+  repeat(addressWidth: 32 | 64, zf: boolean | undefined, body: () => void, bulk?: Bulk): void;
   raise(vector: number, errorCode?: number): void;
   /** #GP(0) unless CPL is 0. */
   requireKernel(): void;

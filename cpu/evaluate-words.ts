@@ -3,7 +3,7 @@
  * array (word-values.ts), and floats on the host's doubles (float-host.ts). Rare operations are borrowed from there
  * (borrowed.ts). tests/evaluate-words.test.ts holds the two readings against each other.
  */
-import type { Algebra, FlagName, FlagsKind } from './algebra.ts';
+import type { Algebra, Bulk, FlagName, FlagsKind } from './algebra.ts';
 import { REPEAT_CHUNK } from './algebra.ts';
 import type { Cpu, Host } from './cpu.ts';
 import { cpuidLeaf } from './cpuid.ts';
@@ -14,6 +14,7 @@ import { raise, Vector } from './fault.ts';
 import { conditionOf, flagOf, settleWords } from './flag-words.ts';
 import { flagBits as bitNumbers, flagsKindNumbers as kindNumbers } from './flags.ts';
 import type { MemoryOperand, Operand, Width } from './instruction.ts';
+import { repeatBulk } from './bulk.ts';
 import { loadPlace, loadVectorPlace, storePlace, storeVectorPlace } from './linear-words.ts';
 import { translateWords, type Access } from './paging.ts';
 import { Slot as slotNumbers } from './state.ts';
@@ -404,10 +405,10 @@ class EvaluateWords extends LanesInWords implements Algebra<Place, boolean, Plac
     this.words[RIP] = values[target]!;
     this.words[RIP + 1] = high;
   }
-  repeat(addressWidth: 32 | 64, zf: boolean | undefined, body: () => void): void {
+  repeat(addressWidth: 32 | 64, zf: boolean | undefined, body: () => void, bulk?: Bulk): void {
     const { words } = this;
     const start = mark();
-    for (let n = 0; ; n++) {
+    for (let n = 0; ;) {
       release(start);
       const low = words[RCX * 2]!;
       const high = addressWidth === 64 ? words[RCX * 2 + 1]! : 0;
@@ -417,6 +418,13 @@ class EvaluateWords extends LanesInWords implements Algebra<Place, boolean, Plac
         words[RIP + 1] = words[Slot.current * 2 + 1]!;
         return;
       }
+      if (bulk !== undefined && addressWidth === 64) {
+        const left = REPEAT_CHUNK - n;
+        const done = repeatBulk(this.cpu, bulk, high === 0 ? Math.min(low >>> 0, left) : left);
+        n += done;
+        if (done > 0) continue;
+      }
+      n++;
       body();
       words[RCX * 2] = low - 1;
       words[RCX * 2 + 1] = low === 0 ? high - 1 : high;

@@ -6,7 +6,7 @@ import { evaluateWords } from './evaluate-words.ts';
 import { deliver } from './exceptions.ts';
 import { isFault, raise, Vector } from './fault.ts';
 import { OperandKind, type Instruction, type MemoryOperand } from './instruction.ts';
-import { rememberDecoded } from './memory.ts';
+import { rememberDecoded, type Memory } from './memory.ts';
 import { translate, translateWords, type Access } from './paging.ts';
 import { Flag, Slot as slotNumbers } from './state.ts';
 import { uniform } from './uniform.ts';
@@ -55,13 +55,22 @@ function fetchAnew(cpu: Cpu, physical: number): Instruction {
 }
 
 function fetchAcross(cpu: Cpu, rip: bigint, physical: number, pageEnd: number): Instruction {
-  const { bytes } = cpu.memory;
-  const head = pageEnd - physical;
-  const second = translate(cpu, BigInt.asUintN(64, rip + BigInt(head)), FETCH);
-  straddling.set(bytes.subarray(physical, pageEnd));
+  const second = translate(cpu, BigInt.asUintN(64, rip + BigInt(pageEnd - physical)), FETCH);
+  const decoded = decodeAcross(cpu.memory, physical, second);
+  return typeof decoded === 'object' ? decoded : undecodable(cpu, rip, decoded, straddling);
+}
+
+/** The instruction that begins at `physical` and goes on at the beginning of the page at `second`. */
+export function decodeAcross(
+  { bytes }: Memory,
+  physical: number,
+  second: number,
+): Instruction | Exclude<ReturnType<typeof decode>, object> {
+  const head = PAGE - (physical & (PAGE - 1));
+  straddling.set(bytes.subarray(physical, physical + head));
   straddling.set(bytes.subarray(second, second + MAX_INSTRUCTION_LENGTH - head), head);
   const decoded = decode(straddling, 0, MAX_INSTRUCTION_LENGTH);
-  return typeof decoded === 'object' ? uniform(decoded) : undecodable(cpu, rip, decoded, straddling);
+  return typeof decoded === 'object' ? uniform(decoded) : decoded;
 }
 
 function undecodable(

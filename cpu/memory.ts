@@ -64,11 +64,16 @@ export function createMemory(size: number, cpus = 1): Memory {
 
 /** Makes `instruction` known at `physical`. The arrays have no holes, which would make the engine turn them into hash tables. */
 export function rememberDecoded(memory: Memory, physical: number, instruction: Instruction): void {
-  const { decoded } = memory;
   const page = physical >>> 12;
+  noteCode(memory, page);
+  memory.decoded[page]![physical & (PAGE_SIZE - 1)] = instruction;
+}
+
+/** Has writes to a physical page looked at, though no instruction begins in it. */
+export function noteCode(memory: Memory, page: number): void {
+  const { decoded } = memory;
   while (decoded.length <= page) decoded.push(undefined);
-  const instructions = (decoded[page] ??= firstOfPage(memory, page));
-  instructions[physical & (PAGE_SIZE - 1)] = instruction;
+  decoded[page] ??= firstOfPage(memory, page);
 }
 
 function firstOfPage(memory: Memory, page: number): undefined[] {

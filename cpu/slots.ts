@@ -2,8 +2,8 @@
 
 /** Bytes of one CPU's block. */
 export const STATE_SIZE = 4096;
-/** Bytes of what is derived for each CPU: its TLB, and translated code's cache of regions. */
-export const DERIVED_SIZE = 256 << 10;
+/** Bytes of what is derived for each CPU: its TLB, and what translated code keeps. */
+export const DERIVED_SIZE = 512 << 10;
 
 /** Slot numbers. */
 export const Slot = {

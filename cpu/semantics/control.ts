@@ -1,5 +1,5 @@
 /** Jumps, calls, the stack, string instructions. */
-import type { Algebra, Semantics } from '../algebra.ts';
+import type { Algebra, Bulk, Semantics } from '../algebra.ts';
 import type { Instruction, MemoryOperand, Width } from '../instruction.ts';
 
 const RCX = 1;
@@ -153,26 +153,41 @@ function advance<V, C, X>(a: Algebra<V, C, X>, i: Instruction, register: number)
   a.writeRegister(register, width, a.add(a.readRegister(register, width), a.directionStep(i.width), width));
 }
 
-function repeated(body: Semantics, compares: boolean): Semantics {
+const widths = [8, 16, 32, 64] as const;
+const bulks = (kind: Bulk['kind']): ReadonlyMap<Width, Bulk> =>
+  new Map(widths.map((width) => [width, { kind, width }]));
+
+function repeated(body: Semantics, compares: boolean, bulk?: ReadonlyMap<Width, Bulk>): Semantics {
   return (a, i) => {
     if (i.repeat === '') body(a, i);
-    else a.repeat(i.addressWidth, compares ? i.repeat === 'rep' : undefined, () => body(a, i));
+    else {
+      const whole = i.segment < 0 ? bulk?.get(i.width) : undefined;
+      a.repeat(i.addressWidth, compares ? i.repeat === 'rep' : undefined, () => body(a, i), whole);
+    }
   };
 }
 
 // MOVS: [rdi] <- [rsi]
-export const movs = repeated((a, i) => {
-  const value = a.load(sourceAddress(a, i), i.width);
-  a.store(a.readRegister(RDI, i.addressWidth), i.width, value);
-  advance(a, i, RSI);
-  advance(a, i, RDI);
-}, false);
+export const movs = repeated(
+  (a, i) => {
+    const value = a.load(sourceAddress(a, i), i.width);
+    a.store(a.readRegister(RDI, i.addressWidth), i.width, value);
+    advance(a, i, RSI);
+    advance(a, i, RDI);
+  },
+  false,
+  bulks('copy'),
+);
 
 // STOS: [rdi] <- rAX
-export const stos = repeated((a, i) => {
-  a.store(a.readRegister(RDI, i.addressWidth), i.width, a.readRegister(0, i.width));
-  advance(a, i, RDI);
-}, false);
+export const stos = repeated(
+  (a, i) => {
+    a.store(a.readRegister(RDI, i.addressWidth), i.width, a.readRegister(0, i.width));
+    advance(a, i, RDI);
+  },
+  false,
+  bulks('fill'),
+);
 
 // LODS: rAX <- [rsi]
 export const lods = repeated((a, i) => {

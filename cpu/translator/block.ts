@@ -48,6 +48,8 @@ export interface Translate {
   readonly access: 0 | 1;
   low: number;
   high: number;
+  /** of a read: a copy of the bytes will do, since nothing is stored before the last of them is loaded */
+  copies: boolean;
   readonly host: Node;
   readonly exit: Exit;
 }
@@ -85,7 +87,16 @@ export interface Compute {
   readonly result: Node;
 }
 
-export type Statement = Translate | Load | Store | Guard | Compute;
+/** Exits where `when` is not 0 and, which is only looked at then, `bad`; of the nodes of `bad` others see only `shared`. */
+export interface Check {
+  readonly kind: 'check';
+  readonly when: Node;
+  readonly bad: Node;
+  readonly shared: readonly Node[];
+  readonly exit: Exit;
+}
+
+export type Statement = Translate | Load | Store | Guard | Check | Compute;
 
 export type End =
   /** to a known address */
@@ -93,6 +104,8 @@ export type End =
   | { readonly kind: 'branch'; readonly condition: Node; readonly target: bigint; readonly next: bigint }
   /** to an address that is computed; `exit` for one that is not canonical */
   | { readonly kind: 'indirect'; readonly target: Node; readonly exit: Exit }
+  /** DF is changed */
+  | { readonly kind: 'direction'; readonly backward: boolean; readonly next: bigint }
   /** the interpreter executes the instruction at `rip`, and the region goes on at `next` if it comes there */
   | { readonly kind: 'step'; readonly rip: bigint; readonly next: bigint }
   /** the interpreter executes the instruction at `rip` */

@@ -34,6 +34,10 @@ function needStatement(statement: Statement): void {
     case 'guard':
       need(statement.bad);
       return;
+    case 'check':
+      need(statement.when);
+      need(statement.bad);
+      return;
     case 'compute':
       need(statement.node);
   }

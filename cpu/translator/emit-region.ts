@@ -259,6 +259,10 @@ class RegionEmitter {
         this.registers.storeRip(end.rip);
         this.finish(Status.step);
         return;
+      case 'direction':
+        this.registers.storeDirection(end.backward);
+        this.go(block, edges[0]!);
+        return;
       case 'step':
         this.step(block, end.rip, end.next);
         this.go(block, edges[0]!);

@@ -9,6 +9,7 @@ import { has, none, registersIn } from './register-set.ts';
 
 /** CF PF AF ZF SF OF */
 const ARITHMETIC = 0x8d5;
+const DIRECTION = 0x400;
 
 export class RegisterEmitter {
   private readonly values: ValueEmitter;
@@ -121,6 +122,17 @@ export class RegisterEmitter {
       code.op('i32.and');
       settled();
       code.op('i32.or');
+    });
+  }
+
+  storeDirection(backward: boolean): void {
+    const { code } = this.values;
+    const at = slotAt(this.state, Slot.rflags);
+    this.store('i32.store', at, () => {
+      code.i32(0);
+      code.memory('i32.load', at);
+      code.i32(backward ? DIRECTION : ~DIRECTION);
+      code.op(backward ? 'i32.or' : 'i32.and');
     });
   }
 

@@ -1,6 +1,6 @@
 /** Statements of a block as WebAssembly code, and the ways out of its middle. */
 import type { Width } from '../instruction.ts';
-import type { Exit, Load, Statement, Store, Translate } from './block.ts';
+import type { Check, Exit, Load, Statement, Store, Translate } from './block.ts';
 import type { ValueEmitter } from './emit-values.ts';
 import { Imported, TLB_MASK } from './machine.ts';
 import type { Node } from './node.ts';
@@ -63,6 +63,9 @@ export class StatementEmitter {
       case 'guard':
         this.guard(statement.bad, statement.exit);
         return;
+      case 'check':
+        this.check(statement);
+        return;
       case 'compute': {
         const { node, result } = statement;
         if (result.uses === 0) return;
@@ -91,8 +94,21 @@ export class StatementEmitter {
     this.leaveFor(exit);
   }
 
+  private check({ when, bad, shared, exit }: Check): void {
+    const { values } = this;
+    values.prepare(when);
+    for (const node of shared) values.prepare(node);
+    this.prepareExit(exit);
+    values.value(when);
+    values.code.if();
+    values.prepare(bad);
+    values.value(bad);
+    this.leaveFor(exit);
+    values.code.end();
+  }
+
   /** By the TLB; after a miss by a function of the host. */
-  private translate({ base, access, low, high, host, exit }: Translate): void {
+  private translate({ base, access, low, high, copies, host, exit }: Translate): void {
     const { values } = this;
     const { code, locals } = values;
     values.prepare(base);
@@ -119,7 +135,7 @@ export class StatementEmitter {
     code.op('i64.gt_u');
     code.if(undefined, false);
     code.get(linear);
-    code.i32(access + 2 * (high - low));
+    code.i32(access | (copies ? 2 : 0) | ((high - low) << 2));
     code.call(Imported.locate);
     code.tee(host.local);
     code.i32(-1);

@@ -31,6 +31,11 @@ export const CACHE_ENTRIES = 2048;
 export const CACHE_MASK = (CACHE_ENTRIES - 1) * 16;
 export const cacheBase = (cpu: Cpu): number => cpu.tlb.base + TLB_SIZE;
 
+/** Copies of what is read across the border of two pages: more than a block can read. */
+export const COPIES = 1024;
+export const COPY_SIZE = 256;
+export const copiesBase = (cpu: Cpu): number => cacheBase(cpu) + CACHE_ENTRIES * 16;
+
 export const Type = { region: 0, locate: 1, settle: 2 } as const;
 export const functionTypes: readonly FunctionType[] = [
   { params: [], results: ['i32'] },
@@ -40,7 +45,7 @@ export const functionTypes: readonly FunctionType[] = [
 
 /** Functions that a region's module imports, in this order. */
 export const Imported = {
-  /** (linear address, access + 2 * bytes): where it is in the memory after a TLB miss, or -1 */
+  /** (linear address, access + 2 if a copy will do + 4 * bytes): where it is in the memory after a TLB miss, or -1 */
   locate: 0,
   /** the interpreter executes the instruction at rip: 0 where the region may go on */
   step: 1,

@@ -1,12 +1,14 @@
 /**
- * The part of the emitting reading that computes with floats: on the host's, where that is exact and raises nothing that
- * is not raised already. That needs an MXCSR with every exception masked, rounding to nearest and PE set; operands and
- * results that are zero or normal. For the rest the instruction goes to the interpreter. As in `../float-host.ts`, the
+ * The part of the emitting reading that computes with floats: on the host's, where they raise nothing that is not raised
+ * already. That needs an MXCSR with every exception masked and rounding to nearest; operands and results that are zero or
+ * normal; and PE set, or a result that has not been rounded (exactness.ts). For the rest the instruction goes to the
+ * interpreter. As in `../float-host.ts`, the
  * ends of the range of normal numbers are left out as well: there a result may have been rounded to them.
  */
 import type { FloatOperation, FloatOrder } from '../algebra.ts';
 import { Mxcsr } from '../float-format.ts';
 import { Slot } from '../slots.ts';
+import { isChanged, isConversionRounded, isRootRounded, isRounded } from './exactness.ts';
 import type { Node } from './node.ts';
 import { LaneReading } from './reading-lanes.ts';
 import { Unemitted } from './unemitted.ts';
@@ -14,8 +16,8 @@ import type { Operator } from './wasm/operators.ts';
 
 type FloatWidth = 32 | 64;
 
-const MXCSR_MASK = Mxcsr.masks | Mxcsr.RC | Mxcsr.PE;
-const MXCSR_WANTED = Mxcsr.masks | Mxcsr.PE;
+const MXCSR_MASK = Mxcsr.masks | Mxcsr.RC;
+const MXCSR_WANTED = Mxcsr.masks;
 
 export abstract class FloatReading extends LaneReading {
   /** byte of the CPU's block in the WebAssembly memory */
@@ -25,6 +27,8 @@ export abstract class FloatReading extends LaneReading {
   /** nodes that are known to be plain since the instruction began */
   private readonly newlyPlain: Node[] = [];
 
+  /** The instruction goes to the interpreter where `when` and `bad` hold; see `Check`. */
+  protected abstract check(when: Node, bad: Node, shared: readonly Node[]): void;
   protected abstract floatOf(width: FloatWidth, value: Node): Node;
 
   protected beginFloats(): void {
@@ -53,6 +57,12 @@ export abstract class FloatReading extends LaneReading {
     this.controlIsKnown = true;
     const control = this.nodes.binary('i32.and', this.slot('i32', Slot.mxcsr), this.nodes.i32(MXCSR_MASK));
     this.guard(this.nodes.binary('i32.ne', control, this.nodes.i32(MXCSR_WANTED)));
+  }
+
+  /** The instruction goes to the interpreter where it would set PE. */
+  private requireExact(rounded: Node, shared: readonly Node[]): void {
+    const bit = this.nodes.binary('i32.and', this.slot('i32', Slot.mxcsr), this.nodes.i32(Mxcsr.PE));
+    this.check(this.nodes.isZero(bit), rounded, shared);
   }
 
   /** The biased exponent, of an exponent field that is not at either end of its range. */
@@ -101,6 +111,7 @@ export abstract class FloatReading extends LaneReading {
         ? this.isFloatZero(width, result)
         : this.zeroOf(operation, width, l, r);
     this.guard(this.negate(this.either(ordinary, zero)));
+    this.requireExact(isRounded(operation, width, l, r, result), [l, r, result]);
     return this.nowPlain(result);
   }
   /** Where a product or a quotient may be zero. */
@@ -118,7 +129,9 @@ export abstract class FloatReading extends LaneReading {
     this.requireControl();
     const radicand = this.plain(width, value);
     this.guard(this.ordered('lt', width, radicand, this.nodes.float(width === 64 ? 'f64' : 'f32', 0)));
-    return this.nowPlain(this.floatOperation('sqrt', width, [radicand]));
+    const root = this.floatOperation('sqrt', width, [radicand]);
+    this.requireExact(isRootRounded(width, radicand, root), [radicand, root]);
+    return this.nowPlain(root);
   }
   compareFloat(width: FloatWidth, left: Node, right: Node, _quiet: boolean): FloatOrder<Node> {
     const l = this.plain(width, left);
@@ -137,6 +150,7 @@ export abstract class FloatReading extends LaneReading {
     const result = this.nodes.make('f32.demote_f64', 'f32', [float]);
     const zero = this.isFloatZero(64, float);
     this.guard(this.negate(this.either(this.isOrdinary(32, result), zero)));
+    this.requireExact(isChanged(64, float, 32, result), [float, result]);
     return this.nowPlain(result);
   }
   floatToInteger(from: FloatWidth, to: 32 | 64, value: Node, truncate: boolean): Node {
@@ -153,6 +167,8 @@ export abstract class FloatReading extends LaneReading {
       1,
     );
     this.guard(this.negate(inRange));
+    const integral = this.floatOperation('trunc', from, [whole]);
+    this.requireExact(isChanged(from, float, from, integral), [float, integral]);
     const target = to === 64 ? 'i64' : 'i32';
     return this.pinned(nodes.make(`${target}.trunc_${type}_s`, target, [whole]));
   }
@@ -161,12 +177,17 @@ export abstract class FloatReading extends LaneReading {
     const source = from === 64 ? 'i64' : 'i32';
     const target = to === 64 ? 'f64' : 'f32';
     const integer = from === 64 ? this.nodes.wide(value) : this.nodes.low(value);
-    return this.nowPlain(this.nodes.make(`${target}.convert_${source}_s`, target, [integer]));
+    const result = this.nodes.make(`${target}.convert_${source}_s`, target, [integer]);
+    if (from === 64 || to === 32) this.requireExact(isConversionRounded(from, integer, to, result), [integer, result]);
+    return this.nowPlain(result);
   }
-  roundFloat(width: FloatWidth, value: Node, rounding: number | undefined, _quiet: boolean): Node {
+  roundFloat(width: FloatWidth, value: Node, rounding: number | undefined, quiet: boolean): Node {
     this.requireControl();
     const op = (['nearest', 'floor', 'ceil', 'trunc'] as const)[rounding ?? 0]!;
-    return this.nowPlain(this.floatOperation(op, width, [this.plain(width, value)]));
+    const float = this.plain(width, value);
+    const result = this.floatOperation(op, width, [float]);
+    if (!quiet) this.requireExact(isChanged(width, float, width, result), [float, result]);
+    return this.nowPlain(result);
   }
   settleFloatExceptions(): void {
     // what is emitted raises nothing

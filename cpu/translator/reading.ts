@@ -16,6 +16,9 @@ import { Unemitted } from './unemitted.ts';
 class Raised extends Unemitted {}
 
 const RIP_LIMIT = 1n << 31n;
+/** CF PF AF ZF SF OF */
+const ARITHMETIC_FLAGS = 0x8d5;
+const DIRECTION = 0x400n;
 /** bytes that one translation of an address may cover */
 const SPAN = 256;
 
@@ -42,6 +45,10 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   /** where the instruction goes, and under what condition; undefined: to the next */
   private target: Node | undefined = undefined;
   private condition: Node | undefined = undefined;
+  /** what DF becomes, where it is written */
+  private backward: boolean | undefined = undefined;
+  /** statements before the last store */
+  private stored = 0;
   private rip = 0n;
   private next = 0n;
   private executed = 0;
@@ -73,6 +80,7 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     this.atExit = undefined;
     this.target = undefined;
     this.condition = undefined;
+    this.backward = undefined;
     this.beginFloats();
   }
 
@@ -80,7 +88,8 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   finish(): End | undefined {
     const exit = this.target === undefined ? undefined : this.exit();
     this.executed++;
-    const { target, condition, next } = this;
+    const { target, condition, next, backward } = this;
+    if (backward !== undefined) return { kind: 'direction', backward, next };
     if (target === undefined) return undefined;
     const known = constantOf(target);
     if (known === undefined) {
@@ -149,6 +158,11 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     if (isConstant(bad)) throw new Unemitted('what always leaves', false);
     this.requireUnconditional();
     this.statements.push({ kind: 'guard', bad, exit: this.exit() });
+  }
+  protected check(when: Node, bad: Node, shared: readonly Node[]): void {
+    if (constantOf(when) === 0n) return;
+    this.requireUnconditional();
+    this.statements.push({ kind: 'check', when, bad, shared, exit: this.exit() });
   }
   protected pinned(node: Node): Node {
     this.requireUnconditional();
@@ -278,6 +292,7 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
       access,
       low: offset,
       high: offset + size,
+      copies: true,
       host,
       exit: this.exit(),
     };
@@ -288,6 +303,7 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
 
   load(linear: Node, width: Width): Node {
     const [from, offset] = this.translation(linear, 0, width / 8);
+    this.noteLoad(from);
     const integer = createNode('result', width === 64 ? 'i64' : 'i32', [], 0, width);
     const load: Load = { kind: 'load', from, offset, width, integer, float: undefined };
     this.statements.push(load);
@@ -302,7 +318,10 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   }
   store(linear: Node, width: Width, value: Node): void {
     const [to, offset] = this.translation(linear, 1, width / 8);
-    this.statements.push({ kind: 'store', to, offset, width, value });
+    this.stored = this.statements.push({ kind: 'store', to, offset, width, value });
+  }
+  private noteLoad(from: Translate): void {
+    if (this.stored > this.statements.indexOf(from)) from.copies = false;
   }
   probeStore(linear: Node, width: Width): void {
     this.translation(linear, 1, width / 8);
@@ -324,6 +343,26 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     const half = code >> 1;
     const holds = fusedCondition(this, this.nodes, this.flags, half) ?? conditionCodes[half]!(this);
     return (code & 1) === 0 ? holds : this.negate(holds);
+  }
+
+  private nonArithmeticFlags(): Node {
+    return this.nodes.binary('i32.and', this.slot('i32', Slot.rflags), this.nodes.i32(~ARITHMETIC_FLAGS));
+  }
+  readRflags(): Node {
+    return this.nodes.binary('i32.or', this.nonArithmeticFlags(), settledFlags(this.nodes, this.flags));
+  }
+  /** Only DF may differ, which is how CLD and STD write it. */
+  writeRflags(value: Node): void {
+    const [before, change] = value.args;
+    const bits = change === undefined ? undefined : constantOf(change);
+    if (before !== this.readRflags() || bits === undefined) throw new Unemitted('writeRflags', false);
+    if (value.op === 'i32.and' && bits === (0xffff_ffffn & ~DIRECTION)) this.backward = false;
+    else if (value.op === 'i32.or' && bits === DIRECTION) this.backward = true;
+    else throw new Unemitted('writeRflags', false);
+  }
+  directionStep(width: Width): Node {
+    const backward = this.bit(this.slot('i32', Slot.rflags), 10);
+    return this.nodes.select(backward, this.nodes.i64(BigInt(-width / 8)), this.nodes.i64(BigInt(width / 8)));
   }
 
   // control
@@ -379,6 +418,7 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     const linear = this.linearAddress(operand);
     this.requireAlignment(linear, aligned);
     const [from, offset] = this.translation(linear, 0, 16);
+    this.noteLoad(from);
     const integer = createNode('result', 'v128', []);
     this.statements.push({ kind: 'load', from, offset, width: 128, integer, float: undefined });
     return integer;
@@ -392,7 +432,7 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     const linear = this.linearAddress(operand);
     this.requireAlignment(linear, aligned);
     const [to, offset] = this.translation(linear, 1, 16);
-    this.statements.push({ kind: 'store', to, offset, width: 128, value });
+    this.stored = this.statements.push({ kind: 'store', to, offset, width: 128, value });
   }
   private requireAlignment(linear: Node, aligned: boolean): void {
     if (!aligned) return;

@@ -132,6 +132,7 @@ function edgesOf(
     case 'branch':
       return [edge(end.target, context), edge(end.next, context)];
     case 'step':
+    case 'direction':
       return [edge(end.next, context)];
     case 'indirect':
       return targets.map((rip) => {

@@ -5,7 +5,9 @@
  */
 import type { Cpu } from '../cpu.ts';
 import type { Instruction } from '../instruction.ts';
-import type { Memory } from '../memory.ts';
+import { MAX_INSTRUCTION_LENGTH } from '../decoder.ts';
+import { decodeAcross } from '../interpreter.ts';
+import { noteCode, type Memory } from '../memory.ts';
 import { fetchesFrom } from '../paging.ts';
 import { fetchFrame } from '../tlb.ts';
 import type { Core } from './core.ts';
@@ -32,6 +34,7 @@ export interface Region {
   readonly instructions: number;
 }
 
+const PAGE = 4096;
 /** addresses that a computed jump is remembered to have gone to */
 const MOST_TARGETS = 16;
 
@@ -108,7 +111,28 @@ export class Regions {
     const page = pages.get(number) ?? this.pageOf(cpu, low, words[HIGH]!);
     if (page === undefined) return undefined;
     const instruction = this.memory.decoded[page.frame >>> 12]?.[low & 0xfff];
-    if (instruction !== undefined) pages.set(number, page);
+    if (instruction !== undefined) {
+      pages.set(number, page);
+      return instruction;
+    }
+    return (low & 0xfff) > PAGE - MAX_INSTRUCTION_LENGTH ? this.instructionAcross(cpu, rip, page, pages) : undefined;
+  }
+  /** What lies on two pages is not remembered when it is executed. */
+  private instructionAcross(
+    cpu: Cpu,
+    rip: bigint,
+    first: CodePage,
+    pages: Map<bigint, CodePage>,
+  ): Instruction | undefined {
+    const number = (rip >> 12n) + 1n;
+    halves[0] = number << 12n;
+    const second = pages.get(number) ?? this.pageOf(cpu, words[LOW]!, words[HIGH]!);
+    if (second === undefined) return undefined;
+    const instruction = decodeAcross(this.memory, first.frame + Number(rip & 0xfffn), second.frame);
+    if (typeof instruction !== 'object') return undefined;
+    noteCode(this.memory, second.frame >>> 12);
+    pages.set(number - 1n, first);
+    pages.set(number, second);
     return instruction;
   }
   private pageOf(cpu: Cpu, low: number, high: number): CodePage | undefined {

@@ -11,7 +11,7 @@ import { joinWords, translateWords } from '../paging.ts';
 import { Slot } from '../slots.ts';
 import { Access, fetchFrame } from '../tlb.ts';
 import { cacheIndex, createCore, type Core } from './core.ts';
-import { CACHE_ENTRIES, cacheBase, stateOf, Status } from './machine.ts';
+import { CACHE_ENTRIES, cacheBase, COPIES, COPY_SIZE, copiesBase, stateOf, Status } from './machine.ts';
 import { defaultOptions, type TranslatorOptions, type TranslatorStats } from './options.ts';
 import { Regions } from './regions.ts';
 
@@ -60,6 +60,8 @@ export class Translator {
   private end = 0;
   private mode = 0;
   private reason: RunEnd | undefined = undefined;
+  /** made so far */
+  private copies = 0;
 
   constructor(memory: Memory, options: Partial<TranslatorOptions> = {}) {
     this.memory = memory;
@@ -202,12 +204,33 @@ export class Translator {
     this.regions.stats.located++;
     scratch64[0] = linear;
     const low = scratch32[0]!;
-    if ((low & (PAGE - 1)) + (what >> 1) > PAGE) return -1;
     const access = (what & 1) as Access;
+    const size = what >> 2;
+    if ((low & (PAGE - 1)) + size > PAGE)
+      return (what & 2) !== 0 && access === Access.read ? this.copy(cpu, low, size) : -1;
     try {
       const physical = translateWords(cpu, low, scratch32[1]!, access, 8);
       if (access === Access.write && this.memory.decoded[physical >>> 12] !== undefined) return -1;
       return this.memory.start + physical;
+    } catch (fault) {
+      if (!isFault(fault)) throw fault;
+      return -1;
+    }
+  }
+
+  /** Bytes of two pages, of which the first begins at the linear address in `scratch`: where they are together. */
+  private copy(cpu: Cpu, low: number, size: number): number {
+    const high = scratch32[1]!;
+    const { memory } = this;
+    const head = PAGE - (low & (PAGE - 1));
+    const next = (low + head) | 0;
+    try {
+      const first = translateWords(cpu, low, high, Access.read, 8);
+      const second = translateWords(cpu, next, next === 0 ? (high + 1) | 0 : high, Access.read, 8);
+      const place = copiesBase(cpu) + (this.copies++ % COPIES) * COPY_SIZE;
+      new Uint8Array(memory.buffer, place, head).set(memory.bytes.subarray(first, first + head));
+      new Uint8Array(memory.buffer, place + head, size - head).set(memory.bytes.subarray(second, second + size - head));
+      return place;
     } catch (fault) {
       if (!isFault(fault)) throw fault;
       return -1;
