@@ -201,7 +201,8 @@ export abstract class IntegerReading extends UnemittedOperations {
       const low = nodes.wide(this.swapped(nodes.low(nodes.binary('i64.shr_u', nodes.wide(value), nodes.i64(32n)))));
       return nodes.binary('i64.or', nodes.binary('i64.shl', high, nodes.i64(32n)), low);
     }
-    return this.swapped(nodes.low(value));
+    const swapped = this.swapped(nodes.low(value));
+    return width === 32 ? swapped : nodes.binary('i32.shr_u', swapped, nodes.i32(32 - width));
   }
   /** Of an i32: bytes 0 and 2 go round by 24, bytes 1 and 3 by 8. */
   private swapped(word: Node): Node {

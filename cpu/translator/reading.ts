@@ -47,7 +47,8 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   private condition: Node | undefined = undefined;
   /** what DF becomes, where it is written */
   private backward: boolean | undefined = undefined;
-  /** statements before the last store */
+  /** statements before the jump, and before the last store */
+  private jumped = 0;
   private stored = 0;
   private rip = 0n;
   private next = 0n;
@@ -94,12 +95,24 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     const known = constantOf(target);
     if (known === undefined) {
       if (condition !== undefined) throw new Unemitted('a conditional jump to a computed address', true);
+      if (this.stored > this.jumped) this.guardTarget(this.nodes.wide(target), exit!);
       return { kind: 'indirect', target: this.nodes.wide(target), exit: exit! };
     }
-    if (condition === undefined || isConstant(condition)) {
+    // a block of which two edges lead to one other would have that emitted twice
+    if (condition === undefined || isConstant(condition) || known === next) {
       return { kind: 'jump', target: condition?.value === 0 ? next : known };
     }
     return { kind: 'branch', condition, target: known, next };
+  }
+
+  /** In front of the store that follows a jump: one that is not canonical, which the end would find, stores nothing. */
+  private guardTarget(target: Node, exit: Exit): void {
+    const { nodes } = this;
+    const by = nodes.i64(16n);
+    const extended = nodes.binary('i64.shr_s', nodes.binary('i64.shl', target, by), by);
+    const bad = nodes.binary('i64.ne', extended, target);
+    this.statements.splice(this.jumped, 0, { kind: 'guard', bad, exit });
+    this.stored++;
   }
 
   /** What has been read of an instruction that cannot be emitted is void. */
@@ -368,7 +381,11 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   // control
 
   jump(target: Node): void {
+    const known = constantOf(target);
+    if (known !== undefined && BigInt.asUintN(64, BigInt.asIntN(48, known)) !== known)
+      throw new Unemitted('a jump out of the address space', true);
     this.target = target;
+    this.jumped = this.statements.length;
   }
   raise(): void {
     throw new Raised('raise', true);

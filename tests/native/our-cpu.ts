@@ -1,6 +1,6 @@
 /** Cases on our processor: user mode behind page tables, every exception caught by a gate whose handler halts. */
 import { createCpu, type Cpu } from '../../cpu/cpu.ts';
-import { run } from '../../cpu/interpreter.ts';
+import { run, type RunEnd } from '../../cpu/interpreter.ts';
 import { createMemory, forgetDecoded, type Memory } from '../../cpu/memory.ts';
 import { flushTlb, Pte, refreshMode } from '../../cpu/paging.ts';
 import { Slot } from '../../cpu/state.ts';
@@ -10,7 +10,7 @@ import { fillMemory, Layout, startOf, type Case, type Outcome } from './state.ts
 /** Where the kernel sees physical address 0. */
 const KERNEL = 0xffff_ffff_8000_0000n;
 /** Physical addresses. */
-const Physical = {
+export const Physical = {
   tables: 0x1000,
   gdt: 0x8000,
   idt: 0x9000,
@@ -21,12 +21,12 @@ const Physical = {
   data: 0x11000,
 } as const;
 /** instructions; more than the longest repeated string in a loop */
-const LIMIT = 100_000;
+export const LIMIT = 100_000;
 const HLT = 0xf4;
 const HANDLER_SIZE = 16;
 const RSP = 4;
 
-interface Machine {
+export interface Machine {
   readonly cpu: Cpu;
   readonly memory: Memory;
   /** physical addresses of the page-table entries of the two pages */
@@ -84,7 +84,7 @@ function gate(memory: Memory, vector: number, handler: number): void {
   memory.view.setBigUint64(at + 8, offset >> 32n, true);
 }
 
-function createMachine(): Machine {
+export function createMachine(): Machine {
   const memory = createMemory(1 << 24);
   const cpu = createCpu(memory, 0);
   const tables = { next: 0x20000 };
@@ -117,7 +117,7 @@ function createMachine(): Machine {
   return { cpu, memory, entries };
 }
 
-const host = {
+export const host = {
   native: (): never => {
     throw new Error('a native call in user mode');
   },
@@ -138,16 +138,10 @@ function readX87State(cpu: Cpu): bigint[] {
   return [...x87Slots.map((slot) => cpu.slots[slot]!), ...words];
 }
 
-let machine: Machine | undefined;
-
-/** The outcome of one case, which runs with one page protected where `protection` says so. */
-export function runOnOurCpu(test: Case, protection?: PageProtection): Outcome {
-  machine ??= createMachine();
-  const { cpu, memory } = machine;
+/** Puts a case in place, ready to run. */
+export function prepare({ cpu, memory }: Machine, test: Case): void {
   const start = startOf(test);
-  const data = new BigUint64Array(memory.bytes.buffer, memory.bytes.byteOffset + Physical.data, Layout.page / 8);
-  const before = fillMemory(test.seed);
-  data.set(before);
+  wordsOf(memory).set(fillMemory(test.seed));
   memory.bytes.fill(0xcc, Physical.code, Physical.code + Layout.page);
   memory.bytes.set(test.code, Physical.code + Layout.codeStart - Layout.codeBase);
   forgetDecoded(memory, Physical.code, Layout.page);
@@ -165,8 +159,16 @@ export function runOnOurCpu(test: Case, protection?: PageProtection): Outcome {
   slots[Slot.selectors + 1] = 0x33n;
   slots[Slot.selectors + 2] = 0x2bn;
   refreshMode(cpu);
-  const end =
-    protection === undefined ? run(cpu, host, LIMIT) : withProtection(machine, protection, () => run(cpu, host, LIMIT));
+}
+
+/** Of the data page. */
+const wordsOf = ({ bytes }: Memory): BigUint64Array =>
+  new BigUint64Array(bytes.buffer, bytes.byteOffset + Physical.data, Layout.page / 8);
+
+/** What a case has come to. */
+export function outcomeOf({ cpu, memory }: Machine, test: Case, end: RunEnd): Outcome {
+  const { slots, registers } = cpu;
+  const start = startOf(test);
   const stopped = cpu.words[Slot.halted * 2] !== 0;
   const vector = stopped
     ? Math.floor((Number(registers.rip - KERNEL) - 1 - Physical.handlers) / HANDLER_SIZE)
@@ -178,8 +180,9 @@ export function runOnOurCpu(test: Case, protection?: PageProtection): Outcome {
   const at = (n: number): bigint => memory.view.getBigUint64(frame + (n + (hasError ? 1 : 0)) * 8, true);
   const gpr = [...slots.subarray(0, 16)];
   if (stopped) gpr[RSP] = at(3);
+  const before = fillMemory(test.seed);
   const changed = new Map<number, bigint>();
-  data.forEach((value, n) => value !== before[n] && changed.set(n * 8, value));
+  wordsOf(memory).forEach((value, n) => value !== before[n] && changed.set(n * 8, value));
   return {
     trap: vector,
     error: stopped && hasError ? Number(memory.view.getBigUint64(frame, true)) : 0,
@@ -193,4 +196,16 @@ export function runOnOurCpu(test: Case, protection?: PageProtection): Outcome {
     ymm: start.ymm.map((_, n) => slots[Slot.xmm + (n >> 1) * 4 + 2 + (n & 1)]!),
     memory: changed,
   };
+}
+
+let machine: Machine | undefined;
+
+/** The outcome of one case, which runs with one page protected where `protection` says so. */
+export function runOnOurCpu(test: Case, protection?: PageProtection): Outcome {
+  machine ??= createMachine();
+  const { cpu } = machine;
+  prepare(machine, test);
+  const end =
+    protection === undefined ? run(cpu, host, LIMIT) : withProtection(machine, protection, () => run(cpu, host, LIMIT));
+  return outcomeOf(machine, test, end);
 }
