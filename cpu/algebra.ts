@@ -332,6 +332,8 @@ export interface Algebra<V, C, X> {
 
   // floating point, on bit patterns of 32 or 64 bits, rounding by MXCSR; exceptions are collected
   float(operation: FloatOperation, width: 32 | 64, left: V, right: V): V;
+  /** `float` of every lane, for a reading that can do that at once. */
+  floatLanes?(operation: FloatOperation, width: 32 | 64, left: X, right: X): X;
   squareRoot(width: 32 | 64, value: V): V;
   compareFloat(width: 32 | 64, left: V, right: V, quiet: boolean): FloatOrder<C>;
   convertFloat(from: 32 | 64, to: 32 | 64, value: V): V;

@@ -19,14 +19,17 @@ function scalar(rule: LaneRule): Semantics {
   };
 }
 
-/** …PS, …PD: every lane. */
-function packed(width: FloatWidth, rule: LaneRule): Semantics {
+/** …PS, …PD: every lane; an `operation` is what the rule is. */
+function packed(width: FloatWidth, rule: LaneRule, operation?: FloatOperation): Semantics {
   return (a, i) => {
     const right = a.readVector(i.operands[1]!, true);
     const left = a.readVector(i.operands[0]!, false);
     let result = left;
-    for (let n = 0; n < 128 / width; n++) {
-      result = a.withLane(result, width, n, rule(a, width, a.lane(left, width, n), a.lane(right, width, n)));
+    if (operation !== undefined && a.floatLanes !== undefined) result = a.floatLanes(operation, width, left, right);
+    else {
+      for (let n = 0; n < 128 / width; n++) {
+        result = a.withLane(result, width, n, rule(a, width, a.lane(left, width, n), a.lane(right, width, n)));
+      }
     }
     a.settleFloatExceptions();
     a.writeVector(i.operands[0]!, result, false);
@@ -35,11 +38,16 @@ function packed(width: FloatWidth, rule: LaneRule): Semantics {
 
 /** The four forms of an operation, in the order of the prefixes NP 66 F3 F2. */
 export type Forms = readonly [ps: Semantics, pd: Semantics, ss: Semantics, sd: Semantics];
-const forms = (rule: LaneRule): Forms => [packed(32, rule), packed(64, rule), scalar(rule), scalar(rule)];
+const forms = (rule: LaneRule, operation?: FloatOperation): Forms => [
+  packed(32, rule, operation),
+  packed(64, rule, operation),
+  scalar(rule),
+  scalar(rule),
+];
 
 // ADD, SUB, MUL, DIV, MIN, MAX
 export const arithmetic = (operation: FloatOperation): Forms =>
-  forms((a, width, left, right) => a.float(operation, width, left, right));
+  forms((a, width, left, right) => a.float(operation, width, left, right), operation);
 // SQRT: of the source
 export const sqrt: Forms = forms((a, width, _left, right) => a.squareRoot(width, right));
 

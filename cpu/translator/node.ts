@@ -21,8 +21,8 @@ export interface Node {
   local: number;
   /** nodes that have this as their first argument */
   readonly users: Node[];
-  /** of a float: known to be zero or normal, and finite */
-  plain: boolean;
+  /** a float, or lanes of a vector, of this width that are known to be zero or ordinary: see reading-floats.ts */
+  plain: 0 | 32 | 64;
 }
 
 const integerBits: Readonly<Record<ValueType, number>> = { i32: 32, i64: 64, f32: 32, f64: 64, v128: 128 };
@@ -34,7 +34,7 @@ export function createNode(
   value: Node['value'] = 0,
   bits = integerBits[type],
 ): Node {
-  return { op, type, args, value, bits, uses: 0, local: -1, users: [], plain: false };
+  return { op, type, args, value, bits, uses: 0, local: -1, users: [], plain: 0 };
 }
 
 const MASK64 = 0xffff_ffff_ffff_ffffn;

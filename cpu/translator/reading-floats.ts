@@ -8,16 +8,64 @@
 import type { FloatOperation, FloatOrder } from '../algebra.ts';
 import { Mxcsr } from '../float-format.ts';
 import { Slot } from '../slots.ts';
-import { isChanged, isConversionRounded, isRootRounded, isRounded } from './exactness.ts';
-import type { Node } from './node.ts';
+import {
+  isChanged,
+  isConversionRounded,
+  isNotZeroOf,
+  isRootRounded,
+  isRounded,
+  shapeOf,
+  vectorShapeOf,
+  type FloatShape,
+  type FloatWidth,
+} from './exactness.ts';
+import { createNode, type Node } from './node.ts';
 import { LaneReading } from './reading-lanes.ts';
 import { Unemitted } from './unemitted.ts';
 import type { Operator } from './wasm/operators.ts';
 
-type FloatWidth = 32 | 64;
-
 const MXCSR_MASK = Mxcsr.masks | Mxcsr.RC;
 const MXCSR_WANTED = Mxcsr.masks;
+
+const bytesOf = (lane: bigint, width: FloatWidth): Uint8Array =>
+  new Uint8Array(
+    (width === 64 ? BigUint64Array.of(lane, lane) : Uint32Array.of(...Array.from({ length: 4 }, () => Number(lane))))
+      .buffer,
+  );
+
+/**
+ * What brings the magnitudes of ordinary floats, exponent 2 to all but the last, to the least signed numbers: the shape, a
+ * mask, what to add, a bound, the number of lanes.
+ */
+const lanes64 = [
+  'i64x2',
+  bytesOf((1n << 63n) - 1n, 64),
+  bytesOf((1n << 63n) - (2n << 52n), 64),
+  bytesOf((1n << 63n) + (0x7fdn << 52n), 64),
+  2,
+] as const;
+const lanes32 = [
+  'i32x4',
+  bytesOf((1n << 31n) - 1n, 32),
+  bytesOf((1n << 31n) - (2n << 23n), 32),
+  bytesOf((1n << 31n) + (0xfdn << 23n), 32),
+  4,
+] as const;
+
+/** Whether a lane is not ordinary, and `bad`, a mask of lanes, holds there. */
+function strangeLanes(width: FloatWidth, value: Node, bad: Node): Node {
+  const [shape, magnitude, toSigned, bound] = width === 64 ? lanes64 : lanes32;
+  const constant = (bytes: Uint8Array): Node => createNode('constant', 'v128', [], bytes);
+  const moved = createNode(`${shape}.add`, 'v128', [
+    createNode('v128.and', 'v128', [value, constant(magnitude)]),
+    constant(toSigned),
+  ]);
+  const strange = createNode(`${shape}.ge_s`, 'v128', [moved, constant(bound)]);
+  return createNode('v128.any_true', 'i32', [createNode('v128.and', 'v128', [strange, bad])], 0, 1);
+}
+
+const isPlainLane = (width: FloatWidth, { op, plain, args }: Node): boolean =>
+  plain === width || (op.endsWith('.extract_lane') && args[0]!.plain === width);
 
 export abstract class FloatReading extends LaneReading {
   /** byte of the CPU's block in the WebAssembly memory */
@@ -37,12 +85,12 @@ export abstract class FloatReading extends LaneReading {
   }
   /** The guards of the instruction are void. */
   protected abandonFloats(): void {
-    for (const node of this.newlyPlain) node.plain = false;
+    for (const node of this.newlyPlain) node.plain = 0;
     this.controlIsKnown = this.controlWasKnown;
   }
-  private nowPlain(node: Node): Node {
-    if (!node.plain) this.newlyPlain.push(node);
-    node.plain = true;
+  private nowPlain(width: FloatWidth, node: Node): Node {
+    if (node.plain === 0) this.newlyPlain.push(node);
+    node.plain = width;
     return node;
   }
 
@@ -76,24 +124,42 @@ export abstract class FloatReading extends LaneReading {
     const fromTwo = nodes.binary('i32.sub', exponent, nodes.i32(2));
     return nodes.binary('i32.lt_u', fromTwo, nodes.i32(width === 64 ? 0x7fd : 0xfd));
   }
-  private isFloatZero(width: FloatWidth, value: Node): Node {
-    const float = this.floatOf(width, value);
-    const type = width === 64 ? 'f64' : 'f32';
-    return this.nodes.make(`${type}.eq`, 'i32', [float, this.nodes.float(type, 0)], 0, 1);
+  /** The same of every lane. */
+  private areOrdinary(width: FloatWidth, value: Node): Node {
+    const { nodes } = this;
+    const [shape, magnitude, toSigned, bound, lanes] = width === 64 ? lanes64 : lanes32;
+    const moved = nodes.make(`${shape}.add`, 'v128', [
+      nodes.make('v128.and', 'v128', [value, nodes.v128(magnitude)]),
+      nodes.v128(toSigned),
+    ]);
+    const inRange = nodes.make(`${shape}.lt_s`, 'v128', [moved, nodes.v128(bound)]);
+    const mask = nodes.make(`${shape}.bitmask`, 'i32', [inRange], 0, lanes);
+    return nodes.binary('i32.eq', mask, nodes.i32((1 << lanes) - 1));
   }
 
   /** The value as a float, and the assurance that it is zero or ordinary. */
   private plain(width: FloatWidth, value: Node): Node {
     const float = this.floatOf(width, value);
-    if (!float.plain) {
-      this.guard(this.negate(this.either(this.isOrdinary(width, value), this.isFloatZero(width, value))));
-    }
-    return this.nowPlain(float);
+    if (isPlainLane(width, float)) return this.nowPlain(width, float);
+    this.assure(width, shapeOf(width), value, isNotZeroOf(undefined, shapeOf(width), float, float, float), [float]);
+    return this.nowPlain(width, float);
+  }
+  /** Of all lanes. */
+  private plainLanes(width: FloatWidth, value: Node): Node {
+    if (value.plain === width) return value;
+    const shape = vectorShapeOf(width);
+    this.assure(width, shape, value, isNotZeroOf(undefined, shape, value, value, value), [value]);
+    return this.nowPlain(width, value);
+  }
+  /** Ordinary, or else not what `bad` says of what is not ordinary. */
+  private assure(width: FloatWidth, shape: FloatShape, value: Node, bad: Node, shared: readonly Node[]): void {
+    const vector = shape === 'f32x4' || shape === 'f64x2';
+    const ordinary = vector ? this.areOrdinary(width, value) : this.isOrdinary(width, value);
+    this.check(this.negate(ordinary), vector ? strangeLanes(width, value, bad) : bad, shared);
   }
 
   private floatOperation(op: string, width: FloatWidth, args: readonly [Node, ...Node[]]): Node {
-    const type = width === 64 ? 'f64' : 'f32';
-    return this.nodes.make(`${type}.${op}` as Operator, type, args);
+    return this.nodes.make(`${shapeOf(width)}.${op}` as Operator, shapeOf(width), args);
   }
 
   float(operation: FloatOperation, width: FloatWidth, left: Node, right: Node): Node {
@@ -101,24 +167,32 @@ export abstract class FloatReading extends LaneReading {
     const l = this.plain(width, left);
     const r = this.plain(width, right);
     if (operation === 'min' || operation === 'max') {
-      return this.nowPlain(this.nodes.select(this.ordered(operation === 'min' ? 'lt' : 'gt', width, l, r), l, r));
+      return this.nowPlain(
+        width,
+        this.nodes.select(this.ordered(operation === 'min' ? 'lt' : 'gt', width, l, r), l, r),
+      );
     }
     const result = this.floatOperation(operation, width, [l, r]);
-    if (result.plain) return result;
-    const ordinary = this.isOrdinary(width, result);
-    const zero =
-      operation === 'add' || operation === 'sub'
-        ? this.isFloatZero(width, result)
-        : this.zeroOf(operation, width, l, r);
-    this.guard(this.negate(this.either(ordinary, zero)));
-    this.requireExact(isRounded(operation, width, l, r, result), [l, r, result]);
-    return this.nowPlain(result);
+    if (result.plain !== 0) return result;
+    const shape = shapeOf(width);
+    this.assure(width, shape, result, isNotZeroOf(operation, shape, l, r, result), [l, r, result]);
+    this.requireExact(isRounded(operation, shape, l, r, result), [l, r, result]);
+    return this.nowPlain(width, result);
   }
-  /** Where a product or a quotient may be zero. */
-  private zeroOf(operation: 'mul' | 'div', width: FloatWidth, left: Node, right: Node): Node {
-    const zero = this.isFloatZero(width, left);
-    if (operation === 'mul') return this.either(zero, this.isFloatZero(width, right));
-    return this.both(zero, this.negate(this.isFloatZero(width, right)));
+  floatLanes(operation: FloatOperation, width: FloatWidth, left: Node, right: Node): Node {
+    this.requireControl();
+    const l = this.plainLanes(width, left);
+    const r = this.plainLanes(width, right);
+    const shape = vectorShapeOf(width);
+    if (operation === 'min' || operation === 'max') {
+      // WebAssembly's take the first where none is less
+      return this.nowPlain(width, this.nodes.make(`${shape}.p${operation}`, 'v128', [r, l]));
+    }
+    const result = this.nodes.make(`${shape}.${operation}`, 'v128', [l, r]);
+    if (result.plain !== 0) return result;
+    this.assure(width, shape, result, isNotZeroOf(operation, shape, l, r, result), [l, r, result]);
+    this.requireExact(isRounded(operation, shape, l, r, result), [l, r, result]);
+    return this.nowPlain(width, result);
   }
   private ordered(op: 'lt' | 'gt' | 'eq', width: FloatWidth, left: Node, right: Node): Node {
     const type = width === 64 ? 'f64' : 'f32';
@@ -130,8 +204,8 @@ export abstract class FloatReading extends LaneReading {
     const radicand = this.plain(width, value);
     this.guard(this.ordered('lt', width, radicand, this.nodes.float(width === 64 ? 'f64' : 'f32', 0)));
     const root = this.floatOperation('sqrt', width, [radicand]);
-    this.requireExact(isRootRounded(width, radicand, root), [radicand, root]);
-    return this.nowPlain(root);
+    this.requireExact(isRootRounded(shapeOf(width), radicand, root), [radicand, root]);
+    return this.nowPlain(width, root);
   }
   compareFloat(width: FloatWidth, left: Node, right: Node, _quiet: boolean): FloatOrder<Node> {
     const l = this.plain(width, left);
@@ -146,12 +220,11 @@ export abstract class FloatReading extends LaneReading {
     if (from === to) throw new Unemitted('convertFloat', false);
     this.requireControl();
     const float = this.plain(from, value);
-    if (to === 64) return this.nowPlain(this.nodes.make('f64.promote_f32', 'f64', [float]));
+    if (to === 64) return this.nowPlain(64, this.nodes.make('f64.promote_f32', 'f64', [float]));
     const result = this.nodes.make('f32.demote_f64', 'f32', [float]);
-    const zero = this.isFloatZero(64, float);
-    this.guard(this.negate(this.either(this.isOrdinary(32, result), zero)));
+    this.assure(32, 'f32', result, isNotZeroOf(undefined, 'f64', float, float, float), [float, result]);
     this.requireExact(isChanged(64, float, 32, result), [float, result]);
-    return this.nowPlain(result);
+    return this.nowPlain(32, result);
   }
   floatToInteger(from: FloatWidth, to: 32 | 64, value: Node, truncate: boolean): Node {
     this.requireControl();
@@ -179,7 +252,7 @@ export abstract class FloatReading extends LaneReading {
     const integer = from === 64 ? this.nodes.wide(value) : this.nodes.low(value);
     const result = this.nodes.make(`${target}.convert_${source}_s`, target, [integer]);
     if (from === 64 || to === 32) this.requireExact(isConversionRounded(from, integer, to, result), [integer, result]);
-    return this.nowPlain(result);
+    return this.nowPlain(to, result);
   }
   roundFloat(width: FloatWidth, value: Node, rounding: number | undefined, quiet: boolean): Node {
     this.requireControl();
@@ -187,7 +260,7 @@ export abstract class FloatReading extends LaneReading {
     const float = this.plain(width, value);
     const result = this.floatOperation(op, width, [float]);
     if (!quiet) this.requireExact(isChanged(width, float, width, result), [float, result]);
-    return this.nowPlain(result);
+    return this.nowPlain(width, result);
   }
   settleFloatExceptions(): void {
     // what is emitted raises nothing

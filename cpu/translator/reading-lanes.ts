@@ -124,6 +124,8 @@ export abstract class LaneReading extends IntegerReading {
   }
   withLane(value: Node, lane: Width, index: number, part: Node): Node {
     const { nodes } = this;
+    const put = replacedLane(value);
+    if (put?.lane === lane && put.index === index) return this.withLane(value.args[0]!, lane, index, part);
     if (lane === 64 && part.type === 'f64') return nodes.make('f64x2.replace_lane', 'v128', [value, part], index);
     if (lane === 32 && part.type === 'f32') return nodes.make('f32x4.replace_lane', 'v128', [value, part], index);
     const whole = lane === 64 ? nodes.wide(part) : nodes.low(part);
