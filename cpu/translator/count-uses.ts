@@ -1,6 +1,6 @@
 /** How often each value of a block is needed, cold code included: what is needed twice is kept in a local. */
 import type { Body, Exit, FlagState, Registers, Statement } from './block.ts';
-import { registersIn } from './register-set.ts';
+import { lowLaneOf, registersIn } from './register-set.ts';
 import type { Node } from './node.ts';
 
 export function need(node: Node): void {
@@ -17,6 +17,20 @@ function needRegisters({ general, xmm, flags, changed }: Registers, withFlags: b
   for (const n of registersIn(changed.general)) need(general[n]!);
   for (const n of registersIn(changed.xmm)) need(xmm[n]!);
   if (changed.flags && withFlags) needFlags(flags);
+}
+
+/** The same where it is stored. */
+function needAtExit(registers: Registers): void {
+  const { xmm, changed } = registers;
+  needRegisters({ ...registers, changed: { ...changed, xmm: 0 } }, true);
+  for (const n of registersIn(changed.xmm)) {
+    const parts = lowLaneOf(xmm[n]!);
+    if (parts === undefined) need(xmm[n]!);
+    else {
+      need(parts.low);
+      need(parts.rest);
+    }
+  }
 }
 
 function needStatement(statement: Statement): void {
@@ -55,7 +69,7 @@ export function exitsOf({ statements, end }: Body): readonly Exit[] {
 export function countUses(body: Body, flagsLive: boolean): void {
   const { statements, registers, end } = body;
   for (const statement of statements) needStatement(statement);
-  for (const exit of exitsOf(body)) needRegisters(exit.registers, true);
+  for (const exit of exitsOf(body)) needAtExit(exit.registers);
   needRegisters(registers, flagsLive);
   if (end.kind === 'branch') need(end.condition);
   if (end.kind === 'indirect') need(end.target);

@@ -4,12 +4,14 @@ import type { Exit, FlagState, Registers, RegisterSet } from './block.ts';
 import type { ValueEmitter } from './emit-values.ts';
 import { Local } from './locals.ts';
 import { slotAt, xmmAt } from './machine.ts';
-import { constantOf } from './node.ts';
-import { has, none, registersIn } from './register-set.ts';
+import { constantOf, type Node } from './node.ts';
+import { has, lowLaneOf, none, registersIn } from './register-set.ts';
 
 /** CF PF AF ZF SF OF */
 const ARITHMETIC = 0x8d5;
 const DIRECTION = 0x400;
+
+type StoreOperator = 'i32.store' | 'i64.store' | 'f32.store' | 'f64.store' | 'v128.store';
 
 export class RegisterEmitter {
   private readonly values: ValueEmitter;
@@ -51,7 +53,7 @@ export class RegisterEmitter {
   }
 
   /** Stores what `value` leaves on the stack. */
-  private store(op: 'i32.store' | 'i64.store' | 'v128.store', at: number, value: () => void): void {
+  private store(op: StoreOperator, at: number, value: () => void): void {
     const { code } = this.values;
     code.i32(0);
     value();
@@ -86,12 +88,10 @@ export class RegisterEmitter {
         else code.get(Local.general + n);
       });
     }
-    for (const n of registersIn(dirty.xmm | changed.xmm)) {
-      this.store('v128.store', xmmAt(this.state, n), () => {
-        if (has(changed.xmm, n)) this.values.value(xmm[n]!);
-        else code.get(Local.xmm + n);
-      });
+    for (const n of registersIn(dirty.xmm & ~changed.xmm)) {
+      this.store('v128.store', xmmAt(this.state, n), () => code.get(Local.xmm + n));
     }
+    for (const n of registersIn(changed.xmm)) this.spillXmm(n, xmm[n]!, has(dirty.xmm, n));
     if (changed.flags) this.spillFlags(flags);
     else if (dirty.flags) this.spill({ ...none, flags: true });
     this.storeRip(rip);
@@ -100,6 +100,22 @@ export class RegisterEmitter {
       code.i32(unexecuted);
       code.op('i32.add');
     });
+  }
+  private spillXmm(n: number, value: Node, dirty: boolean): void {
+    const at = xmmAt(this.state, n);
+    const parts = lowLaneOf(value);
+    const whole = parts?.rest ?? value;
+    const inMemory = whole.op === 'local' && whole.value === Local.xmm + n && !dirty;
+    if (!inMemory) this.store('v128.store', at, () => this.values.value(whole));
+    if (parts === undefined) return;
+    const { low, width } = parts;
+    const op =
+      low.type === 'f64' || low.type === 'f32'
+        ? (`${low.type}.store` as const)
+        : width === 64
+          ? 'i64.store'
+          : 'i32.store';
+    this.store(op, at, () => (width === 64 && low.type === 'i32' ? this.values.wide(low) : this.values.value(low)));
   }
   private spillFlags({ kind, left, right, result, settled }: FlagState): void {
     const { values, state } = this;

@@ -4,7 +4,7 @@ import type { Check, Exit, Load, Statement, Store, Translate } from './block.ts'
 import type { ValueEmitter } from './emit-values.ts';
 import { Imported, TLB_MASK } from './machine.ts';
 import type { Node } from './node.ts';
-import { registersIn } from './register-set.ts';
+import { lowLaneOf, registersIn } from './register-set.ts';
 import type { Operator } from './wasm/operators.ts';
 
 const PAGE = 4096;
@@ -78,7 +78,11 @@ export class StatementEmitter {
   /** What an exit stores must be there when it is taken. */
   prepareExit({ registers: { general, xmm, flags, changed } }: Exit): void {
     for (const n of registersIn(changed.general)) this.values.prepare(general[n]!);
-    for (const n of registersIn(changed.xmm)) this.values.prepare(xmm[n]!);
+    for (const n of registersIn(changed.xmm)) {
+      const parts = lowLaneOf(xmm[n]!);
+      this.values.prepare(parts?.low ?? xmm[n]!);
+      if (parts !== undefined) this.values.prepare(parts.rest);
+    }
     if (!changed.flags) return;
     this.values.prepare(flags.kind);
     this.values.prepare(flags.left);
