@@ -85,7 +85,11 @@ export class Errno extends Error {
   readonly code: ErrnoName;
 
   constructor(code: ErrnoName) {
+    // a failing system call is nothing exceptional, and most of its cost would be the trace of the host's stack
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(code);
+    Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
   }
 

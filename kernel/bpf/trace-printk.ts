@@ -30,7 +30,7 @@ function formatEntry(kernel: Kernel, cpu: Cpu, text: string): string {
 export function addTraceEntry(kernel: Kernel, cpu: Cpu, text: string): void {
   const { trace } = kernel.bpf;
   trace.push(formatEntry(kernel, cpu, text));
-  if (trace.length > CAPACITY) trace.splice(0, trace.length - CAPACITY);
+  if (trace.length > CAPACITY) trace.shift();
   wake(kernel, 'trace');
 }
 

@@ -21,32 +21,51 @@ export const FLOATING_SLOTS = ranges.reduce((sum, [, count]) => sum + count, 0);
 const initial = new Map(initialFloatingSlots);
 const fresh = ranges.map(([first, count]) => BigUint64Array.from({ length: count }, (_, n) => initial.get(first + n)!));
 
+type Views = readonly BigUint64Array[];
+// by the array they are of: making views anew takes longer than copying through them
+const viewsOfSlots = new WeakMap<BigUint64Array, Views>();
+const viewsOfArea = new WeakMap<BigUint64Array, Views>();
+
+function slotViews(slots: BigUint64Array): Views {
+  let views = viewsOfSlots.get(slots);
+  if (views === undefined) {
+    views = ranges.map(([first, count]) => slots.subarray(first, first + count));
+    viewsOfSlots.set(slots, views);
+  }
+  return views;
+}
+
+/** The same ranges, one after the other. */
+function areaViews(area: BigUint64Array): Views {
+  let views = viewsOfArea.get(area);
+  if (views === undefined) {
+    let at = 0;
+    views = ranges.map(([, count]) => area.subarray(at, (at += count)));
+    viewsOfArea.set(area, views);
+  }
+  return views;
+}
+
 /** Saves the floating-point state of `cpu`, unless it is saved already, and gives the kernel a fresh one. */
 export function kernelFpuBegin(kernel: Kernel, { index, slots }: Cpu): undefined {
   const perCpu = kernel.perCpu[index]!;
+  const live = slotViews(slots);
   if (perCpu.savedFpu === undefined) {
-    const saved = perCpu.fpuArea;
-    let at = 0;
-    for (const [first, count] of ranges) {
-      saved.set(slots.subarray(first, first + count), at);
-      at += count;
-    }
-    perCpu.savedFpu = saved;
+    const saved = areaViews(perCpu.fpuArea);
+    for (let n = 0; n < saved.length; n++) saved[n]!.set(live[n]!);
+    perCpu.savedFpu = perCpu.fpuArea;
   }
-  for (let n = 0; n < ranges.length; n++) slots.set(fresh[n]!, ranges[n]![0]);
+  for (let n = 0; n < fresh.length; n++) live[n]!.set(fresh[n]!);
   return undefined;
 }
 
 /** Puts back what `kernelFpuBegin` saved. */
 export function kernelFpuEnd(kernel: Kernel, { index, slots }: Cpu): undefined {
   const perCpu = kernel.perCpu[index]!;
-  const saved = perCpu.savedFpu;
-  if (saved === undefined) return undefined;
+  if (perCpu.savedFpu === undefined) return undefined;
+  const saved = areaViews(perCpu.savedFpu);
   perCpu.savedFpu = undefined;
-  let at = 0;
-  for (const [first, count] of ranges) {
-    slots.set(saved.subarray(at, at + count), first);
-    at += count;
-  }
+  const live = slotViews(slots);
+  for (let n = 0; n < saved.length; n++) live[n]!.set(saved[n]!);
   return undefined;
 }

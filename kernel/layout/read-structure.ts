@@ -12,7 +12,18 @@ export interface StructureReader<Name extends string> {
 
 const signed = (field: Field): boolean => field.type === 'i32' || field.type === 'i64';
 
+/** An integer that lies within `bytes`. */
+function readWhole(bytes: Uint8Array, field: Field): bigint {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (field.size === 8) {
+    return signed(field) ? view.getBigInt64(field.offset, true) : view.getBigUint64(field.offset, true);
+  }
+  return BigInt(signed(field) ? view.getInt32(field.offset, true) : view.getUint32(field.offset, true));
+}
+
 function readInteger(bytes: Uint8Array, field: Field): bigint {
+  const { size, offset } = field;
+  if ((size === 8 || size === 4) && offset + size <= bytes.length) return readWhole(bytes, field);
   let value = 0n;
   for (let n = field.size - 1; n >= 0; n--) value = (value << 8n) | BigInt(bytes[field.offset + n] ?? 0);
   return signed(field) ? BigInt.asIntN(field.size * 8, value) : value;

@@ -176,6 +176,16 @@ export function writeKernelU32(kernel: Kernel, address: bigint, value: number, o
   return writeKernel(kernel, offsetBy(address, offset), bytes);
 }
 
+export function writeKernelU16(kernel: Kernel, address: bigint, value: number, offset = 0): boolean {
+  const at = onePage(kernel, address, offset, 2);
+  if (at !== undefined) {
+    kernel.memory.view.setUint16(at, value, true);
+    forgetDecoded(kernel.memory, at, 2);
+    return true;
+  }
+  return writeKernel(kernel, offsetBy(address, offset), Uint8Array.of(value, value >> 8));
+}
+
 /** One byte; undefined where it is unmapped. */
 export function readKernelU8(kernel: Kernel, address: bigint, offset = 0): number | undefined {
   const at = onePage(kernel, address, offset, 1);
@@ -185,13 +195,18 @@ export function readKernelU8(kernel: Kernel, address: bigint, offset = 0): numbe
 /** A NUL-terminated string of at most `limit` bytes, as Latin-1; what is mapped of it counts. */
 export function kernelString(kernel: Kernel, address: bigint, limit: number): string | undefined {
   let text = '';
-  for (let n = 0; n < limit; n++) {
-    const physical = physicalFor(kernel, address + BigInt(n), 'read');
+  for (let n = 0; n < limit;) {
+    const at = address + BigInt(n);
+    const physical = physicalFor(kernel, at, 'read');
     if (physical === undefined) return n === 0 ? undefined : text;
     if (physical === UNTOUCHED) return text;
-    const byte = kernel.memory.bytes[physical]!;
-    if (byte === 0) return text;
-    text += String.fromCharCode(byte);
+    const size = Math.min(limit - n, PAGE_SIZE - (physical % PAGE_SIZE));
+    for (let end = physical + size, from = physical; from < end; from++) {
+      const byte = kernel.memory.bytes[from]!;
+      if (byte === 0) return text;
+      text += String.fromCharCode(byte);
+    }
+    n += size;
   }
   return text;
 }

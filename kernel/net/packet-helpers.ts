@@ -29,12 +29,9 @@ function xdpPacket(kernel: Kernel, address: bigint): XdpPacket {
   const xdp = readStructure(bytes, xdp_buff);
   const head = xdp.wide('data_hard_start');
   const [data, end, meta] = [xdp.wide('data'), xdp.wide('data_end'), xdp.wide('data_meta')];
-  for (const skb of kernel.net.skbs.values()) {
-    if (skb.head !== head) continue;
-    const limit = head + BigInt(skb.size - SHARED_INFO);
-    return data >= head && data <= end && end <= limit ? { skb, data, end, meta } : fail('EINVAL');
-  }
-  return fail('EINVAL');
+  const skb = kernel.net.skbs.get(kernel.net.skbHeads.get(head) ?? 0n) ?? fail('EINVAL');
+  const limit = head + BigInt(skb.size - SHARED_INFO);
+  return data >= head && data <= end && end <= limit ? { skb, data, end, meta } : fail('EINVAL');
 }
 
 const putPointer = (kernel: Kernel, xdp: bigint, field: 'data' | 'data_end' | 'data_meta', value: bigint): void => {

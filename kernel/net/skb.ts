@@ -10,7 +10,16 @@ import { constants } from '../layout/constants.ts';
 import { sk_buff } from '../layout/network.ts';
 import { writeStructure } from '../layout/write-structure.ts';
 import { kfree, kmalloc } from '../mm/heap.ts';
-import { readKernel, writeKernel } from '../mm/kernel-memory.ts';
+import {
+  readKernel,
+  readKernelU32,
+  readKernelU64,
+  readKernelU8,
+  writeKernel,
+  writeKernelU16,
+  writeKernelU32,
+  writeKernelU64,
+} from '../mm/kernel-memory.ts';
 import { oops } from '../oops.ts';
 import { ETH_HLEN, IP_HEADER } from './packet.ts';
 import type { NetDevice, SkBuff } from './types.ts';
@@ -44,9 +53,11 @@ const bufferSize = (length: number): number =>
 export function flowHash(frame: Uint8Array): number {
   let hash = 0x811c_9dc5;
   const at = ETH_HLEN;
-  for (const byte of [...frame.subarray(at + 9, at + 10), ...frame.subarray(at + 12, at + IP_HEADER + 4)]) {
-    hash = Math.imul(hash ^ byte, 0x0100_0193);
-  }
+  const add = (byte: number | undefined): void => {
+    if (byte !== undefined) hash = Math.imul(hash ^ byte, 0x0100_0193);
+  };
+  add(frame[at + 9]);
+  for (let n = at + 12; n < at + IP_HEADER + 4; n++) add(frame[n]);
   return hash >>> 0;
 }
 
@@ -67,6 +78,7 @@ export function allocSkb(
     const { socket = 0, generation = 0 } = options;
     const skb: SkBuff = { address, head, size, device: device.ifindex, socket, generation };
     net.skbs.set(address, skb);
+    net.skbHeads.set(head, address);
     writeKernel(kernel, head + BigInt(HEADROOM), frame);
     writeKernel(kernel, address, describe(skb, device, frame, options));
     return skb;
@@ -106,6 +118,7 @@ function describe(skb: SkBuff, device: NetDevice, frame: Uint8Array, options: Sk
 /** kfree_skb */
 export function freeSkb(kernel: Kernel, skb: SkBuff): void {
   if (!kernel.net.skbs.delete(skb.address)) return;
+  kernel.net.skbHeads.delete(skb.head);
   kfree(kernel, skb.head);
   kfree(kernel, skb.address);
 }
@@ -126,14 +139,16 @@ export interface Frame {
 
 /** Where the frame lies now; undefined when the structure's fields do not fit the buffer. */
 export function frameOf(kernel: Kernel, skb: SkBuff): Frame | undefined {
-  const bytes = readKernel(kernel, skb.address, sk_buff.size);
-  if (bytes === undefined) return undefined;
-  const view = viewOf(bytes);
-  const data = view.getBigUint64(sk_buff.fields.data.offset, true);
-  const length = view.getUint32(sk_buff.fields.len.offset, true);
+  const data = readKernelU64(kernel, skb.address, sk_buff.fields.data.offset);
+  const length = readKernelU32(kernel, skb.address, sk_buff.fields.len.offset);
+  if (data === undefined || length === undefined) return undefined;
   const end = skb.head + BigInt(skb.size - SHARED_INFO);
   if (data < skb.head || data + BigInt(length) > end) return undefined;
-  return { data, length, trusted: bytes[sk_buff.fields.ip_summed.offset] === CHECKSUM_UNNECESSARY };
+  return {
+    data,
+    length,
+    trusted: readKernelU8(kernel, skb.address, sk_buff.fields.ip_summed.offset) === CHECKSUM_UNNECESSARY,
+  };
 }
 
 /** The frame's bytes; undefined, after an oops, when the structure makes no sense. */
@@ -147,17 +162,12 @@ export function frameBytes(kernel: Kernel, cpu: Cpu, skb: SkBuff): Uint8Array | 
 /** Sets where the frame lies, and what follows from it: `data` and `length` are inside the buffer. */
 export function setFrame(kernel: Kernel, skb: SkBuff, data: bigint, length: number): void {
   const offset = Number(data - skb.head);
-  const put = (name: keyof typeof sk_buff.fields, value: bigint | number): void => {
-    const { offset: at, size } = sk_buff.fields[name];
-    const bytes = new Uint8Array(size);
-    for (let n = 0; n < size; n++) bytes[n] = Number((BigInt(value) >> BigInt(n * 8)) & 0xffn);
-    writeKernel(kernel, skb.address + BigInt(at), bytes);
-  };
-  put('data', data);
-  put('len', length);
-  put('tail', offset + length);
-  put('mac_header', offset);
-  put('network_header', offset + ETH_HLEN);
+  const { fields } = sk_buff;
+  writeKernelU64(kernel, skb.address, data, fields.data.offset);
+  writeKernelU32(kernel, skb.address, length, fields.len.offset);
+  writeKernelU32(kernel, skb.address, offset + length, fields.tail.offset);
+  writeKernelU16(kernel, skb.address, offset, fields.mac_header.offset);
+  writeKernelU16(kernel, skb.address, offset + ETH_HLEN, fields.network_header.offset);
   const protocol = length < ETH_HLEN ? undefined : readKernel(kernel, data + 12n, 2);
   if (protocol !== undefined) writeKernel(kernel, skb.address + BigInt(sk_buff.fields.protocol.offset), protocol);
 }

@@ -10,6 +10,7 @@ export function createNetState(cpus: number): NetState {
     devices: new Map(),
     sockets: new Map(),
     skbs: new Map(),
+    skbHeads: new Map(),
     softnet: Array.from({ length: cpus }, () => ({ clones: [], output: [], backlog: [], handled: 0 })),
     next: { ifindex: 1, socket: 1, port: FIRST_LOCAL_PORT, sequence: 0x1000_0000, identification: 1 },
     ksoftirqd: new Map(),

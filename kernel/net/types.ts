@@ -211,6 +211,8 @@ export interface NetState {
   readonly sockets: Map<number, Socket>;
   /** live packets by the address of their sk_buff */
   readonly skbs: Map<bigint, SkBuff>;
+  /** addresses of live packets by their buffers' */
+  readonly skbHeads: Map<bigint, bigint>;
   /** by CPU */
   readonly softnet: SoftnetData[];
   readonly next: { ifindex: number; socket: number; port: number; sequence: number; identification: number };
