@@ -11,7 +11,7 @@ import { createCasePair, explainCase, type CasePair } from './support/translated
 
 const FILE = 'tests/translator-sequences.test.ts';
 const slow = process.env['TEST_TIER'] === 'slow';
-const RUNS = Number(process.env['RUNS'] ?? (slow ? 20_000 : 700));
+const RUNS = Number(process.env['RUNS'] ?? (slow ? 20_000 : 400));
 const SEED = Number(process.env['SEED'] ?? 1);
 const SHOWN = 6;
 /** instructions of the longest program that is stopped after each */

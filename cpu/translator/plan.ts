@@ -30,11 +30,11 @@ export function planRegion(blocks: readonly RegionBlock[]): Plan {
   const successors = blocks.map(successorsOf);
   const graph = analyse(successors);
   const { dirtyIn, dirtyOut } = findDirty(blocks, successors, graph);
-  const flagsLive = findLiveFlags(blocks, successors, graph);
   const checked = new Set([0, ...(graph.reducible ? graph.headers : graph.order)]);
   for (const block of graph.order) {
     if (blocks[block]!.body.end.kind === 'step') for (const to of successors[block]!) checked.add(to);
   }
+  const flagsLive = findLiveFlags(blocks, successors, graph, checked);
   const longest = longestWays(graph, successors, checked, (block) => lengthOf(blocks[block]!.body));
   return { graph, successors, dirtyIn, dirtyOut, flagsLive, used: findUsed(blocks, graph), checked, longest };
 }
@@ -68,13 +68,17 @@ function findLiveFlags(
   blocks: readonly RegionBlock[],
   successors: readonly (readonly number[])[],
   { order }: Graph,
+  checked: ReadonlySet<number>,
 ): boolean[] {
   for (const block of order) countUses(blocks[block]!.body, false);
   const leaves = blocks.map(({ edges, body }) =>
     body.end.kind !== 'branch' && body.end.kind !== 'jump' ? true : edges.some(({ kind }) => kind === 'exit'),
   );
   const live = blocks.map(() => false);
-  const needed = blocks.map(({ body }) => exitsOf(body).some(({ registers }) => !registers.changed.flags));
+  // a check of the budget may be the way out
+  const needed = blocks.map(
+    ({ body }, block) => checked.has(block) || exitsOf(body).some(({ registers }) => !registers.changed.flags),
+  );
   const needsFlags = (block: number): boolean => {
     const { entry, registers } = blocks[block]!.body;
     if (needed[block]! || isNeeded(entry.flags)) return true;

@@ -96,7 +96,7 @@ export class Translator {
         if (this.reason !== undefined) return this.reason;
         continue;
       }
-      if (status === Status.missing && this.link(cpu, code)) continue;
+      if (cpu.retired >= cpu.limit || (status === Status.missing && this.link(cpu, code))) continue;
       const reason = burst(cpu, algebra, cpu.limit, true);
       if (reason !== undefined) return reason;
       if (cpu.leave) return 'left';

@@ -67,8 +67,9 @@ function writeGates({ view, bytes }: Memory): void {
   }
 }
 
-export function createBareCpu(): BareCpu {
-  const memory = createMemory(1 << 24);
+/** `cpus`: that there is room for; the first is made. */
+export function createBareCpu(cpus = 1): BareCpu {
+  const memory = createMemory(1 << 24, cpus);
   const { view } = memory;
   const tables = BigInt(At.tables);
   const link = Pte.present | Pte.write | Pte.user;
