@@ -96,7 +96,22 @@ export interface Check {
   readonly exit: Exit;
 }
 
-export type Statement = Translate | Load | Store | Guard | Check | Compute;
+/** `bytes` bytes to one place from another, or `count` elements of `width` bits all alike; the places do not overlap. */
+export interface Copy {
+  readonly kind: 'copy';
+  readonly to: Translate;
+  readonly from: Translate;
+  readonly bytes: Node;
+}
+export interface Fill {
+  readonly kind: 'fill';
+  readonly to: Translate;
+  readonly count: Node;
+  readonly width: Width;
+  readonly value: Node;
+}
+
+export type Statement = Translate | Load | Store | Guard | Check | Compute | Copy | Fill;
 
 export type End =
   /** to a known address */

@@ -48,6 +48,16 @@ function needStatement(statement: Statement): void {
     case 'guard':
       need(statement.bad);
       return;
+    case 'copy':
+      need(statement.to.host);
+      need(statement.from.host);
+      need(statement.bytes);
+      return;
+    case 'fill':
+      need(statement.to.host);
+      need(statement.count);
+      need(statement.value);
+      return;
     case 'check':
       need(statement.when);
       need(statement.bad);

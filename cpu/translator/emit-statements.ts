@@ -1,6 +1,6 @@
 /** Statements of a block as WebAssembly code, and the ways out of its middle. */
 import type { Width } from '../instruction.ts';
-import type { Check, Exit, Load, Statement, Store, Translate } from './block.ts';
+import type { Check, Copy, Exit, Fill, Load, Statement, Store, Translate } from './block.ts';
 import type { ValueEmitter } from './emit-values.ts';
 import { Imported, TLB_MASK } from './machine.ts';
 import type { Node } from './node.ts';
@@ -62,6 +62,12 @@ export class StatementEmitter {
         return;
       case 'guard':
         this.guard(statement.bad, statement.exit);
+        return;
+      case 'copy':
+        this.copy(statement);
+        return;
+      case 'fill':
+        this.fill(statement);
         return;
       case 'check':
         this.check(statement);
@@ -152,6 +158,54 @@ export class StatementEmitter {
     code.memory('i32.load', this.tables[access] + 8);
     code.op('i32.add');
     code.set(host.local);
+    code.end();
+  }
+
+  private copy({ to, from, bytes }: Copy): void {
+    const { values } = this;
+    const { code } = values;
+    values.prepare(bytes);
+    code.get(to.host.local);
+    code.get(from.host.local);
+    values.value(bytes);
+    code.op('memory.copy');
+  }
+
+  private fill({ to, count, width, value }: Fill): void {
+    const { values } = this;
+    const { code, locals } = values;
+    values.prepare(count);
+    values.prepare(value);
+    if (width === 8) {
+      code.get(to.host.local);
+      values.value(value);
+      values.value(count);
+      code.op('memory.fill');
+      return;
+    }
+    const element = locals.take(width === 64 ? 'i64' : 'i32');
+    const at = locals.take('i32');
+    const left = locals.take('i32');
+    if (width === 64) values.wide(value);
+    else values.value(value);
+    code.set(element);
+    code.get(to.host.local);
+    code.set(at);
+    values.value(count);
+    code.set(left);
+    code.loop();
+    code.get(at);
+    code.get(element);
+    code.memory(width === 64 ? 'i64.store' : narrowStores[width][0], 0);
+    code.get(at);
+    code.i32(width / 8);
+    code.op('i32.add');
+    code.set(at);
+    code.get(left);
+    code.i32(1);
+    code.op('i32.sub');
+    code.tee(left);
+    code.brIf(0);
     code.end();
   }
 

@@ -2,7 +2,7 @@
  * The emitting reading: what a definition does becomes nodes and statements of a block. Registers are nodes too: within a
  * block nothing is written back.
  */
-import type { Algebra, FlagName, FlagsKind } from '../algebra.ts';
+import type { Algebra, Bulk, FlagName, FlagsKind } from '../algebra.ts';
 import { conditionCodes, flagsKindNumbers } from '../flags.ts';
 import type { MemoryOperand, Operand, Width } from '../instruction.ts';
 import { Slot } from '../slots.ts';
@@ -19,6 +19,10 @@ const RIP_LIMIT = 1n << 31n;
 /** CF PF AF ZF SF OF */
 const ARITHMETIC_FLAGS = 0x8d5;
 const DIRECTION = 0x400n;
+const PAGE = 4096;
+const RCX = 1;
+const RSI = 6;
+const RDI = 7;
 /** bytes that one translation of an address may cover */
 const SPAN = 256;
 
@@ -338,6 +342,48 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   }
   probeStore(linear: Node, width: Width): void {
     this.translation(linear, 1, width / 8);
+  }
+
+  /** What many iterations come to, where all of their bytes lie in one page; else it is the interpreter's. */
+  repeat(addressWidth: 32 | 64, _zf: boolean | undefined, _body: () => void, bulk?: Bulk): void {
+    if (bulk === undefined || addressWidth === 32) throw new Unemitted('repeat', false);
+    const { nodes } = this;
+    const { kind, width } = bulk;
+    const size = width / 8;
+    const count = nodes.wide(this.readRegister(RCX, 64));
+    const shift = nodes.i64(BigInt(Math.log2(size)));
+    const whole = nodes.binary('i64.shl', count, shift);
+    this.guard(this.bit(this.slot('i32', Slot.rflags), 10));
+    // none at all must not look at memory
+    const fewer = nodes.binary('i64.sub', count, nodes.i64(1n));
+    this.guard(this.negate(nodes.binary('i64.lt_u', fewer, nodes.i64(BigInt(PAGE / size)))));
+    const bytes = nodes.low(whole);
+    const from = kind === 'copy' ? this.bulkOperand(RSI, 0, bytes) : undefined;
+    const to = this.bulkOperand(RDI, 1, bytes);
+    if (from === undefined)
+      this.statements.push({ kind: 'fill', to, count: nodes.low(count), width, value: this.readRegister(0, width) });
+    else {
+      const distance = nodes.binary('i32.sub', to.host, from.host);
+      this.guard(nodes.binary('i32.lt_u', distance, bytes));
+      this.statements.push({ kind: 'copy', to, from, bytes });
+    }
+    this.stored = this.statements.length;
+    for (const register of from === undefined ? [RDI] : [RSI, RDI]) {
+      this.writeRegister(register, 64, this.add(this.readRegister(register, 64), whole, 64));
+    }
+    this.writeRegister(RCX, 64, this.constant(0n));
+  }
+  /** The bytes that `register` points at must lie in one page. */
+  private bulkOperand(register: number, access: 0 | 1, bytes: Node): Translate {
+    const { nodes } = this;
+    const linear = nodes.wide(this.readRegister(register, 64));
+    const offset = nodes.binary('i32.and', nodes.low(linear), nodes.i32(PAGE - 1));
+    this.guard(nodes.binary('i32.lt_u', nodes.i32(PAGE), nodes.binary('i32.add', offset, bytes)));
+    const host = createNode('result', 'i32', []);
+    const exit = this.exit();
+    const made: Translate = { kind: 'translate', base: linear, access, low: 0, high: 1, copies: false, host, exit };
+    this.statements.push(made);
+    return made;
   }
 
   // flags

@@ -23,7 +23,8 @@ export interface CodeOptions {
   /** byte of the CPU's block in the WebAssembly memory */
   readonly state: number;
   readonly vectors: boolean;
-  readonly merges: boolean;
+  /** addresses of instructions whose blocks translate each address by itself */
+  readonly apart: ReadonlySet<bigint>;
   /** Where the computed jump or call at `rip` has gone. */
   targetsOf(rip: bigint): readonly bigint[];
 }
@@ -60,7 +61,8 @@ interface Piece {
 function readPiece(range: Range, from: number, options: CodeOptions): { readonly piece: Piece; readonly to: number } {
   const { instructions, context } = range;
   const entry = entryRegisters();
-  const reading = new Reading({ ...options, entry });
+  const merges = options.apart.size === 0 || !instructions.some(({ rip }) => options.apart.has(rip));
+  const reading = new Reading({ ...options, merges, entry });
   const piece = (end: End, whole: boolean): Piece => ({
     rip: instructions[from]!.rip,
     context,

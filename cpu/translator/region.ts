@@ -16,7 +16,8 @@ export interface RegionSource {
 
 export interface TranslationOptions {
   readonly limits: Limits;
-  readonly merges: boolean;
+  /** addresses of instructions whose blocks translate each address by itself */
+  readonly apart: ReadonlySet<bigint>;
   instructionAt(rip: bigint): Instruction | undefined;
   targetsOf(rip: bigint): readonly bigint[];
 }
@@ -36,7 +37,7 @@ export function translateRegion(cpu: Cpu, rip: bigint, options: TranslationOptio
   const blocks = readRegion(ranges, {
     state,
     vectors: allowsVectors(cpu),
-    merges: options.merges,
+    apart: options.apart,
     targetsOf: options.targetsOf,
   });
   const instructions = blocks.reduce((sum, { body }) => sum + body.instructions, 0);

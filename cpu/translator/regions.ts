@@ -35,6 +35,8 @@ export interface Region {
 }
 
 const PAGE = 4096;
+/** ways out of a region for two pages, of one instruction, before it is translated apart from its neighbours */
+const CROSSINGS = 32;
 /** addresses that a computed jump is remembered to have gone to */
 const MOST_TARGETS = 16;
 
@@ -56,6 +58,9 @@ export class Regions {
   private readonly free: number[] = [];
   private used = 0;
   private readonly targets = new Map<bigint, bigint[]>();
+  /** how often an instruction has met two pages, and those that have too often */
+  private readonly crossings = new Map<bigint, number>();
+  private readonly apart = new Set<bigint>();
   /** how often the code of a page has been written */
   private readonly written: Uint16Array;
 
@@ -87,6 +92,18 @@ export class Regions {
     else if (known.length < MOST_TARGETS && !known.includes(to)) known.push(to);
   }
 
+  /**
+   * The instruction at `rip`, in the physical page `frame`, has had a region left because it shares a translation with
+   * others and together they lie on two pages. If that is frequent, they will not share it.
+   */
+  noteCrossing(rip: bigint, frame: number): void {
+    const count = (this.crossings.get(rip) ?? 0) + 1;
+    this.crossings.set(rip, count);
+    if (count !== CROSSINGS) return;
+    this.apart.add(rip);
+    for (const region of this.byPage.get(frame >>> 12) ?? []) this.drop(region);
+  }
+
   /** The region at `rip`, made anew; undefined where its code cannot be had, or changes too often. */
   translate(cpu: Cpu, rip: bigint, physical: number): Region | undefined {
     if (this.written[physical >>> 12]! >= this.options.patience) return undefined;
@@ -94,7 +111,7 @@ export class Regions {
     const pages = new Map<bigint, CodePage>();
     const source = translateRegion(cpu, rip, {
       limits: this.options,
-      merges: true,
+      apart: this.apart,
       instructionAt: (at) => this.instructionAt(cpu, at, pages),
       targetsOf: (at) => this.targets.get(at) ?? [],
     });

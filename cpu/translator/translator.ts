@@ -62,6 +62,8 @@ export class Translator {
   private reason: RunEnd | undefined = undefined;
   /** made so far */
   private copies = 0;
+  /** whether the last miss in the TLB was for bytes of two pages */
+  private crosses = false;
 
   constructor(memory: Memory, options: Partial<TranslatorOptions> = {}) {
     this.memory = memory;
@@ -96,7 +98,8 @@ export class Translator {
         if (this.reason !== undefined) return this.reason;
         continue;
       }
-      if (cpu.retired >= cpu.limit || (status === Status.missing && this.link(cpu, code))) continue;
+      if (status === Status.missing && this.link(cpu, code)) continue;
+      if (this.crosses) this.noteCrossing(cpu);
       const reason = burst(cpu, algebra, cpu.limit, true);
       if (reason !== undefined) return reason;
       if (cpu.leave) return 'left';
@@ -154,6 +157,14 @@ export class Translator {
     code.entries.fill(0);
   }
 
+  /** The region has been left, at rip, for bytes of two pages. */
+  private noteCrossing(cpu: Cpu): void {
+    this.crosses = false;
+    const { words } = cpu;
+    const frame = fetchFrame(cpu.tlb, cpu.mode, words[RIP]!, words[RIP + 1]!);
+    if (frame >= 0) this.regions.noteCrossing(joinWords(words[RIP]!, words[RIP + 1]!), frame);
+  }
+
   /** Makes the region at rip known to the core, if there is one or it is time for one. */
   private link(cpu: Cpu, code: CpuCode): boolean {
     const { words } = cpu;
@@ -206,8 +217,11 @@ export class Translator {
     const low = scratch32[0]!;
     const access = (what & 1) as Access;
     const size = what >> 2;
-    if ((low & (PAGE - 1)) + size > PAGE)
-      return (what & 2) !== 0 && access === Access.read ? this.copy(cpu, low, size) : -1;
+    if ((low & (PAGE - 1)) + size > PAGE) {
+      if ((what & 2) !== 0 && access === Access.read) return this.copy(cpu, low, size);
+      this.crosses = true;
+      return -1;
+    }
     try {
       const physical = translateWords(cpu, low, scratch32[1]!, access, 8);
       if (access === Access.write && this.memory.decoded[physical >>> 12] !== undefined) return -1;

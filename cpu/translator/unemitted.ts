@@ -22,7 +22,6 @@ const stepping = [
   'extractBits',
   'depositBits',
   'crc32c',
-  'repeat',
   'requireKernel',
   'requireKernelElseUndefined',
   'writeSystem',
