@@ -18,10 +18,7 @@ export function provideInput(kernel: Kernel, stdin: SpawnOptions['stdin']): Inpu
 export function wantsInput(kernel: Kernel): boolean {
   const { chunks, closed } = kernel.fileSystem.stdin;
   if (closed || chunks.length > 0) return false;
-  for (const task of kernel.tasks.values()) {
-    if (task.state === 'sleeping' && task.channels.includes(STDIN_CHANNEL)) return true;
-  }
-  return false;
+  return kernel.sleepers.channels.has(STDIN_CHANNEL);
 }
 
 export function askForInput(kernel: Kernel, source: InputSource): void {

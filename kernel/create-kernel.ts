@@ -15,6 +15,7 @@ import { mapLarge } from './mm/page-tables.ts';
 import { allocatePage, createPhysicalPages } from './mm/physical.ts';
 import { WATCHDOG_PERIOD } from './rex-dispatcher/watchdog.ts';
 import { createPerfState } from './perf/types.ts';
+import { createSleepers } from './sleepers.ts';
 import { createSymbolTable } from './symbols.ts';
 
 export interface MachineOptions {
@@ -89,6 +90,7 @@ export function createKernel({
     tasks: new Map(),
     nextPid: 1,
     runQueue: [],
+    sleepers: createSleepers(),
     fileSystem: createFileSystem(),
     openFiles: new Map(),
     fileTables: new Map(),

@@ -9,6 +9,7 @@ import { writeUserU32 } from './mm/user-memory.ts';
 import { reapTask, threadGroup } from './process.ts';
 import { loadAddressSpace, wake } from './scheduler.ts';
 import { sendProcessSignal, Signal } from './signal.ts';
+import { endSleep } from './sleepers.ts';
 import { traceExit } from './tracing/sched.ts';
 import type { Task } from './task.ts';
 
@@ -41,8 +42,8 @@ export function exitTask(kernel: Kernel, task: Task, status: number): void {
     }
   }
   if (space !== undefined) releaseAddressSpace(kernel, space);
+  if (task.state === 'sleeping') endSleep(kernel, task);
   task.state = 'zombie';
-  task.channels = [];
   task.exitStatus = status;
   kernel.events.push({ type: 'exit', pid: task.pid, comm: task.comm, status });
   wake(kernel, vforkChannel(task.pid));

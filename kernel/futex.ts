@@ -2,6 +2,7 @@
 import type { Kernel } from './kernel.ts';
 import { findArea } from './mm/address-space.ts';
 import { makeRunnable } from './scheduler.ts';
+import { moveSleeper, sleepersOn } from './sleepers.ts';
 import type { Task } from './task.ts';
 
 /** A task's sleep on a futex, from the system call's first run to its last. */
@@ -26,8 +27,8 @@ export function futexChannel(kernel: Kernel, task: Task, address: bigint): strin
 }
 
 function sleepers(kernel: Kernel, channel: string): Task[] {
-  return [...kernel.tasks.values()]
-    .filter(({ state, futexWait }) => state === 'sleeping' && futexWait?.channel === channel && !futexWait.woken)
+  return sleepersOn(kernel, channel)
+    .filter(({ futexWait }) => futexWait?.channel === channel && !futexWait.woken)
     .toSorted((left, right) => left.futexWait!.since - right.futexWait!.since);
 }
 
@@ -48,7 +49,7 @@ export function requeueFutex(kernel: Kernel, from: string, to: string, count: nu
   const moved = sleepers(kernel, from).slice(0, count);
   for (const task of moved) {
     task.futexWait!.channel = to;
-    task.channels = [to];
+    moveSleeper(kernel, task, [to]);
   }
   return moved.length;
 }

@@ -7,6 +7,7 @@ import { Errno } from './errno.ts';
 import { currentTask, random64, type Kernel } from './kernel.ts';
 import { isWait, type Wait } from './native.ts';
 import { nativeTable } from './natives.ts';
+import { sleepOn } from './sleepers.ts';
 import { endWithSlice, passSlices } from './turn.ts';
 import { makeRunnable } from './scheduler.ts';
 
@@ -16,12 +17,7 @@ const RAX = 0;
 function suspend(kernel: Kernel, cpu: Cpu, { wait, deadline }: Wait): void {
   const task = currentTask(kernel, cpu);
   if (wait.length === 0 && deadline === undefined) makeRunnable(kernel, task);
-  else {
-    task.state = 'sleeping';
-    task.channels = wait;
-    task.deadline = deadline;
-    task.timedOut = false;
-  }
+  else sleepOn(kernel, task, wait, deadline);
   cpu.leave = true;
 }
 

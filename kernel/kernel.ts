@@ -10,6 +10,7 @@ import type { PerfState } from './perf/types.ts';
 import type { KprobeState } from './kprobe/types.ts';
 import type { NetState } from './net/types.ts';
 import type { LogRecord } from './printk.ts';
+import type { Sleepers } from './sleepers.ts';
 import type { Task, TaskContext } from './task.ts';
 import type { AddressSpace, SharedMemory } from './mm/types.ts';
 import type { PhysicalPages } from './mm/physical.ts';
@@ -49,6 +50,7 @@ export interface Kernel {
   nextPid: number;
   /** pids that can run and are on no CPU, in the order of their turn */
   readonly runQueue: number[];
+  readonly sleepers: Sleepers;
 
   readonly fileSystem: FileSystem;
   readonly openFiles: Map<number, OpenFile>;

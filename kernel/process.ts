@@ -12,6 +12,7 @@ import { kfree, kmalloc } from './mm/heap.ts';
 import { readKernel, writeKernel, writeKernelU32, writeKernelU64 } from './mm/kernel-memory.ts';
 import { fail } from './errno.ts';
 import { CONTEXT_LENGTH, contextIndex, makeRunnable, saveContext } from './scheduler.ts';
+import { FIRST_KERNEL_THREAD } from './sleepers.ts';
 import { lookupName } from './symbols.ts';
 import { forgetTask, inheritEvents } from './perf/counting.ts';
 import { traceFork } from './tracing/sched.ts';
@@ -118,9 +119,6 @@ export function createProcess(kernel: Kernel, comm: string): Task {
   const signals = noSignals();
   return createTask(kernel, comm, { parent: undefined, tgid: undefined, fileTable, addressSpace: undefined, signals });
 }
-
-/** above what fork hands out: PID_MAX_LIMIT */
-const FIRST_KERNEL_THREAD = 4_194_304;
 
 /** kthread_create_on_cpu: a sleeping task without user memory, about to execute `entry`. ENOMEM. */
 export function createKernelThread(kernel: Kernel, comm: string, entry: bigint, cpu: number): Task {

@@ -14,7 +14,8 @@ import { leavePackets } from './net/softnet.ts';
 import { oops } from './oops.ts';
 import { nextOverflow } from './perf/counting.ts';
 import { countWatchdog } from './rex-dispatcher/watchdog.ts';
-import { leaveTask, nextDeadline, schedule, wakeExpired } from './scheduler.ts';
+import { leaveTask, schedule, wakeExpired } from './scheduler.ts';
+import { nextDeadline } from './sleepers.ts';
 import { lookupName } from './symbols.ts';
 import { endWithSlice, jiffiesAt, leaveTurn, passSlices, takeTurn } from './turn.ts';
 
@@ -139,7 +140,7 @@ export function runKernel(
       continue;
     }
     const cpu = kernel.cpus[turn.cpu]!;
-    takeTurn(kernel, cpu, left > turn.left ? horizon : -Infinity, () => nextDeadline(kernel));
+    takeTurn(kernel, cpu, left > turn.left ? horizon : -Infinity);
     const runs = runCpu(kernel, cpu, host, left, until);
     turn.left = turn.sliceEnd - cpu.retired;
     leaveTurn(kernel);

@@ -15,6 +15,7 @@ import { writeKernelU64 } from './mm/kernel-memory.ts';
 import { perCpuAddress, writePerCpu } from './per-cpu.ts';
 import { schedIn, schedOut } from './perf/counting.ts';
 import { noteSwitchOut, traceIdle, traceSwitch, traceWakeup } from './tracing/sched.ts';
+import { endSleep, expired, sleepersOn } from './sleepers.ts';
 import type { Task } from './task.ts';
 import { endWithSlice } from './turn.ts';
 
@@ -57,40 +58,28 @@ export function contextIndex(slot: number): number {
 
 /** Marks a task runnable at the end of the queue. */
 export function makeRunnable(kernel: Kernel, task: Task): void {
-  if (task.state === 'sleeping') traceWakeup(kernel, task);
+  if (task.state === 'sleeping') {
+    traceWakeup(kernel, task);
+    endSleep(kernel, task);
+  }
   task.state = 'runnable';
-  task.channels = [];
-  task.deadline = undefined;
   kernel.runQueue.push(task.pid);
   // one of the others may take it
   if (kernel.cpus.length > 1) endWithSlice(kernel);
 }
 
-/** Wakes every task that sleeps on `channel`, in the order of their pids, and those that watch it through epoll. */
+/** Wakes every task that sleeps on `channel`, in the order of the table, and those that watch it through epoll. */
 export function wake(kernel: Kernel, channel: string): void {
   if (kernel.fileSystem.epolls.size > 0) notifyEpolls(kernel, channel);
-  for (const task of kernel.tasks.values()) {
-    if (task.state === 'sleeping' && task.channels.includes(channel)) makeRunnable(kernel, task);
-  }
+  for (const task of sleepersOn(kernel, channel)) makeRunnable(kernel, task);
 }
 
 /** Wakes the tasks whose deadline has passed. */
 export function wakeExpired(kernel: Kernel, time: number): void {
-  for (const task of kernel.tasks.values()) {
-    if (task.state !== 'sleeping' || task.deadline === undefined || task.deadline > time) continue;
+  for (const task of expired(kernel, time)) {
     task.timedOut = true;
     makeRunnable(kernel, task);
   }
-}
-
-/** The earliest deadline of a sleeping task. */
-export function nextDeadline(kernel: Kernel): number | undefined {
-  let earliest: number | undefined;
-  for (const task of kernel.tasks.values()) {
-    if (task.state !== 'sleeping' || task.deadline === undefined) continue;
-    if (earliest === undefined || task.deadline < earliest) earliest = task.deadline;
-  }
-  return earliest;
 }
 
 const RSP0 = 4n;

@@ -6,6 +6,7 @@ import type { Cpu } from '../cpu/cpu.ts';
 import { SLICE, type Kernel } from './kernel.ts';
 import { constants } from './layout/constants.ts';
 import { readKernelU64 } from './mm/kernel-memory.ts';
+import { nextDeadline } from './sleepers.ts';
 import { lookupName } from './symbols.ts';
 
 const { TICK_NSEC } = constants;
@@ -44,16 +45,16 @@ function isAlone(kernel: Kernel, cpu: Cpu): boolean {
 const roundAt = ({ roundStart }: Kernel, time: number): number => Math.max(1, Math.ceil((time - roundStart) / SLICE));
 
 /**
- * The turn of `cpu` begins or goes on: `turn.end` is where jiffies change, a sleeper is woken (`deadline`) or `horizon`
+ * The turn of `cpu` begins or goes on: `turn.end` is where jiffies change, a sleeper wakes by itself or `horizon`
  * comes, all of which happens at the end of a round; or the end of the slice where other CPUs have a say.
  */
-export function takeTurn(kernel: Kernel, cpu: Cpu, horizon: number, deadline: () => number | undefined): void {
+export function takeTurn(kernel: Kernel, cpu: Cpu, horizon: number): void {
   const { turn } = kernel;
   turn.sliceEnd = cpu.retired + turn.left;
   turn.end = turn.sliceEnd;
   if (horizon <= kernel.roundStart || !isAlone(kernel, cpu)) return;
   const nextJiffy = (Math.floor(kernel.roundStart / TICK_NSEC) + 1) * TICK_NSEC;
-  const rounds = roundAt(kernel, Math.min(nextJiffy, deadline() ?? Infinity, horizon));
+  const rounds = roundAt(kernel, Math.min(nextJiffy, nextDeadline(kernel) ?? Infinity, horizon));
   turn.end += (rounds - 1) * SLICE;
 }
 

@@ -16,6 +16,7 @@ import { mkdirs, readFile, writeFile } from '../kernel/fs/inodes.ts';
 import { absolutePath, resolve } from '../kernel/fs/paths.ts';
 import { closeStdin, pushStdin } from '../kernel/fs/stdio.ts';
 import { isWait } from '../kernel/native.ts';
+import { sleepOn } from '../kernel/sleepers.ts';
 import { fileSyscalls } from '../kernel/syscalls/files.ts';
 import { BUFFER, createFileMachine, list, makePipe, outcome, text, UNMAPPED } from './support/file-machine.ts';
 
@@ -144,7 +145,7 @@ test('a sleeping reader is woken by bytes and by the last writer', () => {
   const wait = call('read', reader, BUFFER, 1);
   assert.ok(isWait(wait));
   const sleeper = fork();
-  const sleep = (): void => void Object.assign(sleeper, { state: 'sleeping', channels: isWait(wait) ? wait.wait : [] });
+  const sleep = (): void => sleepOn(machine.kernel, sleeper, isWait(wait) ? wait.wait : [], undefined);
   sleep();
   call('write', writer, 'x', 1);
   assert.is(sleeper.state, 'runnable');

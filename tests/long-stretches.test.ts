@@ -5,6 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { takeSnapshot } from '../box/snapshot.ts';
 import { Box, type KernelEvent, type Process } from '../index.ts';
+import { nextDeadline } from '../kernel/sleepers.ts';
 import { createHost, type KernelHost } from '../kernel/host.ts';
 import { busy, runKernel } from '../kernel/run.ts';
 import type { Cpu } from '../cpu/cpu.ts';
@@ -149,6 +150,8 @@ function assertSame(left: Run, right: Run, watched: boolean): void {
     assert.equal(registersOf(cpu), registersOf(twin), `CPU ${n}: registers`);
   }
   assert.ok(Buffer.from(one.memory.bytes).equals(other.memory.bytes), 'memory');
+  // remembered where somebody has asked
+  for (const kernel of [one, other]) nextDeadline(kernel);
   const [first, second] = [takeSnapshot(one).kernel, takeSnapshot(other).kernel];
   for (const key of Object.keys(first)) {
     if (!isDeepStrictEqual(first[key], second[key])) assert.equal(first[key], second[key], key);

@@ -11,6 +11,7 @@ import { releaseAddressSpace } from '../kernel/mm/address-space.ts';
 import { readKernelU32, writeKernel, writeKernelU64 } from '../kernel/mm/kernel-memory.ts';
 import { freePages } from '../kernel/mm/physical.ts';
 import { copyFromUser, readUserU64, writeUserU64 } from '../kernel/mm/user-memory.ts';
+import { sleepOn } from '../kernel/sleepers.ts';
 import { memorySyscalls } from '../kernel/syscalls/memory.ts';
 import type { Task } from '../kernel/task.ts';
 import { bareSyscalls, type BareSyscall } from './support/bare-syscalls.ts';
@@ -316,10 +317,10 @@ test('who sleeps on a ring is woken by what it waits for, or as the flags say', 
   const { machine, map, consumer } = createRing();
   const { kernel, task } = machine;
   const ring = mapAt(kernel, map.address)!;
-  const sleeper = { pid: 99, state: 'sleeping', channels: [`ringbuf:${ring.id}`] } as unknown as Task;
+  const sleeper = { pid: 99 } as unknown as Task;
   kernel.tasks.set(99, sleeper);
   const woken = (action: () => void): boolean => {
-    Object.assign(sleeper, { state: 'sleeping', channels: [`ringbuf:${ring.id}`] });
+    if (sleeper.state !== 'sleeping') sleepOn(kernel, sleeper, [`ringbuf:${ring.id}`], undefined);
     action();
     return sleeper.state === 'runnable';
   };

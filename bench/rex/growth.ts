@@ -4,6 +4,7 @@ import { createKprobeEvent } from '../../kernel/perf/events.ts';
 import { createKernelThread } from '../../kernel/process.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { constants } from '../../kernel/layout/constants.ts';
+import { sleepOn } from '../../kernel/sleepers.ts';
 import { syscallTable } from '../../kernel/syscalls/index.ts';
 import type { EngineName } from '../../cpu/engine.ts';
 import { createRunner, measure, type Driver } from './measure.ts';
@@ -58,8 +59,7 @@ function addMap(kernel: Kernel, n: number): void {
 function addTask(kernel: Kernel, n: number): void {
   // bound to a processor that does not exist
   const task = createKernelThread(kernel, `sleeper${n}`, 0n, n + kernel.cpus.length);
-  task.state = 'sleeping';
-  task.channels = [`sleeper:${n}`];
+  sleepOn(kernel, task, [`sleeper:${n}`], undefined);
 }
 
 const entries: GrowthRow = {

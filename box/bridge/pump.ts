@@ -1,7 +1,7 @@
 /** Takes turns: the box runs for a while, frames go both ways, the host's event loop has its turn. */
 import { performance } from 'node:perf_hooks';
 import { passTime } from '../../kernel/run.ts';
-import { nextDeadline } from '../../kernel/scheduler.ts';
+import { nextDeadline } from '../../kernel/sleepers.ts';
 import type { Box } from '../box.ts';
 import type { NetworkDevice } from '../network.ts';
 import { exitOf, type Exit, type Process } from '../spawn.ts';

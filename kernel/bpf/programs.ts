@@ -3,7 +3,7 @@ import type { Kernel } from '../kernel.ts';
 import { bpf_prog } from '../layout/structures.ts';
 import { writeStructure } from '../layout/write-structure.ts';
 import { kfree, kmalloc } from '../mm/heap.ts';
-import { writeKernel } from '../mm/kernel-memory.ts';
+import { readKernelU32, writeKernel } from '../mm/kernel-memory.ts';
 import { vfree } from '../mm/vmalloc.ts';
 import { readPerCpu } from '../per-cpu.ts';
 import { removeSymbols } from '../symbols.ts';
@@ -45,6 +45,9 @@ export function createProgram(kernel: Kernel, fields: NewProgram): BpfProgram {
 
 /** The program whose struct bpf_prog is at `address`. */
 export function programAt(kernel: Kernel, address: bigint): BpfProgram | undefined {
+  // unless somebody has overwritten it, the structure says which
+  const named = kernel.bpf.programs.get(readKernelU32(kernel, address, bpf_prog.fields.id.offset) ?? 0);
+  if (named?.address === address) return named;
   for (const program of kernel.bpf.programs.values()) if (program.address === address) return program;
   return undefined;
 }

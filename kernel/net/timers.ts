@@ -1,5 +1,6 @@
 /** TCP's timers, which ksoftirqd/0 runs. */
 import type { Kernel } from '../kernel.ts';
+import { setDeadline } from '../sleepers.ts';
 import { endWithSlice } from '../turn.ts';
 import { wakeKsoftirqd } from './softnet.ts';
 import { tcpTimeout } from './tcp-timer.ts';
@@ -28,7 +29,7 @@ export function timerSet(kernel: Kernel, deadline: number): void {
   const task = kernel.tasks.get(kernel.net.ksoftirqd.get(0) ?? -1);
   if (task === undefined) wakeKsoftirqd(kernel, 0);
   else if (task.state === 'sleeping' && (task.deadline === undefined || task.deadline > deadline)) {
-    task.deadline = deadline;
+    setDeadline(kernel, task, deadline);
     endWithSlice(kernel);
   }
 }

@@ -122,16 +122,15 @@ export function setPeriod(kernel: Kernel, event: PerfEvent, period: number): voi
   if (event.enabled) startEvent(kernel, event);
 }
 
-/** The events of tasks, of which there may be none. */
-function* taskEvents(kernel: Kernel): Iterable<PerfEvent> {
-  for (const event of kernel.bpf.events.values()) if (event.pid !== -1 && event.enabled) yield event;
-}
+/** The events of single tasks. */
+const taskEvents = (kernel: Kernel): PerfEvent[] =>
+  kernel.perf.taskEvents.map((id) => kernel.bpf.events.get(id)).filter((event) => event !== undefined);
 
 /** perf_event_task_sched_in */
 export function schedIn(kernel: Kernel, cpu: Cpu, task: Task): void {
   if (kernel.bpf.events.size === 0) return;
   for (const event of taskEvents(kernel)) {
-    if (isFor(event, cpu.index, task.pid)) startOn(kernel, event, cpu, task.pid);
+    if (counts(event, cpu.index, task.pid)) startOn(kernel, event, cpu, task.pid);
   }
   if (kernel.perf.counters.length === 0) return;
   const before = kernel.perf.lastCpu.get(task.pid);
@@ -144,12 +143,14 @@ export function schedOut(kernel: Kernel, cpu: Cpu, task: Task): void {
   if (kernel.bpf.events.size === 0) return;
   if (kernel.perf.counters.length > 0) kernel.perf.lastCpu.set(task.pid, cpu.index);
   countSoftware(kernel, cpu, task.pid, Software.contextSwitches);
-  for (const event of taskEvents(kernel)) if (event.tasks.includes(task.pid)) stopOn(kernel, event, cpu);
+  for (const event of taskEvents(kernel)) {
+    if (event.enabled && event.tasks.includes(task.pid)) stopOn(kernel, event, cpu);
+  }
 }
 
 /** perf_event_init_task: the child counts where the parent's events are inherited. */
 export function inheritEvents(kernel: Kernel, parent: Task, child: Task): void {
-  for (const event of kernel.bpf.events.values()) {
+  for (const event of taskEvents(kernel)) {
     if ((event.attributes.flags & AttributeFlag.inherit) !== 0n && event.tasks.includes(parent.pid)) {
       event.tasks.push(child.pid);
     }
@@ -159,7 +160,7 @@ export function inheritEvents(kernel: Kernel, parent: Task, child: Task): void {
 /** perf_event_exit_task */
 export function forgetTask(kernel: Kernel, pid: number): void {
   kernel.perf.lastCpu.delete(pid);
-  for (const { tasks, left } of kernel.bpf.events.values()) {
+  for (const { tasks, left } of taskEvents(kernel)) {
     const at = tasks.indexOf(pid);
     // the task it was opened for keeps its place: the event stays, and counts no more
     if (at > 0) tasks.splice(at, 1);
@@ -169,7 +170,7 @@ export function forgetTask(kernel: Kernel, pid: number): void {
 
 /** perf_event_enable_on_exec: the events that are to be enabled now. */
 export function enabledByExec(kernel: Kernel, pid: number): PerfEvent[] {
-  return [...kernel.bpf.events.values()].filter(
+  return taskEvents(kernel).filter(
     ({ attributes, tasks }) => (attributes.flags & AttributeFlag.enableOnExec) !== 0n && tasks.includes(pid),
   );
 }

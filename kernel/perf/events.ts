@@ -68,6 +68,7 @@ function createEvent(kernel: Kernel, fields: NewEvent): PerfEvent {
   const bytes = writeStructure(perf_event, { type: attributes.type, id, config: attributes.config, pid, cpu });
   writeKernel(kernel, address, bytes);
   bpf.events.set(id, event);
+  if (pid !== -1) perf.taskEvents.push(id);
   if (call !== 0n) {
     perf.calls.set(call, [...(perf.calls.get(call) ?? []), id]);
     countCall(kernel, call, 'perf_refcount', 1);
@@ -168,6 +169,7 @@ export function putEvent(kernel: Kernel, id: number): void {
   setEnabled(kernel, event, false);
   detachProgram(kernel, event);
   bpf.events.delete(id);
+  if (event.pid !== -1) perf.taskEvents.splice(perf.taskEvents.indexOf(id), 1);
   const { call, probe } = event;
   if (call !== 0n) {
     const rest = (perf.calls.get(call) ?? []).filter((other) => other !== id);
@@ -244,6 +246,9 @@ export function programsOfCall(kernel: Kernel, call: bigint): BpfProgram[] {
 
 /** The event whose struct perf_event is at `address`. */
 export function eventAt(kernel: Kernel, address: bigint): PerfEvent | undefined {
+  // unless somebody has overwritten it, the structure says which
+  const named = kernel.bpf.events.get(readKernelU32(kernel, address, perf_event.fields.id.offset) ?? 0);
+  if (named?.address === address) return named;
   for (const event of kernel.bpf.events.values()) if (event.address === address) return event;
   return undefined;
 }

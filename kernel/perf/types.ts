@@ -119,6 +119,8 @@ export interface PerfState {
   readonly calls: Map<bigint, number[]>;
   /** ids of software and hardware events */
   readonly counters: number[];
+  /** ids of the events of single tasks, in the order of their opening */
+  readonly taskEvents: number[];
   /** by CPU */
   readonly overflows: PendingOverflow[][];
   /** by CPU */
@@ -140,6 +142,7 @@ export function createPerfState(cpus: number): PerfState {
     tracepoints: new Map(),
     calls: new Map(),
     counters: [],
+    taskEvents: [],
     overflows: Array.from({ length: cpus }, () => []),
     pmus: Array.from({ length: cpus }, () => ({ since: undefined, skipped: 0 })),
     records: Array.from({ length: cpus }, () => []),
