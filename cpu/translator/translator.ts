@@ -98,7 +98,8 @@ export class Translator {
         if (this.reason !== undefined) return this.reason;
         continue;
       }
-      if (status === Status.missing && this.link(cpu, code)) continue;
+      // nothing is looked at behind the limit
+      if (cpu.retired >= cpu.limit || (status === Status.missing && this.link(cpu, code))) continue;
       if (this.crosses) this.noteCrossing(cpu);
       const reason = burst(cpu, algebra, cpu.limit, true);
       if (reason !== undefined) return reason;
