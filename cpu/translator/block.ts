@@ -96,22 +96,21 @@ export interface Check {
   readonly exit: Exit;
 }
 
-/** `bytes` bytes to one place from another, or `count` elements of `width` bits all alike; the places do not overlap. */
-export interface Copy {
-  readonly kind: 'copy';
-  readonly to: Translate;
-  readonly from: Translate;
-  readonly bytes: Node;
-}
-export interface Fill {
-  readonly kind: 'fill';
-  readonly to: Translate;
-  readonly count: Node;
+/**
+ * Where `count` is not 0: so many elements of `width` bits, `bytes` bytes, to one place from another, or all the value.
+ * Exits where a copy would copy what it has copied. Each place lies in one page.
+ */
+export interface BulkStatement {
+  readonly kind: 'bulk';
   readonly width: Width;
-  readonly value: Node;
+  readonly count: Node;
+  readonly bytes: Node;
+  readonly to: Translate;
+  readonly source: Translate | Node;
+  readonly exit: Exit;
 }
 
-export type Statement = Translate | Load | Store | Guard | Check | Compute | Copy | Fill;
+export type Statement = Translate | Load | Store | Guard | Check | Compute | BulkStatement;
 
 export type End =
   /** to a known address */

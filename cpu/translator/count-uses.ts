@@ -48,15 +48,11 @@ function needStatement(statement: Statement): void {
     case 'guard':
       need(statement.bad);
       return;
-    case 'copy':
-      need(statement.to.host);
-      need(statement.from.host);
-      need(statement.bytes);
-      return;
-    case 'fill':
-      need(statement.to.host);
+    case 'bulk':
       need(statement.count);
-      need(statement.value);
+      need(statement.bytes);
+      need(statement.to.base);
+      need('base' in statement.source ? statement.source.base : statement.source);
       return;
     case 'check':
       need(statement.when);

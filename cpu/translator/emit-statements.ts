@@ -1,6 +1,6 @@
 /** Statements of a block as WebAssembly code, and the ways out of its middle. */
 import type { Width } from '../instruction.ts';
-import type { Check, Copy, Exit, Fill, Load, Statement, Store, Translate } from './block.ts';
+import type { BulkStatement, Check, Exit, Load, Statement, Store, Translate } from './block.ts';
 import type { ValueEmitter } from './emit-values.ts';
 import { Imported, TLB_MASK } from './machine.ts';
 import type { Node } from './node.ts';
@@ -63,11 +63,8 @@ export class StatementEmitter {
       case 'guard':
         this.guard(statement.bad, statement.exit);
         return;
-      case 'copy':
-        this.copy(statement);
-        return;
-      case 'fill':
-        this.fill(statement);
+      case 'bulk':
+        this.bulk(statement);
         return;
       case 'check':
         this.check(statement);
@@ -161,21 +158,36 @@ export class StatementEmitter {
     code.end();
   }
 
-  private copy({ to, from, bytes }: Copy): void {
+  private bulk({ width, count, bytes, to, source, exit }: BulkStatement): void {
     const { values } = this;
     const { code } = values;
-    values.prepare(bytes);
-    code.get(to.host.local);
-    code.get(from.host.local);
-    values.value(bytes);
-    code.op('memory.copy');
+    for (const node of [count, bytes, to.base, 'base' in source ? source.base : source]) values.prepare(node);
+    this.prepareExit(exit);
+    values.value(count);
+    code.if();
+    if ('base' in source) {
+      this.translate(source);
+      this.translate(to);
+      code.get(to.host.local);
+      code.get(source.host.local);
+      code.op('i32.sub');
+      values.value(bytes);
+      code.op('i32.lt_u');
+      this.leaveFor(exit);
+      code.get(to.host.local);
+      code.get(source.host.local);
+      values.value(bytes);
+      code.op('memory.copy');
+    } else {
+      this.translate(to);
+      this.fill(to, count, width, source);
+    }
+    code.end();
   }
 
-  private fill({ to, count, width, value }: Fill): void {
+  private fill(to: Translate, count: Node, width: Width, value: Node): void {
     const { values } = this;
     const { code, locals } = values;
-    values.prepare(count);
-    values.prepare(value);
     if (width === 8) {
       code.get(to.host.local);
       values.value(value);

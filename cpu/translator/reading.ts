@@ -20,6 +20,7 @@ const RIP_LIMIT = 1n << 31n;
 const ARITHMETIC_FLAGS = 0x8d5;
 const DIRECTION = 0x400n;
 const PAGE = 4096;
+const RAX = 0;
 const RCX = 1;
 const RSI = 6;
 const RDI = 7;
@@ -354,36 +355,25 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     const shift = nodes.i64(BigInt(Math.log2(size)));
     const whole = nodes.binary('i64.shl', count, shift);
     this.guard(this.bit(this.slot('i32', Slot.rflags), 10));
-    // none at all must not look at memory
-    const fewer = nodes.binary('i64.sub', count, nodes.i64(1n));
-    this.guard(this.negate(nodes.binary('i64.lt_u', fewer, nodes.i64(BigInt(PAGE / size)))));
+    this.guard(nodes.binary('i64.lt_u', nodes.i64(BigInt(PAGE / size)), count));
     const bytes = nodes.low(whole);
-    const from = kind === 'copy' ? this.bulkOperand(RSI, 0, bytes) : undefined;
+    const source = kind === 'copy' ? this.bulkOperand(RSI, 0, bytes) : this.readRegister(RAX, width);
     const to = this.bulkOperand(RDI, 1, bytes);
-    if (from === undefined)
-      this.statements.push({ kind: 'fill', to, count: nodes.low(count), width, value: this.readRegister(0, width) });
-    else {
-      const distance = nodes.binary('i32.sub', to.host, from.host);
-      this.guard(nodes.binary('i32.lt_u', distance, bytes));
-      this.statements.push({ kind: 'copy', to, from, bytes });
-    }
-    this.stored = this.statements.length;
-    for (const register of from === undefined ? [RDI] : [RSI, RDI]) {
+    const exit = this.exit();
+    this.stored = this.statements.push({ kind: 'bulk', width, count: nodes.low(count), bytes, to, source, exit });
+    for (const register of kind === 'copy' ? [RSI, RDI] : [RDI]) {
       this.writeRegister(register, 64, this.add(this.readRegister(register, 64), whole, 64));
     }
     this.writeRegister(RCX, 64, this.constant(0n));
   }
-  /** The bytes that `register` points at must lie in one page. */
+  /** What `register` points at, which must lie in one page. */
   private bulkOperand(register: number, access: 0 | 1, bytes: Node): Translate {
     const { nodes } = this;
-    const linear = nodes.wide(this.readRegister(register, 64));
-    const offset = nodes.binary('i32.and', nodes.low(linear), nodes.i32(PAGE - 1));
+    const base = nodes.wide(this.readRegister(register, 64));
+    const offset = nodes.binary('i32.and', nodes.low(base), nodes.i32(PAGE - 1));
     this.guard(nodes.binary('i32.lt_u', nodes.i32(PAGE), nodes.binary('i32.add', offset, bytes)));
     const host = createNode('result', 'i32', []);
-    const exit = this.exit();
-    const made: Translate = { kind: 'translate', base: linear, access, low: 0, high: 1, copies: false, host, exit };
-    this.statements.push(made);
-    return made;
+    return { kind: 'translate', base, access, low: 0, high: 1, copies: false, host, exit: this.exit() };
   }
 
   // flags
