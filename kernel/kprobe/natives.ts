@@ -23,8 +23,9 @@ const TRAP_BRKPT = 1;
 const TRAP_TRACE = 2;
 const TRAP_HWBKPT = 4;
 /** DR6.BS: the trap was a single step */
-const DR6_SINGLE_STEP = 0x4000n;
-const DR6 = 4;
+const DR6_SINGLE_STEP = 0x4000;
+/** the lower half of DR6 in a CPU's words */
+const DR6 = (Slot.debug + 4) * 2;
 const TF = 0x100;
 
 const NOT_A_PROBE = 0n;
@@ -119,14 +120,14 @@ function doInt3(kernel: Kernel, cpu: Cpu): undefined {
 }
 
 /** get_si_code; without a reason in DR6 it was int1. */
-const debugCode = (condition: bigint): number =>
-  (condition & DR6_SINGLE_STEP) !== 0n ? TRAP_TRACE : (condition & 0xfn) !== 0n ? TRAP_HWBKPT : TRAP_BRKPT;
+const debugCode = (condition: number): number =>
+  (condition & DR6_SINGLE_STEP) !== 0 ? TRAP_TRACE : (condition & 0xf) !== 0 ? TRAP_HWBKPT : TRAP_BRKPT;
 
 /** exc_debug: the end of a probe's step, or a debugger's TF in user mode. */
 function doDebug(kernel: Kernel, cpu: Cpu): undefined {
   const { rdi } = cpu.registers;
-  const condition = cpu.slots[Slot.debug + DR6]!;
-  cpu.slots[Slot.debug + DR6] = condition & ~DR6_SINGLE_STEP;
+  const condition = cpu.words[DR6]!;
+  cpu.words[DR6] = condition & ~DR6_SINGLE_STEP;
   if (!hasPtRegs(kernel, rdi)) badFrame(kernel, cpu, rdi);
   else if (isUserMode(readPtReg(kernel, rdi, 'cs')!)) {
     trap(kernel, taskOn(kernel, cpu), debugCode(condition), readPtReg(kernel, rdi, 'ip')!);
