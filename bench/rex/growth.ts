@@ -23,8 +23,9 @@ export interface GrowthRow {
 /** A box with the empty kprobe program and `count` of what `add` makes. */
 async function emptyKprobeBeside(count: number, add: (kernel: Kernel, n: number) => void): Promise<Driver> {
   const box = await boot({ memory: 512 << 20 });
-  for (let n = 1; n < count; n++) add(box.kernel, n);
+  // first: where things lie, and so which of them meet in the TLB, must not depend on `count`
   box.rex.load(eventPrograms).program('empty').attachKsyscall('getpid');
+  for (let n = 1; n < count; n++) add(box.kernel, n);
   return callDriver(box, 'getpid');
 }
 
