@@ -50,8 +50,22 @@ export interface Translate {
   high: number;
   /** of a read: a copy of the bytes will do, since nothing is stored before the last of them is loaded */
   copies: boolean;
+  /** blocks behind this one use it too */
+  outlives: boolean;
   readonly host: Node;
   readonly exit: Exit;
+}
+
+/** What the only block before another knows of when it ends: translations by the register that leads there. */
+export interface Legacy {
+  readonly translations: readonly {
+    readonly register: number;
+    /** what the register points at is so many bytes behind the translation's base */
+    readonly delta: number;
+    readonly translate: Translate;
+  }[];
+  /** of the flags' operation, where it is known */
+  readonly flagsKind: number | undefined;
 }
 
 export interface Load {

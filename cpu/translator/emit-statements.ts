@@ -115,14 +115,14 @@ export class StatementEmitter {
   }
 
   /** By the TLB; after a miss by a function of the host. */
-  private translate({ base, access, low, high, copies, host, exit }: Translate): void {
+  private translate({ base, access, low, high, copies, outlives, host, exit }: Translate): void {
     const { values } = this;
     const { code, locals } = values;
     values.prepare(base);
     this.prepareExit(exit);
     const linear = locals.take('i64');
     const index = locals.take('i32');
-    host.local = locals.take('i32');
+    host.local = outlives ? locals.keep('i32') : locals.take('i32');
     values.wide(base);
     if (low !== 0) {
       code.i64(BigInt(low));

@@ -56,6 +56,12 @@ export class Locals {
     return known[n]!;
   }
 
+  /** One for the whole function. */
+  keep(type: ValueType): number {
+    this.types.push(type);
+    return this.types.length - 1;
+  }
+
   /** A new block begins. */
   reset(): void {
     for (const type of Object.keys(this.taken) as ValueType[]) this.taken[type] = 0;

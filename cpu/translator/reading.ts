@@ -6,7 +6,7 @@ import type { Algebra, Bulk, FlagName, FlagsKind } from '../algebra.ts';
 import { conditionCodes, flagsKindNumbers } from '../flags.ts';
 import type { MemoryOperand, Operand, Width } from '../instruction.ts';
 import { Slot } from '../slots.ts';
-import type { End, Exit, FlagState, Load, Registers, Statement, Translate } from './block.ts';
+import type { End, Exit, FlagState, Legacy, Load, Registers, Statement, Translate } from './block.ts';
 import { flagNode, fusedCondition, selectedFlags, settledFlags } from './flags.ts';
 import { constantOf, createNode, isConstant, type Node } from './node.ts';
 import { FloatReading } from './reading-floats.ts';
@@ -36,6 +36,14 @@ export interface ReadingOptions {
   /** neighbouring accesses share a translation */
   readonly merges: boolean;
   readonly entry: Registers;
+  readonly legacy?: Legacy | undefined;
+}
+
+/** A translation as the block sees it: `base` lies `delta` bytes behind its own. */
+interface Known {
+  readonly base: Node;
+  readonly delta: number;
+  readonly translate: Translate;
 }
 
 export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
@@ -52,6 +60,8 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   private condition: Node | undefined = undefined;
   /** what DF becomes, where it is written */
   private backward: boolean | undefined = undefined;
+  /** translations that the instruction has made */
+  private readonly newest = new Set<Translate>();
   /** statements before the jump, and before the last store */
   private jumped = 0;
   private stored = 0;
@@ -63,7 +73,7 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   /** the instruction's, once there is one */
   private atExit: Exit | undefined = undefined;
   private readonly unions = new Map<FlagState, FlagState>();
-  private translations: Translate[] = [];
+  private translations: Known[] = [];
   /** by the integers that they load */
   private readonly loads = new Map<Node, Load>();
   /** bodies of `when` that are being read */
@@ -76,6 +86,9 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     this.general = [...options.entry.general];
     this.xmm = [...options.entry.xmm];
     this.flags = options.entry.flags;
+    for (const { register, delta, translate } of options.legacy?.translations ?? []) {
+      this.translations.push({ base: this.general[register]!, delta, translate });
+    }
   }
 
   /** An instruction begins. */
@@ -83,6 +96,7 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     this.rip = rip;
     this.next = BigInt.asUintN(64, rip + BigInt(length));
     this.before = this.now();
+    this.newest.clear();
     this.atExit = undefined;
     this.target = undefined;
     this.condition = undefined;
@@ -92,8 +106,12 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
 
   /** It has been read: where it goes if not to the next one. */
   finish(): End | undefined {
-    const exit = this.target === undefined ? undefined : this.exit();
+    const end = this.endOf();
     this.executed++;
+    return end;
+  }
+  private endOf(): End | undefined {
+    const exit = this.target === undefined ? undefined : this.exit();
     const { target, condition, next, backward } = this;
     if (backward !== undefined) return { kind: 'direction', backward, next };
     if (target === undefined) return undefined;
@@ -131,7 +149,8 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     this.changedXmm = changed.xmm;
     this.conditional = 0;
     this.abandonFloats();
-    this.translations = this.translations.filter((translation) => this.statements.includes(translation));
+    this.translations = this.translations.filter(({ translate }) => !this.newest.has(translate));
+    this.newest.clear();
   }
 
   /** As they are now, the flags as one operation. */
@@ -293,15 +312,20 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   private translation(linear: Node, access: 0 | 1, size: number): readonly [Translate, number] {
     this.requireUnconditional();
     const { base, offset } = splitAddress(this.nodes, linear);
-    const found = this.translations.find((candidate) => {
-      if (candidate.base !== base || candidate.access < access) return false;
-      const span = Math.max(candidate.high, offset + size) - Math.min(candidate.low, offset);
-      return span <= (this.options.merges ? SPAN : candidate.high - candidate.low);
+    const found = this.translations.find(({ base: known, delta, translate }) => {
+      if (known !== base || translate.access < access) return false;
+      const span = Math.max(translate.high, offset + delta + size) - Math.min(translate.low, offset + delta);
+      return span <= (this.options.merges ? SPAN : translate.high - translate.low);
     });
     if (found !== undefined) {
-      found.low = Math.min(found.low, offset);
-      found.high = Math.max(found.high, offset + size);
-      return [found, offset];
+      const { translate, delta } = found;
+      translate.low = Math.min(translate.low, offset + delta);
+      translate.high = Math.max(translate.high, offset + delta + size);
+      if (this.isInherited(found)) {
+        translate.outlives = true;
+        translate.copies = false;
+      }
+      return [translate, offset + delta];
     }
     const host = createNode('result', 'i32', []);
     const made: Translate = {
@@ -311,12 +335,29 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
       low: offset,
       high: offset + size,
       copies: true,
+      outlives: false,
       host,
       exit: this.exit(),
     };
     this.statements.push(made);
-    this.translations.push(made);
+    this.translations.push({ base, delta: 0, translate: made });
+    this.newest.add(made);
     return [made, offset];
+  }
+  private isInherited({ translate }: Known): boolean {
+    return this.options.legacy?.translations.some((inherited) => inherited.translate === translate) === true;
+  }
+
+  /** For a block that only this one leads to. */
+  legacy(): Legacy {
+    const translations = this.general.flatMap((node, register) => {
+      const { base, offset } = splitAddress(this.nodes, node);
+      return this.translations
+        .filter((known) => known.base === base)
+        .map(({ delta, translate }) => ({ register, delta: offset + delta, translate }));
+    });
+    const kind = constantOf(this.united(this.flags).kind);
+    return { translations, flagsKind: kind === undefined ? undefined : Number(kind) };
   }
 
   load(linear: Node, width: Width): Node {
@@ -373,7 +414,17 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     const offset = nodes.binary('i32.and', nodes.low(base), nodes.i32(PAGE - 1));
     this.guard(nodes.binary('i32.lt_u', nodes.i32(PAGE), nodes.binary('i32.add', offset, bytes)));
     const host = createNode('result', 'i32', []);
-    return { kind: 'translate', base, access, low: 0, high: 1, copies: false, host, exit: this.exit() };
+    return {
+      kind: 'translate',
+      base,
+      access,
+      low: 0,
+      high: 1,
+      copies: false,
+      outlives: false,
+      host,
+      exit: this.exit(),
+    };
   }
 
   // flags
