@@ -111,7 +111,8 @@ export interface Check {
 }
 
 /**
- * Where `count` is not 0: so many elements of `width` bits, `bytes` bytes, to one place from another, or all the value.
+ * Where `count` is not 0: so many elements of `width` bits, `bytes` bytes, to one place from another, or all the value;
+ * the places are where the least addresses are.
  * Exits where a copy would copy what it has copied. Each place lies in one page.
  */
 export interface BulkStatement {
@@ -121,6 +122,8 @@ export interface BulkStatement {
   readonly bytes: Node;
   readonly to: Translate;
   readonly source: Translate | Node;
+  /** by DF: the elements are copied from the last to the first */
+  readonly backward: Node;
   readonly exit: Exit;
 }
 

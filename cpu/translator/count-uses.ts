@@ -51,6 +51,7 @@ function needStatement(statement: Statement): void {
     case 'bulk':
       need(statement.count);
       need(statement.bytes);
+      need(statement.backward);
       need(statement.to.base);
       need('base' in statement.source ? statement.source.base : statement.source);
       return;

@@ -158,19 +158,21 @@ export class StatementEmitter {
     code.end();
   }
 
-  private bulk({ width, count, bytes, to, source, exit }: BulkStatement): void {
+  private bulk({ width, count, bytes, to, source, backward, exit }: BulkStatement): void {
     const { values } = this;
     const { code } = values;
-    for (const node of [count, bytes, to.base, 'base' in source ? source.base : source]) values.prepare(node);
+    for (const node of [count, bytes, backward, to.base, 'base' in source ? source.base : source]) values.prepare(node);
     this.prepareExit(exit);
     values.value(count);
     code.if();
     if ('base' in source) {
       this.translate(source);
       this.translate(to);
-      code.get(to.host.local);
-      code.get(source.host.local);
-      code.op('i32.sub');
+      this.distance(to, source);
+      this.distance(source, to);
+      values.value(backward);
+      code.op('i32.eqz');
+      code.op('select');
       values.value(bytes);
       code.op('i32.lt_u');
       this.leaveFor(exit);
@@ -183,6 +185,13 @@ export class StatementEmitter {
       this.fill(to, count, width, source);
     }
     code.end();
+  }
+
+  private distance(from: Translate, to: Translate): void {
+    const { code } = this.values;
+    code.get(from.host.local);
+    code.get(to.host.local);
+    code.op('i32.sub');
   }
 
   private fill(to: Translate, count: Node, width: Width, value: Node): void {

@@ -395,22 +395,39 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     const count = nodes.wide(this.readRegister(RCX, 64));
     const shift = nodes.i64(BigInt(Math.log2(size)));
     const whole = nodes.binary('i64.shl', count, shift);
-    this.guard(this.bit(this.slot('i32', Slot.rflags), 10));
+    const backward = this.bit(this.slot('i32', Slot.rflags), 10);
+    // from the lowest element to the one that the registers point at
+    const back = nodes.select(backward, nodes.binary('i64.sub', whole, nodes.i64(BigInt(size))), nodes.i64(0n));
     this.guard(nodes.binary('i64.lt_u', nodes.i64(BigInt(PAGE / size)), count));
     const bytes = nodes.low(whole);
-    const source = kind === 'copy' ? this.bulkOperand(RSI, 0, bytes) : this.readRegister(RAX, width);
-    const to = this.bulkOperand(RDI, 1, bytes);
+    const source = kind === 'copy' ? this.bulkOperand(RSI, back, 0, bytes) : this.readRegister(RAX, width);
+    const to = this.bulkOperand(RDI, back, 1, bytes);
     const exit = this.exit();
-    this.stored = this.statements.push({ kind: 'bulk', width, count: nodes.low(count), bytes, to, source, exit });
+    this.stored = this.statements.push({
+      kind: 'bulk',
+      width,
+      count: nodes.low(count),
+      bytes,
+      to,
+      source,
+      backward,
+      exit,
+    });
     for (const register of kind === 'copy' ? [RSI, RDI] : [RDI]) {
-      this.writeRegister(register, 64, this.add(this.readRegister(register, 64), whole, 64));
+      const before = nodes.wide(this.readRegister(register, 64));
+      const after = nodes.select(
+        backward,
+        nodes.binary('i64.sub', before, whole),
+        nodes.binary('i64.add', before, whole),
+      );
+      this.writeRegister(register, 64, after);
     }
     this.writeRegister(RCX, 64, this.constant(0n));
   }
-  /** What `register` points at, which must lie in one page. */
-  private bulkOperand(register: number, access: 0 | 1, bytes: Node): Translate {
+  /** What `register` points at, `back` bytes before, which must lie in one page. */
+  private bulkOperand(register: number, back: Node, access: 0 | 1, bytes: Node): Translate {
     const { nodes } = this;
-    const base = nodes.wide(this.readRegister(register, 64));
+    const base = nodes.binary('i64.sub', nodes.wide(this.readRegister(register, 64)), back);
     const offset = nodes.binary('i32.and', nodes.low(base), nodes.i32(PAGE - 1));
     this.guard(nodes.binary('i32.lt_u', nodes.i32(PAGE), nodes.binary('i32.add', offset, bytes)));
     const host = createNode('result', 'i32', []);
