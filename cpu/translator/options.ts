@@ -3,6 +3,9 @@
 export interface TranslatorOptions {
   /** times that an address is come to before it is translated */
   readonly threshold: number;
+  /** of so many interpreted instructions one in `thrift` pays for translation, of those behind them each */
+  readonly patientFor: number;
+  readonly thrift: number;
   /** most regions at a time */
   readonly regions: number;
   /** most bytes of WebAssembly at a time */
@@ -19,6 +22,8 @@ export interface TranslatorOptions {
 
 export const defaultOptions: TranslatorOptions = {
   threshold: 400,
+  patientFor: 4_000_000,
+  thrift: 8,
   regions: 8192,
   bytes: 64 << 20,
   instructions: 300,

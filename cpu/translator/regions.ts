@@ -10,7 +10,7 @@ import { decodeAcross } from '../interpreter.ts';
 import { noteCode, type Memory } from '../memory.ts';
 import { fetchesFrom } from '../paging.ts';
 import { fetchFrame } from '../tlb.ts';
-import type { Core } from './core.ts';
+import { createCore, type Core } from './core.ts';
 import { createStats, type TranslatorOptions, type TranslatorStats } from './options.ts';
 import { moduleOf, translateRegion, type RegionSource } from './region.ts';
 
@@ -49,9 +49,10 @@ export class Regions {
   /** changes when a region is dropped */
   age = 0;
   private readonly memory: Memory;
-  private readonly core: Core;
+  private readonly functions: Record<string, unknown>;
+  /** made when it is first asked for */
+  private made: Core | undefined = undefined;
   private readonly options: TranslatorOptions;
-  private readonly imports: Record<string, Record<string, unknown>>;
   private readonly byPhysical = new Map<number, Region[]>();
   private readonly byPage = new Map<number, Set<Region>>();
   private readonly all = new Set<Region>();
@@ -64,12 +65,16 @@ export class Regions {
   /** how often the code of a page has been written */
   private readonly written: Uint16Array;
 
-  constructor(memory: Memory, core: Core, options: TranslatorOptions, functions: Record<string, unknown>) {
+  constructor(memory: Memory, options: TranslatorOptions, functions: Record<string, unknown>) {
     this.memory = memory;
-    this.core = core;
     this.options = options;
-    this.imports = { box: { memory: memory.wasm, settle: core.settle, ...functions } };
+    this.functions = functions;
     this.written = new Uint16Array(memory.size >>> 12);
+  }
+
+  get core(): Core {
+    this.made ??= createCore(this.memory.wasm, this.options.regions);
+    return this.made;
   }
 
   /** The region for what `cpu` is about to execute at `rip`, which lies at `physical`. */
@@ -165,7 +170,8 @@ export class Regions {
       this.evict();
     }
     const place = this.free.pop() ?? this.used++;
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.imports);
+    const box = { memory: this.memory.wasm, settle: this.core.settle, ...this.functions };
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { box });
     this.core.table.set(place, instance.exports['0']);
     const { instructions } = source;
     const region: Region = {

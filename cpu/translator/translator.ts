@@ -10,10 +10,10 @@ import type { Memory } from '../memory.ts';
 import { joinWords, translateWords } from '../paging.ts';
 import { Slot } from '../slots.ts';
 import { Access, fetchFrame } from '../tlb.ts';
-import { cacheIndex, createCore, type Core } from './core.ts';
+import { cacheIndex } from './core.ts';
 import { CACHE_ENTRIES, cacheBase, COPIES, COPY_SIZE, copiesBase, stateOf, Status } from './machine.ts';
 import { defaultOptions, type TranslatorOptions, type TranslatorStats } from './options.ts';
-import { Regions } from './regions.ts';
+import { Regions, type Region } from './regions.ts';
 
 const PAGE = 4096;
 const RIP = Slot.rip * 2;
@@ -27,6 +27,9 @@ const STOPPED = 4;
 /** most generations of cached addresses, in 14 bits: all ones would make a kernel address a tag of zeros */
 const GENERATIONS = 0x3ffe;
 const HEATS = 1 << 15;
+/** what translation takes, in instructions of the interpreter's */
+const COST_OF_REGION = 10_000;
+const COST_OF_INSTRUCTION = 100;
 
 /** What is known of a CPU between its runs. */
 interface CpuCode {
@@ -48,7 +51,6 @@ const scratch32 = new Int32Array(scratch64.buffer);
 export class Translator {
   private readonly memory: Memory;
   private readonly options: TranslatorOptions;
-  private readonly core: Core;
   private readonly regions: Regions;
   private readonly cpus = new Map<Cpu, CpuCode>();
   /** how often an address has been come to without a region, by a hash of it */
@@ -60,6 +62,9 @@ export class Translator {
   private end = 0;
   private mode = 0;
   private reason: RunEnd | undefined = undefined;
+  /** instructions executed by the interpreter, and what they have paid for */
+  private interpreted = 0;
+  private spent = 0;
   /** made so far */
   private copies = 0;
   /** whether the last miss in the TLB was for bytes of two pages */
@@ -68,8 +73,7 @@ export class Translator {
   constructor(memory: Memory, options: Partial<TranslatorOptions> = {}) {
     this.memory = memory;
     this.options = { ...defaultOptions, ...options };
-    this.core = createCore(memory.wasm, this.options.regions);
-    this.regions = new Regions(memory, this.core, this.options, {
+    this.regions = new Regions(memory, this.options, {
       locate: (linear: bigint, what: number) => this.locate(linear, what),
       step: () => this.step(),
     });
@@ -87,6 +91,8 @@ export class Translator {
     this.cpu = cpu;
     this.algebra = algebra;
     const code = this.codeOf(cpu);
+    // in the middle of a block
+    let arrives = false;
     while (cpu.retired < cpu.limit) {
       if (isWatched(cpu) || isInterruptible(cpu)) {
         const reason = burst(cpu, algebra, cpu.retired + 1);
@@ -94,17 +100,21 @@ export class Translator {
         continue;
       }
       const status = this.enter(cpu, code);
+      if (status !== Status.missing) arrives = false;
       if (status === STOPPED) {
         if (this.reason !== undefined) return this.reason;
         continue;
       }
       // nothing is looked at behind the limit
-      if (cpu.retired >= cpu.limit || (status === Status.missing && this.link(cpu, code))) continue;
+      if (cpu.retired >= cpu.limit) break;
+      if (status === Status.missing && this.isHot(cpu, arrives) && this.link(cpu, code)) continue;
       if (this.crosses) this.noteCrossing(cpu);
+      const before = cpu.retired;
       const reason = burst(cpu, algebra, cpu.limit, true);
+      this.interpreted += cpu.retired - before;
       if (reason !== undefined) return reason;
       if (cpu.leave) return 'left';
-      this.noteJump(cpu);
+      arrives = true;
     }
     return 'limit';
   }
@@ -124,6 +134,7 @@ export class Translator {
   private enter(cpu: Cpu, code: CpuCode): number {
     const { words } = cpu;
     this.refresh(cpu, code);
+    if (this.regions.stats.regions === 0) return Status.missing;
     words[KEY + 1] = ((code.generation << 2) | cpu.mode) << 16;
     words[Slot.interruptShadow * 2] = 0;
     const budget = Math.min(cpu.limit - cpu.retired, this.options.quantum);
@@ -131,7 +142,7 @@ export class Translator {
     this.end = cpu.retired + budget;
     this.mode = cpu.mode;
     const before = cpu.retired;
-    const status = this.core.enter(code.state, code.cache);
+    const status = this.regions.core.enter(code.state, code.cache);
     cpu.retired = this.end - words[BUDGET]!;
     const { stats } = this.regions;
     stats.translated += cpu.retired - before;
@@ -166,6 +177,19 @@ export class Translator {
     if (frame >= 0) this.regions.noteCrossing(joinWords(words[RIP]!, words[RIP + 1]!), frame);
   }
 
+  /** Counts how often control comes to rip without a region, `arrives` by a jump. What has been hot stays so. */
+  private isHot(cpu: Cpu, arrives: boolean): boolean {
+    const { words } = cpu;
+    const { threshold } = this.options;
+    const low = words[RIP]!;
+    const hash = (low ^ (low >>> 15) ^ words[RIP + 1]!) & (HEATS - 1);
+    const heat = this.heat[hash]!;
+    if (arrives && heat * 4 >= threshold) this.noteJump(cpu);
+    if (heat >= threshold) return true;
+    this.heat[hash] = heat + 1;
+    return heat + 1 >= threshold;
+  }
+
   /** Makes the region at rip known to the core, if there is one or it is time for one. */
   private link(cpu: Cpu, code: CpuCode): boolean {
     const { words } = cpu;
@@ -180,7 +204,7 @@ export class Translator {
       return false;
     }
     const rip = joinWords(low, high);
-    const region = this.regions.find(cpu, rip, physical) ?? this.heated(cpu, rip, physical);
+    const region = this.regions.find(cpu, rip, physical) ?? this.translate(cpu, rip, physical);
     if (region === undefined) return false;
     // making it may have made room for it
     this.refresh(cpu, code);
@@ -191,11 +215,17 @@ export class Translator {
     return true;
   }
 
-  private heated(cpu: Cpu, rip: bigint, physical: number) {
-    const hash = (physical ^ (physical >>> 15)) & (HEATS - 1);
-    if (++this.heat[hash]! < this.options.threshold) return undefined;
-    this.heat[hash] = 0;
-    return this.regions.translate(cpu, rip, physical);
+  /**
+   * What has been interpreted pays for what is translated: at first a small part of it, so that short programs do not wait
+   * for what they will not use.
+   */
+  private translate(cpu: Cpu, rip: bigint, physical: number): Region | undefined {
+    const { patientFor, thrift } = this.options;
+    const early = Math.min(this.interpreted, patientFor);
+    if (this.spent > early / thrift + this.interpreted - early) return undefined;
+    const region = this.regions.translate(cpu, rip, physical);
+    this.spent += COST_OF_REGION + COST_OF_INSTRUCTION * (region?.instructions ?? 0);
+    return region;
   }
 
   /** Remembers where a computed jump has gone. */
