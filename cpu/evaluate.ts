@@ -530,7 +530,7 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     flushPage(this.cpu, linear);
   }
   syscall(): void {
-    syscall(this.cpu, this.nextRip());
+    syscall(this.cpu);
   }
   sysret(): void {
     sysret(this.cpu);
