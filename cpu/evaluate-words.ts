@@ -432,6 +432,32 @@ class EvaluateWords extends LanesInWords implements Algebra<Place, boolean, Plac
     }
   }
 
+  // frequent on a kernel's paths: asked without a look-up by name
+  requireKernel(): void {
+    this.whole.requireKernel();
+  }
+  syscall(): void {
+    this.whole.syscall();
+  }
+  sysret(): void {
+    this.whole.sysret();
+  }
+  interruptReturn(width: 16 | 32 | 64): void {
+    this.whole.interruptReturn(width);
+  }
+  softwareInterrupt(vector: number, checked: boolean): void {
+    this.whole.softwareInterrupt(vector, checked);
+  }
+  swapgs(): void {
+    this.whole.swapgs();
+  }
+  setInterruptFlag(value: boolean): void {
+    this.whole.setInterruptFlag(value);
+  }
+  native(id: number): void {
+    this.whole.native(id);
+  }
+
   cpuid(leaf: Place, subleaf: Place): { eax: Place; ebx: Place; ecx: Place; edx: Place } {
     const { eax, ebx, ecx, edx } = cpuidLeaf(this.cpu, values[leaf]! >>> 0, values[subleaf]! >>> 0);
     return { eax: putWhole(eax), ebx: putWhole(ebx), ecx: putWhole(ecx), edx: putWhole(edx) };

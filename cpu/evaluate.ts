@@ -59,6 +59,8 @@ import { compareStrings } from './string-comparison.ts';
 import * as vectors from './vector.ts';
 import * as x87 from './x87.ts';
 
+const IF = 0x200;
+
 const MASK64 = 0xffff_ffff_ffff_ffffn;
 // the engine keeps asUintN with a literal width out of the heap, but not `& MASK64`
 const mask = (value: bigint, width: Width): bigint =>
@@ -557,10 +559,10 @@ class Evaluate implements Algebra<bigint, boolean, bigint> {
     swapgs(this.cpu);
   }
   setInterruptFlag(value: boolean): void {
-    if (value) {
-      if ((this.slots[Slot.rflags]! & Flag.IF) === 0n) this.words[Slot.interruptShadow * 2] = 1;
-      this.slots[Slot.rflags] = this.slots[Slot.rflags]! | Flag.IF;
-    } else this.slots[Slot.rflags] = this.slots[Slot.rflags]! & ~Flag.IF;
+    const { words } = this;
+    const before = words[Slot.rflags * 2]!;
+    if (value && (before & IF) === 0) words[Slot.interruptShadow * 2] = 1;
+    words[Slot.rflags * 2] = value ? before | IF : before & ~IF;
   }
   halt(): void {
     this.words[Slot.halted * 2] = 1;

@@ -333,11 +333,12 @@ export function loadTaskRegister(cpu: Cpu, selector: bigint): void {
   cpu.slots[Slot.trBase] = ((low >> 16n) & 0xff_ffffn) | ((low >> 32n) & 0xff00_0000n) | ((high & 0xffff_ffffn) << 32n);
 }
 
-export function swapgs(cpu: Cpu): void {
-  const { slots } = cpu;
-  const base = slots[Slot.gsBase]!;
-  slots[Slot.gsBase] = slots[Slot.kernelGsBase]!;
-  slots[Slot.kernelGsBase] = base;
+export function swapgs({ words }: Cpu): void {
+  for (let half = 0; half < 2; half++) {
+    const base = words[Slot.gsBase * 2 + half]!;
+    words[Slot.gsBase * 2 + half] = words[Slot.kernelGsBase * 2 + half]!;
+    words[Slot.kernelGsBase * 2 + half] = base;
+  }
 }
 
 const EFER_SCE = 1;

@@ -28,6 +28,8 @@ const CR4_SMEP = 1n << 20n;
 const CR4_SMAP = 1n << 21n;
 const CR0_WP = 1n << 16n;
 const CR0_AM = 1n << 18n;
+const AM = 1 << 18;
+const AC = 1 << 18;
 const EFER_NXE = 1n << 11n;
 
 /** Page-table entry bits. */
@@ -60,9 +62,10 @@ export const isCanonical = (linear: bigint): boolean => BigInt.asUintN(64, BigIn
  * misses the TLB and is examined: there are breakpoints, or alignment is checked.
  */
 function modeOf(cpu: Cpu): number {
-  const user = cpu.words[Slot.cpl * 2] === 3;
-  const ac = (cpu.slots[Slot.rflags]! & Flag.AC) !== 0n;
-  const examined = hasBreakpoints(cpu) || (user && ac && (cpu.slots[Slot.cr0]! & CR0_AM) !== 0n);
+  const { words } = cpu;
+  const user = words[Slot.cpl * 2] === 3;
+  const ac = (words[Slot.rflags * 2]! & AC) !== 0;
+  const examined = hasBreakpoints(cpu) || (user && ac && (words[Slot.cr0 * 2]! & AM) !== 0);
   return (user ? 0 : ac ? 2 : 1) + (examined ? MODES : 0);
 }
 

@@ -2,6 +2,9 @@
 import type { Algebra, Semantics, SystemRegister } from '../algebra.ts';
 import type { ImmediateOperand, MemoryOperand, Width } from '../instruction.ts';
 
+const scratch64 = new BigUint64Array(1);
+const scratch32 = new Uint32Array(scratch64.buffer);
+
 const RAX = 0;
 const RCX = 1;
 const RDX = 2;
@@ -24,7 +27,11 @@ export const int1: Semantics = (a) => a.softwareInterrupt(1, false);
 export const int: Semantics = (a, i) =>
   a.softwareInterrupt(Number((i.operands[0] as ImmediateOperand).value & 0xffn), true);
 export const ud: Semantics = (a) => a.undefinedInstruction();
-export const native: Semantics = (a, i) => a.native(Number((i.operands[0] as ImmediateOperand).value & 0xffff_ffffn));
+export const native: Semantics = (a, i) => {
+  // cheaper than Number(bigint)
+  scratch64[0] = (i.operands[0] as ImmediateOperand).value;
+  a.native(scratch32[0]!);
+};
 
 export const cli: Semantics = (a) => {
   a.requireKernel();
