@@ -245,16 +245,21 @@ export function burst(cpu: Cpu, algebra: Reading, end: number, untilJump = false
     }
     return undefined;
   } catch (fault) {
-    if (!isFault(fault)) throw fault;
-    const { slots } = cpu;
-    slots[Slot.rip] = cpu.current;
-    // breakpoints count only in a mode that examines accesses
-    slots[Slot.debugPending] = 0n;
-    cpu.retired++;
-    const vector = vectorOf(cpu, fault, instruction);
-    if (!deliverFault(cpu, vector, fault.errorCode, fault.address)) return 'triple-fault';
-    return cpu.leave ? 'left' : undefined;
+    return abandon(cpu, fault, instruction);
   }
+}
+
+/** What an instruction has thrown: a fault is delivered, the instruction counts as one. */
+export function abandon(cpu: Cpu, fault: unknown, instruction: Instruction | undefined): RunEnd | undefined {
+  if (!isFault(fault)) throw fault;
+  const { slots } = cpu;
+  slots[Slot.rip] = cpu.current;
+  // breakpoints count only in a mode that examines accesses
+  slots[Slot.debugPending] = 0n;
+  cpu.retired++;
+  const vector = vectorOf(cpu, fault, instruction);
+  if (!deliverFault(cpu, vector, fault.errorCode, fault.address)) return 'triple-fault';
+  return cpu.leave ? 'left' : undefined;
 }
 
 /** What follows an instruction in a mode that examines accesses, and what TF asks for. */

@@ -3,7 +3,7 @@ import type { Cpu } from './cpu.ts';
 import { hasBreakpoints, noteAccess } from './debug-registers.ts';
 import { isFault, PageFault, raise, Vector } from './fault.ts';
 import { Flag, Slot as slotNumbers } from './state.ts';
-import { Access, emptyPage, emptyTlb, ENTRIES as entries, fillEntry, MODES as modes } from './tlb.ts';
+import { Access, emptyPage, emptyTlb, ENTRIES as entries, entryOf, fillEntry, MODES as modes } from './tlb.ts';
 
 export { Access } from './tlb.ts';
 
@@ -20,7 +20,7 @@ export function flushTlb(cpu: Cpu): void {
 
 /** INVLPG: every mode and access of one page. */
 export function flushPage(cpu: Cpu, linear: bigint): void {
-  emptyPage(cpu.tlb, Number((linear >> 12n) & 0xffff_ffffn));
+  emptyPage(cpu.tlb, Number(linear & 0xffff_ffffn));
   cpu.addressSpaceAge++;
 }
 
@@ -91,7 +91,7 @@ export function translate(cpu: Cpu, linear: bigint, access: Access, width = 8): 
 
 /** `translate` of an address in two halves: numbers stay out of the heap. */
 export function translateWords(cpu: Cpu, low: number, high: number, access: Access, width: number): number {
-  const at = ((cpu.mode * 3 + access) * ENTRIES + ((low >>> 12) & (ENTRIES - 1))) * 4;
+  const at = ((cpu.mode * 3 + access) * ENTRIES + entryOf(low, access)) * 4;
   const { words } = cpu.tlb;
   if (words[at] === (low & ~0xfff) && words[at + 1] === high) return words[at + 3]! + (low & 0xfff);
   return fill(cpu, low, high, access, width);
@@ -108,7 +108,7 @@ function fill(cpu: Cpu, low: number, high: number, access: Access, width: number
   }
   const { memory } = cpu;
   if (access === Access.write && memory.decoded[physical >>> 12] !== undefined) return physical;
-  const at = ((cpu.mode * 3 + access) * ENTRIES + ((low >>> 12) & (ENTRIES - 1))) * 4;
+  const at = ((cpu.mode * 3 + access) * ENTRIES + entryOf(low, access)) * 4;
   fillEntry(cpu.tlb, at, low, high, physical - (low & 0xfff), memory.start);
   return physical;
 }
@@ -123,7 +123,7 @@ export function refreshMode(cpu: Cpu): void {
  * there may be executed without asking again.
  */
 export function fetchesFrom(cpu: Cpu, low: number, high: number, frame: number): boolean {
-  const at = ((cpu.mode * 3 + Access.fetch) * ENTRIES + ((low >>> 12) & (ENTRIES - 1))) * 4;
+  const at = ((cpu.mode * 3 + Access.fetch) * ENTRIES + entryOf(low, Access.fetch)) * 4;
   const { words } = cpu.tlb;
   if (words[at] === (low & ~0xfff) && words[at + 1] === high) return words[at + 3] === frame;
   try {

@@ -47,6 +47,15 @@ export function createTlb({ buffer, derived }: Memory, index: number): Tlb {
   return tlb;
 }
 
+/**
+ * The entry of an address in a table. Fetches are not looked up by translated code and can afford to mix in more bits: kernel
+ * text and extension images lie 2^30 bytes apart.
+ */
+export function entryOf(low: number, access: Access): number {
+  const page = low >>> 12;
+  return (access === 2 ? page ^ (page >>> 10) : page) & (ENTRIES - 1);
+}
+
 const isFirst = (at: number): boolean => at % (TABLE_SIZE / 4) === 0;
 
 function emptyEntry({ words }: Tlb, at: number): void {
@@ -63,10 +72,11 @@ export function emptyTlb(tlb: Tlb): void {
   tlb.count = 0;
 }
 
-/** Every mode and access of the page with number `page` modulo 2^32. */
-export function emptyPage(tlb: Tlb, page: number): void {
-  const index = page & (ENTRIES - 1);
-  for (let table = 0; table < TABLES; table++) emptyEntry(tlb, (table * ENTRIES + index) * 4);
+/** Every mode and access of the page of the address with the lower half `low`. */
+export function emptyPage(tlb: Tlb, low: number): void {
+  for (let table = 0; table < TABLES; table++) {
+    emptyEntry(tlb, (table * ENTRIES + entryOf(low, (table % 3) as Access)) * 4);
+  }
 }
 
 /** Puts an entry at word `at`; `start` is where guest memory begins in the WebAssembly memory. */
@@ -82,7 +92,7 @@ export function fillEntry(tlb: Tlb, at: number, low: number, high: number, frame
 
 /** The physical page that fetches of a linear page go to, if they have of late: else -1. */
 export function fetchFrame({ words }: Tlb, mode: number, low: number, high: number): number {
-  const at = ((mode * 3 + Access.fetch) * ENTRIES + ((low >>> 12) & (ENTRIES - 1))) * 4;
+  const at = ((mode * 3 + Access.fetch) * ENTRIES + entryOf(low, Access.fetch)) * 4;
   return words[at] === (low & -PAGE) && words[at + 1] === high ? words[at + 3]! : -1;
 }
 

@@ -137,9 +137,19 @@ export type End =
   | { readonly kind: 'indirect'; readonly target: Node; readonly exit: Exit }
   /** DF is changed */
   | { readonly kind: 'direction'; readonly backward: boolean; readonly next: bigint }
+  /** IF is cleared, or GS bases change places */
+  | { readonly kind: 'cli' | 'swapgs'; readonly next: bigint }
+  /** the host's function `id`, by the instruction of `length` bytes at `rip` */
+  | {
+      readonly kind: 'native';
+      readonly id: number;
+      readonly length: number;
+      readonly rip: bigint;
+      readonly next: bigint;
+    }
   /** the interpreter executes the instruction at `rip`, and the region goes on at `next` if it comes there */
   | { readonly kind: 'step'; readonly rip: bigint; readonly next: bigint }
-  /** the interpreter executes the instruction at `rip` */
+  /** the interpreter executes the instruction at `rip`, which mostly leads elsewhere */
   | { readonly kind: 'leave'; readonly rip: bigint };
 
 /** What a block of guest code does. */

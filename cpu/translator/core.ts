@@ -123,6 +123,7 @@ function settleCase(values: ValueEmitter, kind: keyof typeof flagsRows, width: W
   };
   const a = new Reading({
     state: 0,
+    kernel: false,
     vectors: false,
     merges: false,
     entry: { general: [], xmm: [], flags, changed: none },

@@ -11,7 +11,7 @@ import { StatementEmitter, type Tables } from './emit-statements.ts';
 import { ValueEmitter } from './emit-values.ts';
 import { Local, Locals } from './locals.ts';
 import { Imported, slotAt, Status } from './machine.ts';
-import { planRegion, type Plan } from './plan.ts';
+import { asksHost, planRegion, type Plan } from './plan.ts';
 import type { Edge, RegionBlock } from './region-code.ts';
 import { none } from './register-set.ts';
 import { Code, type ValueType } from './wasm/code.ts';
@@ -140,7 +140,7 @@ class RegionEmitter {
     this.finish(Status.go);
   }
   private spillEnd(block: number): void {
-    const stepped = this.blocks[block]!.body.end.kind === 'step';
+    const stepped = asksHost(this.blocks[block]!.body.end);
     this.registers.spill(stepped ? none : this.plan.dirtyOut[block]!);
   }
   private finish(status: number): void {
@@ -257,25 +257,43 @@ class RegionEmitter {
       case 'leave':
         this.spillEnd(block);
         this.registers.storeRip(end.rip);
-        this.finish(Status.step);
+        this.registers.storeBudget(() => code.get(Local.budget));
+        code.call(Imported.away);
+        code.op('return');
         return;
       case 'direction':
         this.registers.storeDirection(end.backward);
         this.go(block, edges[0]!);
         return;
+      case 'cli':
+        this.registers.clearInterruptFlag();
+        this.go(block, edges[0]!);
+        return;
+      case 'swapgs':
+        this.registers.exchange(Slot.gsBase, Slot.kernelGsBase);
+        this.go(block, edges[0]!);
+        return;
+      case 'native':
+        this.askHost(block, end, () => {
+          code.i32(end.id);
+          code.i32(end.length);
+          code.call(Imported.native);
+        });
+        this.go(block, edges[0]!);
+        return;
       case 'step':
-        this.step(block, end.rip, end.next);
+        this.askHost(block, end, () => code.call(Imported.step));
         this.go(block, edges[0]!);
     }
   }
 
-  /** The interpreter executes one instruction; the region goes on if nothing else came of it. */
-  private step(block: number, rip: bigint, next: bigint): void {
+  /** The host executes one instruction; the region goes on if nothing else came of it. */
+  private askHost(block: number, { rip, next }: { rip: bigint; next: bigint }, ask: () => void): void {
     const { code } = this;
     this.registers.spill(this.plan.dirtyOut[block]!);
     this.registers.storeRip(rip);
     this.registers.storeBudget(() => code.get(Local.budget));
-    code.call(Imported.step);
+    ask();
     code.tee(Local.status);
     code.if(undefined, false);
     code.get(Local.status);

@@ -10,6 +10,7 @@ import { has, lowLaneOf, none, registersIn } from './register-set.ts';
 /** CF PF AF ZF SF OF */
 const ARITHMETIC = 0x8d5;
 const DIRECTION = 0x400;
+const INTERRUPT = 0x200;
 
 type StoreOperator = 'i32.store' | 'i64.store' | 'f32.store' | 'f64.store' | 'v128.store';
 
@@ -142,14 +143,32 @@ export class RegisterEmitter {
   }
 
   storeDirection(backward: boolean): void {
+    this.changeRflags(backward ? 'i32.or' : 'i32.and', backward ? DIRECTION : ~DIRECTION);
+  }
+  clearInterruptFlag(): void {
+    this.changeRflags('i32.and', ~INTERRUPT);
+  }
+  private changeRflags(op: 'i32.or' | 'i32.and', bits: number): void {
     const { code } = this.values;
     const at = slotAt(this.state, Slot.rflags);
     this.store('i32.store', at, () => {
       code.i32(0);
       code.memory('i32.load', at);
-      code.i32(backward ? DIRECTION : ~DIRECTION);
-      code.op(backward ? 'i32.or' : 'i32.and');
+      code.i32(bits);
+      code.op(op);
     });
+  }
+
+  /** Of two slots, each gets the other's value. */
+  exchange(one: number, other: number): void {
+    const { code, locals } = this.values;
+    const before = locals.take('i64');
+    this.loadSlot('i64.load', one, before);
+    this.store('i64.store', slotAt(this.state, one), () => {
+      code.i32(0);
+      code.memory('i64.load', slotAt(this.state, other));
+    });
+    this.store('i64.store', slotAt(this.state, other), () => code.get(before));
   }
 
   storeRip(rip: bigint): void {

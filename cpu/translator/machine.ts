@@ -36,11 +36,12 @@ export const COPIES = 1024;
 export const COPY_SIZE = 256;
 export const copiesBase = (cpu: Cpu): number => cacheBase(cpu) + CACHE_ENTRIES * 16;
 
-export const Type = { region: 0, locate: 1, settle: 2 } as const;
+export const Type = { region: 0, locate: 1, settle: 2, native: 3 } as const;
 export const functionTypes: readonly FunctionType[] = [
   { params: [], results: ['i32'] },
   { params: ['i64', 'i32'], results: ['i32'] },
   { params: ['i32', 'i64', 'i64', 'i64', 'i32'], results: ['i32'] },
+  { params: ['i32', 'i32'], results: ['i32'] },
 ];
 
 /** Functions that a region's module imports, in this order. */
@@ -51,6 +52,10 @@ export const Imported = {
   step: 1,
   /** the flags of an operation that is not known: see flags.ts */
   settle: 2,
+  /** (number, bytes of the instruction at rip): a function of the host; 0 where the region may go on */
+  native: 3,
+  /** as `step`, of an instruction after which the region ends: a Status, or what the loop of the translator knows */
+  away: 4,
 } as const;
 
 export function imports(pages: number): readonly Import[] {
@@ -58,6 +63,8 @@ export function imports(pages: number): readonly Import[] {
     { kind: 'function', module: 'box', name: 'locate', type: Type.locate },
     { kind: 'function', module: 'box', name: 'step', type: Type.region },
     { kind: 'function', module: 'box', name: 'settle', type: Type.settle },
+    { kind: 'function', module: 'box', name: 'native', type: Type.native },
+    { kind: 'function', module: 'box', name: 'away', type: Type.region },
     { kind: 'memory', module: 'box', name: 'memory', initial: pages, maximum: pages },
   ];
 }

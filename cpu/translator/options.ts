@@ -6,6 +6,8 @@ export interface TranslatorOptions {
   /** of so many interpreted instructions one in `thrift` pays for translation, of those behind them each */
   readonly patientFor: number;
   readonly thrift: number;
+  /** of a translation, as a part of what it is thought to take; 0: nothing has to be paid */
+  readonly price: number;
   /** most regions at a time */
   readonly regions: number;
   /** most bytes of WebAssembly at a time */
@@ -24,6 +26,7 @@ export const defaultOptions: TranslatorOptions = {
   threshold: 400,
   patientFor: 4_000_000,
   thrift: 8,
+  price: 1,
   regions: 8192,
   bytes: 64 << 20,
   instructions: 300,

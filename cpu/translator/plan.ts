@@ -1,5 +1,5 @@
 /** What emission has to know of all blocks at once: order, dirty registers, live flags, how far control can go at most. */
-import type { Body, FlagState, RegisterSet } from './block.ts';
+import type { Body, End, FlagState, RegisterSet } from './block.ts';
 import { countUses, exitsOf, needFlags } from './count-uses.ts';
 import { analyse, longestWays, type Graph } from './graph.ts';
 import type { Node } from './node.ts';
@@ -32,14 +32,17 @@ export function planRegion(blocks: readonly RegionBlock[]): Plan {
   const { dirtyIn, dirtyOut } = findDirty(blocks, successors, graph);
   const checked = new Set([0, ...(graph.reducible ? graph.headers : graph.order)]);
   for (const block of graph.order) {
-    if (blocks[block]!.body.end.kind === 'step') for (const to of successors[block]!) checked.add(to);
+    if (asksHost(blocks[block]!.body.end)) for (const to of successors[block]!) checked.add(to);
   }
   const flagsLive = findLiveFlags(blocks, successors, graph, checked);
   const longest = longestWays(graph, successors, checked, (block) => lengthOf(blocks[block]!.body));
   return { graph, successors, dirtyIn, dirtyOut, flagsLive, used: findUsed(blocks, graph), checked, longest };
 }
 
-const lengthOf = ({ instructions, end }: Body): number => instructions + (end.kind === 'step' ? 1 : 0);
+/** Whether the host executes an instruction at a block's end; all is in memory then. */
+export const asksHost = ({ kind }: End): boolean => kind === 'step' || kind === 'native';
+
+const lengthOf = ({ instructions, end }: Body): number => instructions + (asksHost(end) ? 1 : 0);
 
 function findDirty(blocks: readonly RegionBlock[], successors: readonly (readonly number[])[], { order }: Graph) {
   const dirtyIn: RegisterSet[] = blocks.map(() => none);
@@ -50,8 +53,7 @@ function findDirty(blocks: readonly RegionBlock[], successors: readonly (readonl
       const { body } = blocks[block]!;
       const out = union(dirtyIn[block]!, body.registers.changed);
       dirtyOut[block] = out;
-      // a step stores everything
-      const after = body.end.kind === 'step' ? none : out;
+      const after = asksHost(body.end) ? none : out;
       for (const to of successors[block]!) {
         const joined = union(dirtyIn[to]!, after);
         if (sameSet(joined, dirtyIn[to]!)) continue;

@@ -31,6 +31,8 @@ const SPAN = 256;
 export interface ReadingOptions {
   /** byte of the CPU's block in the WebAssembly memory */
   readonly state: number;
+  /** CPL 0 */
+  readonly kernel: boolean;
   /** whether SSE instructions are allowed as CR0 and CR4 are now */
   readonly vectors: boolean;
   /** neighbouring accesses share a translation */
@@ -60,6 +62,8 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   private condition: Node | undefined = undefined;
   /** what DF becomes, where it is written */
   private backward: boolean | undefined = undefined;
+  /** another end of the block that the instruction makes */
+  private special: End | undefined = undefined;
   /** translations that the instruction has made */
   private readonly newest = new Set<Translate>();
   /** statements before the jump, and before the last store */
@@ -101,19 +105,22 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     this.target = undefined;
     this.condition = undefined;
     this.backward = undefined;
+    this.special = undefined;
     this.beginFloats();
   }
 
   /** It has been read: where it goes if not to the next one. */
   finish(): End | undefined {
     const end = this.endOf();
-    this.executed++;
+    // the host counts the instruction that it executes
+    if (end?.kind !== 'native') this.executed++;
     return end;
   }
   private endOf(): End | undefined {
     const exit = this.target === undefined ? undefined : this.exit();
     const { target, condition, next, backward } = this;
     if (backward !== undefined) return { kind: 'direction', backward, next };
+    if (this.special !== undefined) return this.special;
     if (target === undefined) return undefined;
     const known = constantOf(target);
     if (known === undefined) {
@@ -480,6 +487,25 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   directionStep(width: Width): Node {
     const backward = this.bit(this.slot('i32', Slot.rflags), 10);
     return this.nodes.select(backward, this.nodes.i64(BigInt(-width / 8)), this.nodes.i64(BigInt(width / 8)));
+  }
+
+  // of the kernel
+
+  requireKernel(): void {
+    if (!this.options.kernel) throw new Unemitted('requireKernel', false);
+  }
+  setInterruptFlag(value: boolean): void {
+    // an interrupt may wait for IF
+    if (value) throw new Unemitted('setInterruptFlag', false);
+    this.special = { kind: 'cli', next: this.next };
+  }
+  swapgs(): void {
+    this.special = { kind: 'swapgs', next: this.next };
+  }
+  native(id: number): void {
+    this.requireKernel();
+    const length = Number(this.next - this.rip);
+    this.special = { kind: 'native', id, length, rip: this.rip, next: this.next };
   }
 
   // control

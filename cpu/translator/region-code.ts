@@ -22,6 +22,7 @@ export interface RegionBlock {
 export interface CodeOptions {
   /** byte of the CPU's block in the WebAssembly memory */
   readonly state: number;
+  readonly kernel: boolean;
   readonly vectors: boolean;
   /** addresses of instructions whose blocks translate each address by itself */
   readonly apart: ReadonlySet<bigint>;
@@ -203,7 +204,10 @@ function edgesOf(
     case 'branch':
       return [edge(end.target, context), edge(end.next, context)];
     case 'step':
+    case 'native':
     case 'direction':
+    case 'cli':
+    case 'swapgs':
       return [edge(end.next, context)];
     case 'indirect':
       return targets.map((rip) => {

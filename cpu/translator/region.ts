@@ -36,6 +36,7 @@ export function translateRegion(cpu: Cpu, rip: bigint, options: TranslationOptio
   const state = stateOf(cpu);
   const blocks = readRegion(ranges, {
     state,
+    kernel: cpu.words[Slot.cpl * 2] === 0,
     vectors: allowsVectors(cpu),
     apart: options.apart,
     targetsOf: options.targetsOf,

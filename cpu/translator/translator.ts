@@ -5,7 +5,7 @@
 import type { Cpu, Host } from '../cpu.ts';
 import { evaluateWords } from '../evaluate-words.ts';
 import { isFault } from '../fault.ts';
-import { burst, isInterruptible, isWatched, type Reading, type RunEnd } from '../interpreter.ts';
+import { abandon, burst, isInterruptible, isWatched, type Reading, type RunEnd } from '../interpreter.ts';
 import type { Memory } from '../memory.ts';
 import { joinWords, translateWords } from '../paging.ts';
 import { Slot } from '../slots.ts';
@@ -20,6 +20,7 @@ const RIP = Slot.rip * 2;
 const CURRENT = Slot.current * 2;
 const BUDGET = Slot.budget * 2;
 const KEY = Slot.regionKey * 2;
+const SHADOW = Slot.interruptShadow * 2;
 const CR0 = Slot.cr0 * 2;
 const CR4 = Slot.cr4 * 2;
 /** a region has returned for the host to look after things: not a Status of core.ts */
@@ -44,6 +45,9 @@ interface CpuCode {
   cr0: number;
   cr4: number;
 }
+
+/** What the upper half of an address is mixed with in the cache. */
+const keyOf = ({ generation }: CpuCode, mode: number): number => ((generation << 2) | mode) << 16;
 
 const scratch64 = new BigUint64Array(1);
 const scratch32 = new Int32Array(scratch64.buffer);
@@ -76,6 +80,8 @@ export class Translator {
     this.regions = new Regions(memory, this.options, {
       locate: (linear: bigint, what: number) => this.locate(linear, what),
       step: () => this.step(),
+      native: (id: number, length: number) => this.native(id, length),
+      away: () => this.away(),
     });
   }
 
@@ -126,6 +132,8 @@ export class Translator {
       const entries = new Int32Array(this.memory.buffer, cache, CACHE_ENTRIES * 4);
       const ages = { generation: 1, addressSpaceAge: cpu.addressSpaceAge, regionsAge: this.regions.age };
       code = { state: stateOf(cpu), cache, entries, ...ages, cr0: cpu.words[CR0]!, cr4: cpu.words[CR4]! };
+      // another translator's, of which nothing is known here
+      entries.fill(0);
       this.cpus.set(cpu, code);
     }
     return code;
@@ -135,12 +143,13 @@ export class Translator {
     const { words } = cpu;
     this.refresh(cpu, code);
     if (this.regions.stats.regions === 0) return Status.missing;
-    words[KEY + 1] = ((code.generation << 2) | cpu.mode) << 16;
-    words[Slot.interruptShadow * 2] = 0;
+    words[KEY + 1] = keyOf(code, cpu.mode);
+    words[SHADOW] = 0;
     const budget = Math.min(cpu.limit - cpu.retired, this.options.quantum);
     words[BUDGET] = budget;
     this.end = cpu.retired + budget;
     this.mode = cpu.mode;
+    this.reason = undefined;
     const before = cpu.retired;
     const status = this.regions.core.enter(code.state, code.cache);
     cpu.retired = this.end - words[BUDGET]!;
@@ -210,7 +219,7 @@ export class Translator {
     this.refresh(cpu, code);
     const at = cacheIndex(low, high) >> 2;
     code.entries[at] = low;
-    code.entries[at + 1] = high ^ (((code.generation << 2) | cpu.mode) << 16);
+    code.entries[at + 1] = high ^ keyOf(code, cpu.mode);
     code.entries[at + 2] = region.place;
     return true;
   }
@@ -220,11 +229,11 @@ export class Translator {
    * for what they will not use.
    */
   private translate(cpu: Cpu, rip: bigint, physical: number): Region | undefined {
-    const { patientFor, thrift } = this.options;
+    const { patientFor, thrift, price } = this.options;
     const early = Math.min(this.interpreted, patientFor);
     if (this.spent > early / thrift + this.interpreted - early) return undefined;
     const region = this.regions.translate(cpu, rip, physical);
-    this.spent += COST_OF_REGION + COST_OF_INSTRUCTION * (region?.instructions ?? 0);
+    this.spent += price * (COST_OF_REGION + COST_OF_INSTRUCTION * (region?.instructions ?? 0));
     return region;
   }
 
@@ -285,21 +294,66 @@ export class Translator {
   /** One instruction of the interpreter's in the middle of a region; 0 where the region may go on. */
   private step(): number {
     const cpu = this.cpu!;
+    cpu.retired = this.end - cpu.words[BUDGET]!;
+    const age = cpu.addressSpaceAge;
+    this.regions.stats.stepped++;
+    this.reason = burst(cpu, this.algebra!, cpu.retired + 1);
+    return this.resumes(cpu, age) && cpu.mode === this.mode ? 0 : STOPPED;
+  }
+
+  /** One instruction of the interpreter's at the end of a region: `go` where another region may follow at once. */
+  private away(): number {
+    const cpu = this.cpu!;
+    const { words } = cpu;
+    cpu.retired = this.end - words[BUDGET]!;
+    // it is not known to be within the limit
+    if (words[BUDGET]! < 1) return STOPPED;
+    const age = cpu.addressSpaceAge;
+    this.regions.stats.stepped++;
+    this.reason = burst(cpu, this.algebra!, cpu.retired + 1);
+    if (!this.resumes(cpu, age)) return STOPPED;
+    this.mode = cpu.mode;
+    words[KEY + 1] = keyOf(this.codeOf(cpu), cpu.mode);
+    return Status.go;
+  }
+
+  /** The native-call trap at rip, of `length` bytes, in the middle of a region: as `step`. */
+  private native(id: number, length: number): number {
+    const cpu = this.cpu!;
     const { words } = cpu;
     cpu.retired = this.end - words[BUDGET]!;
     const age = cpu.addressSpaceAge;
     this.regions.stats.stepped++;
-    this.reason = burst(cpu, this.algebra!, cpu.retired + 1);
+    const low = words[RIP]!;
+    const next = (low + length) | 0;
+    words[CURRENT] = low;
+    words[CURRENT + 1] = words[RIP + 1]!;
+    words[RIP] = next;
+    if (low < 0 && next >= 0) words[RIP + 1]!++;
+    this.reason = undefined;
+    try {
+      this.algebra!.native(id);
+      cpu.retired++;
+      if (cpu.leave) this.reason = 'left';
+    } catch (fault) {
+      this.reason = abandon(cpu, fault, undefined);
+    }
+    return this.resumes(cpu, age) && cpu.mode === this.mode ? 0 : STOPPED;
+  }
+
+  /** After an instruction of the host's: whether translated code may follow. `age` is the address space's before it. */
+  private resumes(cpu: Cpu, age: number): boolean {
+    const { words } = cpu;
     this.end = Math.min(this.end, cpu.limit);
     words[BUDGET] = this.end - cpu.retired;
-    const goesOn =
+    return (
       this.reason === undefined &&
       !cpu.leave &&
-      cpu.mode === this.mode &&
       cpu.addressSpaceAge === age &&
       this.memory.forgotten.length === 0 &&
+      words[SHADOW] === 0 &&
       !isWatched(cpu) &&
-      !isInterruptible(cpu);
-    return goesOn ? 0 : STOPPED;
+      !isInterruptible(cpu)
+    );
   }
 }

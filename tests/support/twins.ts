@@ -12,7 +12,7 @@ import { Translator } from '../../cpu/translator/translator.ts';
 import { uniform } from '../../cpu/uniform.ts';
 
 /** Everything is translated when it is first come to, however often it is written. */
-export const eager: TranslatorOptions = { ...defaultOptions, threshold: 1, patience: Infinity };
+export const eager: TranslatorOptions = { ...defaultOptions, threshold: 1, price: 0, patience: Infinity };
 
 export interface Machine {
   readonly cpu: Cpu;
