@@ -3,6 +3,7 @@ import type { Cpu, Host } from './cpu.ts';
 import { run, type RunEnd } from './interpreter.ts';
 import type { Memory } from './memory.ts';
 import type { TranslatorOptions, TranslatorStats } from './translator/options.ts';
+import type { RegionWatcher } from './translator/regions.ts';
 import { Translator } from './translator/translator.ts';
 
 export const engineNames = ['interpreter', 'translator', 'both'] as const;
@@ -14,6 +15,8 @@ export interface Engine {
   readonly stats: TranslatorStats | undefined;
   /** As the interpreter's `run`. */
   run(cpu: Cpu, host: Host, limit: number): RunEnd;
+  /** The watcher is told of every region that is executed, until there is none. Not of the interpreter. */
+  watch?(watcher: RegionWatcher | undefined): void;
 }
 
 export const interpreter: Engine = { name: 'interpreter', stats: undefined, run };
@@ -22,5 +25,12 @@ export const interpreter: Engine = { name: 'interpreter', stats: undefined, run 
 export function createEngine(memory: Memory, name: EngineName, options: Partial<TranslatorOptions> = {}): Engine {
   if (name === 'interpreter') return interpreter;
   const translator = new Translator(memory, options);
-  return { name, stats: translator.stats, run: (cpu, host, limit) => translator.run(cpu, host, limit) };
+  return {
+    name,
+    stats: translator.stats,
+    run: (cpu, host, limit) => translator.run(cpu, host, limit),
+    watch: (watcher) => {
+      translator.watcher = watcher;
+    },
+  };
 }

@@ -34,6 +34,9 @@ export interface Region {
   readonly instructions: number;
 }
 
+/** `cpu` has executed so many instructions from the entry of `region` to where control left it. */
+export type RegionWatcher = (cpu: Cpu, region: Region, instructions: number) => void;
+
 const PAGE = 4096;
 /** ways out of a region for two pages, of one instruction, before it is translated apart from its neighbours */
 const CROSSINGS = 32;
@@ -56,6 +59,8 @@ export class Regions {
   private readonly byPhysical = new Map<number, Region[]>();
   private readonly byPage = new Map<number, Set<Region>>();
   private readonly all = new Set<Region>();
+  /** by their place in the core's table */
+  private readonly places: (Region | undefined)[] = [];
   private readonly free: number[] = [];
   private used = 0;
   private readonly targets = new Map<bigint, bigint[]>();
@@ -88,6 +93,11 @@ export class Regions {
           region.mode === cpu.mode &&
           region.pages.every(({ low, high, frame }) => fetchesFrom(cpu, low, high, frame)),
       );
+  }
+
+  /** The region at a place of the core's table. */
+  at(place: number): Region {
+    return this.places[place]!;
   }
 
   /** A computed jump or call at `from` has gone to `to`. */
@@ -185,6 +195,7 @@ export class Regions {
       instructions,
     };
     this.all.add(region);
+    this.places[place] = region;
     const neighbours = this.byPhysical.get(physical);
     if (neighbours === undefined) this.byPhysical.set(physical, [region]);
     else neighbours.push(region);
@@ -214,6 +225,7 @@ export class Regions {
 
   private drop(region: Region): void {
     this.all.delete(region);
+    this.places[region.place] = undefined;
     const neighbours = this.byPhysical.get(region.physical)!.filter((other) => other !== region);
     if (neighbours.length === 0) this.byPhysical.delete(region.physical);
     else this.byPhysical.set(region.physical, neighbours);

@@ -13,7 +13,7 @@ import { Access, fetchFrame } from '../tlb.ts';
 import { cacheIndex } from './core.ts';
 import { CACHE_ENTRIES, cacheBase, COPIES, COPY_SIZE, copiesBase, stateOf, Status } from './machine.ts';
 import { defaultOptions, type TranslatorOptions, type TranslatorStats } from './options.ts';
-import { Regions, type Region } from './regions.ts';
+import { Regions, type Region, type RegionWatcher } from './regions.ts';
 
 const PAGE = 4096;
 const RIP = Slot.rip * 2;
@@ -73,6 +73,9 @@ export class Translator {
   private copies = 0;
   /** whether the last miss in the TLB was for bytes of two pages */
   private crosses = false;
+
+  /** told of every region that has been executed, which costs time; undefined: nobody is */
+  watcher: RegionWatcher | undefined = undefined;
 
   constructor(memory: Memory, options: Partial<TranslatorOptions> = {}) {
     this.memory = memory;
@@ -151,7 +154,10 @@ export class Translator {
     this.mode = cpu.mode;
     this.reason = undefined;
     const before = cpu.retired;
-    const status = this.regions.core.enter(code.state, code.cache);
+    const status =
+      this.watcher === undefined
+        ? this.regions.core.enter(code.state, code.cache)
+        : this.enterWatched(cpu, code, this.watcher);
     cpu.retired = this.end - words[BUDGET]!;
     const { stats } = this.regions;
     stats.translated += cpu.retired - before;
@@ -160,6 +166,24 @@ export class Translator {
     else if (status === Status.missing) stats.exits.missing++;
     else stats.exits.stopped++;
     return status;
+  }
+
+  /** As the core's `enter`, but the watcher is told of every region. */
+  private enterWatched(cpu: Cpu, { entries }: CpuCode, watcher: RegionWatcher): number {
+    const { words } = cpu;
+    const { core } = this.regions;
+    for (;;) {
+      const low = words[RIP]!;
+      const high = words[RIP + 1]!;
+      const at = cacheIndex(low, high) >> 2;
+      if (entries[at] !== low || entries[at + 1] !== (high ^ words[KEY + 1]!)) return Status.missing;
+      const place = entries[at + 2]!;
+      const region = this.regions.at(place);
+      const before = this.end - words[BUDGET]!;
+      const status = (core.table.get(place) as () => number)();
+      watcher(cpu, region, this.end - words[BUDGET]! - before);
+      if (status !== Status.go) return status;
+    }
   }
 
   /** Forgets which regions stand for which addresses, where that may have changed. */
