@@ -23,6 +23,9 @@ const formats = {
   f64: [2 ** 27 + 1, 2 ** 990, 2 ** -900],
 } as const;
 
+/** Exponents 2 to all but the last. */
+const leastOrdinary = { f32: 2 ** -125, f64: 2 ** -1021 } as const;
+
 /** Unshared nodes of one shape; conditions are i32 of scalars, and masks of lanes of vectors. */
 class Arithmetic {
   private readonly shape: FloatShape;
@@ -67,6 +70,16 @@ class Arithmetic {
   /** Whether the condition holds, of a vector in any lane. */
   any(condition: Node): Node {
     return this.type === 'v128' ? createNode('v128.any_true', 'i32', [condition], 0, 1) : condition;
+  }
+  not(condition: Node): Node {
+    return this.type === 'v128'
+      ? createNode('v128.not', 'v128', [condition])
+      : createNode('i32.eqz', 'i32', [condition], 0, 1);
+  }
+  isOrdinary(value: Node): Node {
+    const magnitude = this.op('abs', value);
+    const least = this.constant(leastOrdinary[this.shape.slice(0, 3) as 'f32']);
+    return this.and(this.compare('ge', magnitude, least), this.compare('lt', magnitude, this.constant(Infinity)));
   }
   isNotZero(value: Node): Node {
     return this.compare('ne', value, this.zero);
@@ -155,4 +168,10 @@ export function isNotZeroOf(
   if (operation === 'mul') return a.and(a.isNotZero(l), a.isNotZero(r));
   if (operation === 'div') return a.or(a.isNotZero(l), zero(r));
   return a.isNotZero(result);
+}
+
+/** Whether a float, or any lane of a vector, is not ordinary, and `bad`, a mask of a vector's lanes, holds there. */
+export function isUnfit(shape: FloatShape, value: Node, bad: Node): Node {
+  const a = new Arithmetic(shape);
+  return a.any(a.and(a.not(a.isOrdinary(value)), bad));
 }

@@ -12,6 +12,7 @@ import {
   isChanged,
   isConversionRounded,
   isNotZeroOf,
+  isUnfit,
   isRootRounded,
   isRounded,
   shapeOf,
@@ -26,43 +27,19 @@ import type { Operator } from './wasm/operators.ts';
 
 const MXCSR_MASK = Mxcsr.masks | Mxcsr.RC;
 const MXCSR_WANTED = Mxcsr.masks;
+/** that are looked at together */
+const MOST_ASSURANCES = 16;
 
-const bytesOf = (lane: bigint, width: FloatWidth): Uint8Array =>
-  new Uint8Array(
-    (width === 64 ? BigUint64Array.of(lane, lane) : Uint32Array.of(...Array.from({ length: 4 }, () => Number(lane))))
-      .buffer,
-  );
-
-/**
- * What brings the magnitudes of ordinary floats, exponent 2 to all but the last, to the least signed numbers: the shape, a
- * mask, what to add, a bound, the number of lanes.
- */
-const lanes64 = [
-  'i64x2',
-  bytesOf((1n << 63n) - 1n, 64),
-  bytesOf((1n << 63n) - (2n << 52n), 64),
-  bytesOf((1n << 63n) + (0x7fdn << 52n), 64),
-  2,
-] as const;
-const lanes32 = [
-  'i32x4',
-  bytesOf((1n << 31n) - 1n, 32),
-  bytesOf((1n << 31n) - (2n << 23n), 32),
-  bytesOf((1n << 31n) + (0xfdn << 23n), 32),
-  4,
-] as const;
-
-/** Whether a lane is not ordinary, and `bad`, a mask of lanes, holds there. */
-function strangeLanes(width: FloatWidth, value: Node, bad: Node): Node {
-  const [shape, magnitude, toSigned, bound] = width === 64 ? lanes64 : lanes32;
-  const constant = (bytes: Uint8Array): Node => createNode('constant', 'v128', [], bytes);
-  const moved = createNode(`${shape}.add`, 'v128', [
-    createNode('v128.and', 'v128', [value, constant(magnitude)]),
-    constant(toSigned),
-  ]);
-  const strange = createNode(`${shape}.ge_s`, 'v128', [moved, constant(bound)]);
-  return createNode('v128.any_true', 'i32', [createNode('v128.and', 'v128', [strange, bad])], 0, 1);
+/** A float, or a vector of them, that has to be looked at. */
+interface Assurance {
+  readonly shape: FloatShape;
+  /** its bits */
+  readonly value: Node;
+  /** whether it is what translated code cannot have, precisely: unshared */
+  readonly unfit: Node;
 }
+
+const either = (left: Node, right: Node): Node => createNode('i32.or', 'i32', [left, right], 0, 1);
 
 const isPlainLane = (width: FloatWidth, { op, plain, args }: Node): boolean =>
   plain === width || (op.endsWith('.extract_lane') && args[0]!.plain === width);
@@ -72,21 +49,34 @@ export abstract class FloatReading extends LaneReading {
   protected abstract readonly state: number;
   private controlIsKnown = false;
   private controlWasKnown = false;
+  /** what is to be looked at, and what was when the instruction began */
+  private readonly assurances: Assurance[] = [];
+  private readonly rounded: Node[] = [];
+  /** values that those are made of, and others too */
+  private readonly shared = new Set<Node>();
+  private unsettled: readonly [readonly Assurance[], readonly Node[], readonly Node[]] = [[], [], []];
   /** nodes that are known to be plain since the instruction began */
   private readonly newlyPlain: Node[] = [];
 
   /** The instruction goes to the interpreter where `when` and `bad` hold; see `Check`. */
   protected abstract check(when: Node, bad: Node, shared: readonly Node[]): void;
+  protected abstract requireUnconditional(): void;
   protected abstract floatOf(width: FloatWidth, value: Node): Node;
 
   protected beginFloats(): void {
     this.newlyPlain.length = 0;
     this.controlWasKnown = this.controlIsKnown;
+    if (this.assurances.length >= MOST_ASSURANCES) this.settleChecks();
+    this.unsettled = [this.assurances.slice(), this.rounded.slice(), [...this.shared]];
   }
   /** The guards of the instruction are void. */
   protected abandonFloats(): void {
     for (const node of this.newlyPlain) node.plain = 0;
     this.controlIsKnown = this.controlWasKnown;
+    const [assurances, rounded, shared] = this.unsettled;
+    for (const node of shared) this.shared.add(node);
+    this.assurances.splice(0, this.assurances.length, ...assurances);
+    this.rounded.splice(0, this.rounded.length, ...rounded);
   }
   private nowPlain(width: FloatWidth, node: Node): Node {
     if (node.plain === 0) this.newlyPlain.push(node);
@@ -107,55 +97,90 @@ export abstract class FloatReading extends LaneReading {
     this.guard(this.nodes.binary('i32.ne', control, this.nodes.i32(MXCSR_WANTED)));
   }
 
-  /** The instruction goes to the interpreter where it would set PE. */
-  private requireExact(rounded: Node, shared: readonly Node[]): void {
-    const bit = this.nodes.binary('i32.and', this.slot('i32', Slot.mxcsr), this.nodes.i32(Mxcsr.PE));
-    this.check(this.nodes.isZero(bit), rounded, shared);
-  }
-
-  /** The biased exponent, of an exponent field that is not at either end of its range. */
-  private isOrdinary(width: FloatWidth, value: Node): Node {
-    const { nodes } = this;
-    const shifted =
-      width === 64
-        ? nodes.low(nodes.binary('i64.shr_u', nodes.wide(value), nodes.i64(52n)))
-        : nodes.binary('i32.shr_u', nodes.low(value), nodes.i32(23));
-    const exponent = nodes.binary('i32.and', shifted, nodes.i32(width === 64 ? 0x7ff : 0xff));
-    const fromTwo = nodes.binary('i32.sub', exponent, nodes.i32(2));
-    return nodes.binary('i32.lt_u', fromTwo, nodes.i32(width === 64 ? 0x7fd : 0xfd));
-  }
-  /** The same of every lane. */
-  private areOrdinary(width: FloatWidth, value: Node): Node {
-    const { nodes } = this;
-    const [shape, magnitude, toSigned, bound, lanes] = width === 64 ? lanes64 : lanes32;
-    const moved = nodes.make(`${shape}.add`, 'v128', [
-      nodes.make('v128.and', 'v128', [value, nodes.v128(magnitude)]),
-      nodes.v128(toSigned),
-    ]);
-    const inRange = nodes.make(`${shape}.lt_s`, 'v128', [moved, nodes.v128(bound)]);
-    const mask = nodes.make(`${shape}.bitmask`, 'i32', [inRange], 0, lanes);
-    return nodes.binary('i32.eq', mask, nodes.i32((1 << lanes) - 1));
-  }
-
   /** The value as a float, and the assurance that it is zero or ordinary. */
   private plain(width: FloatWidth, value: Node): Node {
     const float = this.floatOf(width, value);
     if (isPlainLane(width, float)) return this.nowPlain(width, float);
-    this.assure(width, shapeOf(width), value, isNotZeroOf(undefined, shapeOf(width), float, float, float), [float]);
+    const shape = shapeOf(width);
+    this.assure(shape, value, float, isNotZeroOf(undefined, shape, float, float, float), [float]);
     return this.nowPlain(width, float);
   }
   /** Of all lanes. */
   private plainLanes(width: FloatWidth, value: Node): Node {
     if (value.plain === width) return value;
     const shape = vectorShapeOf(width);
-    this.assure(width, shape, value, isNotZeroOf(undefined, shape, value, value, value), [value]);
+    this.assure(shape, value, value, isNotZeroOf(undefined, shape, value, value, value), [value]);
     return this.nowPlain(width, value);
   }
-  /** Ordinary, or else not what `bad` says of what is not ordinary. */
-  private assure(width: FloatWidth, shape: FloatShape, value: Node, bad: Node, shared: readonly Node[]): void {
-    const vector = shape === 'f32x4' || shape === 'f64x2';
-    const ordinary = vector ? this.areOrdinary(width, value) : this.isOrdinary(width, value);
-    this.check(this.negate(ordinary), vector ? strangeLanes(width, value, bad) : bad, shared);
+  /** `float`, whose bits are `value`, must be ordinary, or else `bad` not hold; looked at before anything comes of it. */
+  private assure(shape: FloatShape, value: Node, float: Node, bad: Node, shared: readonly Node[]): void {
+    this.requireUnconditional();
+    this.assurances.push({ shape, value, unfit: isUnfit(shape, float, bad) });
+    for (const node of shared) this.shared.add(node);
+  }
+  /** The instruction goes to the interpreter where it would set PE; looked at as in `assure`. */
+  private requireExact(rounded: Node, shared: readonly Node[]): void {
+    this.requireUnconditional();
+    this.rounded.push(rounded);
+    for (const node of shared) this.shared.add(node);
+  }
+
+  /** Looks at all that is to be assured since the last time, most of it at once. */
+  protected settleChecks(): void {
+    const { assurances, rounded, nodes } = this;
+    const shared = [...this.shared];
+    if (assurances.length > 0) {
+      const bad = assurances.map(({ unfit }) => unfit).reduce(either);
+      this.check(nodes.isZero(this.areMiddling(assurances)), bad, shared);
+    }
+    if (rounded.length > 0) {
+      const bit = nodes.binary('i32.and', this.slot('i32', Slot.mxcsr), nodes.i32(Mxcsr.PE));
+      this.check(nodes.isZero(bit), rounded.reduce(either), shared);
+    }
+    assurances.length = 0;
+    rounded.length = 0;
+    this.shared.clear();
+  }
+  /** Whether all exponents lie in the middle half of their range: of their two upper bits just one is set. */
+  private areMiddling(assurances: readonly Assurance[]): Node {
+    const { nodes } = this;
+    const all = (shape: FloatShape, bits: (value: Node) => Node, and: (l: Node, r: Node) => Node): Node | undefined => {
+      const own = assurances.filter((assurance) => assurance.shape === shape).map(({ value }) => bits(value));
+      return own.length === 0 ? undefined : own.reduce(and);
+    };
+    const one32 = nodes.i32(1);
+    const one64 = nodes.i64(1n);
+    const double32 = (value: Node): Node => nodes.binary('i32.shl', value, one32);
+    const double64 = (value: Node): Node => nodes.binary('i64.shl', value, one64);
+    const singles = all(
+      'f32',
+      (value) => nodes.binary('i32.xor', nodes.low(value), double32(nodes.low(value))),
+      (l, r) => nodes.binary('i32.and', l, r),
+    );
+    const doubles = all(
+      'f64',
+      (value) => nodes.binary('i64.xor', nodes.wide(value), double64(nodes.wide(value))),
+      (l, r) => nodes.binary('i64.and', l, r),
+    );
+    const conditions = [
+      ...(singles === undefined ? [] : [nodes.binary('i32.lt_s', double32(singles), nodes.i32(0))]),
+      ...(doubles === undefined ? [] : [nodes.binary('i64.lt_s', double64(doubles), nodes.i64(0n))]),
+    ];
+    for (const [shape, lanes] of [
+      ['i32x4', 4],
+      ['i64x2', 2],
+    ] as const) {
+      const double = (value: Node): Node => nodes.make(`${shape}.shl`, 'v128', [value, one32]);
+      const vectors = all(
+        lanes === 4 ? 'f32x4' : 'f64x2',
+        (value) => nodes.make('v128.xor', 'v128', [value, double(value)]),
+        (l, r) => nodes.make('v128.and', 'v128', [l, r]),
+      );
+      if (vectors === undefined) continue;
+      const mask = nodes.make(`${shape}.bitmask`, 'i32', [double(vectors)], 0, lanes);
+      conditions.push(nodes.binary('i32.eq', mask, nodes.i32((1 << lanes) - 1)));
+    }
+    return conditions.reduce((l, r) => nodes.binary('i32.and', l, r));
   }
 
   private floatOperation(op: string, width: FloatWidth, args: readonly [Node, ...Node[]]): Node {
@@ -175,7 +200,7 @@ export abstract class FloatReading extends LaneReading {
     const result = this.floatOperation(operation, width, [l, r]);
     if (result.plain !== 0) return result;
     const shape = shapeOf(width);
-    this.assure(width, shape, result, isNotZeroOf(operation, shape, l, r, result), [l, r, result]);
+    this.assure(shape, result, result, isNotZeroOf(operation, shape, l, r, result), [l, r, result]);
     this.requireExact(isRounded(operation, shape, l, r, result), [l, r, result]);
     return this.nowPlain(width, result);
   }
@@ -190,7 +215,7 @@ export abstract class FloatReading extends LaneReading {
     }
     const result = this.nodes.make(`${shape}.${operation}`, 'v128', [l, r]);
     if (result.plain !== 0) return result;
-    this.assure(width, shape, result, isNotZeroOf(operation, shape, l, r, result), [l, r, result]);
+    this.assure(shape, result, result, isNotZeroOf(operation, shape, l, r, result), [l, r, result]);
     this.requireExact(isRounded(operation, shape, l, r, result), [l, r, result]);
     return this.nowPlain(width, result);
   }
@@ -222,7 +247,7 @@ export abstract class FloatReading extends LaneReading {
     const float = this.plain(from, value);
     if (to === 64) return this.nowPlain(64, this.nodes.make('f64.promote_f32', 'f64', [float]));
     const result = this.nodes.make('f32.demote_f64', 'f32', [float]);
-    this.assure(32, 'f32', result, isNotZeroOf(undefined, 'f64', float, float, float), [float, result]);
+    this.assure('f32', result, result, isNotZeroOf(undefined, 'f64', float, float, float), [float, result]);
     this.requireExact(isChanged(64, float, 32, result), [float, result]);
     return this.nowPlain(32, result);
   }

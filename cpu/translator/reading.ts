@@ -74,8 +74,11 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   private executed = 0;
   /** as they were before the instruction; made when an exit needs them */
   private before: Registers | undefined = undefined;
-  /** the instruction's, once there is one */
-  private atExit: Exit | undefined = undefined;
+  /** the first instruction behind the last store, and the way out to it, once there is one */
+  private start: { readonly rip: bigint; readonly executed: number; readonly before: Registers } | undefined =
+    undefined;
+  private segment: Exit | undefined = undefined;
+  private segmentStored = 0;
   private readonly unions = new Map<FlagState, FlagState>();
   private translations: Known[] = [];
   /** by the integers that they load */
@@ -101,7 +104,12 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     this.next = BigInt.asUintN(64, rip + BigInt(length));
     this.before = this.now();
     this.newest.clear();
-    this.atExit = undefined;
+    if (this.stored !== this.segmentStored) {
+      this.segmentStored = this.stored;
+      this.start = undefined;
+      this.segment = undefined;
+    }
+    this.start ??= { rip, executed: this.executed, before: this.before };
     this.target = undefined;
     this.condition = undefined;
     this.backward = undefined;
@@ -174,14 +182,16 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     return this.executed;
   }
 
+  /**
+   * Back to where nothing has been stored since: what lies between changes registers only, and is executed again. So that one
+   * way out serves many instructions.
+   */
   private exit(): Exit {
-    const before = this.before!;
-    this.atExit ??= {
-      rip: this.rip,
-      executed: this.executed,
-      registers: { ...before, flags: this.united(before.flags) },
-    };
-    return this.atExit;
+    if (this.segment === undefined) {
+      const { rip, executed, before } = this.start!;
+      this.segment = { rip, executed, registers: { ...before, flags: this.united(before.flags) } };
+    }
+    return this.segment;
   }
 
   /** Flags that have been set on their own join those of the operation. */
@@ -208,13 +218,17 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     this.requireUnconditional();
     this.statements.push({ kind: 'check', when, bad, shared, exit: this.exit() });
   }
+  /** Nothing is stored, and no block ends, before what is known to be needed has been looked at. */
+  settle(): void {
+    this.settleChecks();
+  }
   protected pinned(node: Node): Node {
     this.requireUnconditional();
     const result = createNode('result', node.type, []);
     this.statements.push({ kind: 'compute', node, result });
     return result;
   }
-  private requireUnconditional(): void {
+  protected requireUnconditional(): void {
     if (this.conditional > 0) throw new Unemitted('an effect under a condition', false);
   }
 
@@ -384,6 +398,7 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   }
   store(linear: Node, width: Width, value: Node): void {
     const [to, offset] = this.translation(linear, 1, width / 8);
+    this.settleChecks();
     this.stored = this.statements.push({ kind: 'store', to, offset, width, value });
   }
   private noteLoad(from: Translate): void {
@@ -410,6 +425,7 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     const source = kind === 'copy' ? this.bulkOperand(RSI, back, 0, bytes) : this.readRegister(RAX, width);
     const to = this.bulkOperand(RDI, back, 1, bytes);
     const exit = this.exit();
+    this.settleChecks();
     this.stored = this.statements.push({
       kind: 'bulk',
       width,
@@ -579,6 +595,7 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     const linear = this.linearAddress(operand);
     this.requireAlignment(linear, aligned);
     const [to, offset] = this.translation(linear, 1, 16);
+    this.settleChecks();
     this.stored = this.statements.push({ kind: 'store', to, offset, width: 128, value });
   }
   private requireAlignment(linear: Node, aligned: boolean): void {

@@ -71,7 +71,11 @@ function readPiece(
   const entry = entryRegisters(legacy?.flagsKind);
   const merges = options.apart.size === 0 || !instructions.some(({ rip }) => options.apart.has(rip));
   const reading = new Reading({ ...options, merges, entry, legacy });
-  const piece = (end: End, whole: boolean): Piece => ({
+  const piece = (end: End, whole: boolean): Piece => {
+    reading.settle();
+    return pieceOf(end, whole);
+  };
+  const pieceOf = (end: End, whole: boolean): Piece => ({
     rip: instructions[from]!.rip,
     context,
     body: {
@@ -86,9 +90,9 @@ function readPiece(
   });
   for (let n = from; n < instructions.length; n++) {
     const { rip, instruction } = instructions[n]!;
-    const before = reading.statements.length;
     let end: End | undefined;
     reading.begin(rip, instruction.length);
+    const before = reading.statements.length;
     try {
       instruction.semantics(reading, instruction);
       end = reading.finish();
