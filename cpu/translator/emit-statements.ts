@@ -107,7 +107,7 @@ export class StatementEmitter {
     for (const node of shared) values.prepare(node);
     this.prepareExit(exit);
     values.value(when);
-    values.code.if();
+    values.code.if(undefined, false);
     values.prepare(bad);
     values.value(bad);
     this.leaveFor(exit);

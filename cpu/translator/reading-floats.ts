@@ -35,8 +35,22 @@ interface Assurance {
   readonly shape: FloatShape;
   /** its bits */
   readonly value: Node;
+  /** it may be zero where one of these is */
+  readonly zeros: readonly Node[];
   /** whether it is what translated code cannot have, precisely: unshared */
   readonly unfit: Node;
+}
+
+/** A vector to be looked at, and those of whose zeros make it good. */
+interface Looked {
+  readonly value: Node;
+  readonly zeros: readonly Node[];
+}
+
+/** Whose zero makes a zero of the result good: its own, a factor's; of a quotient it depends. */
+function zerosOf(operation: FloatOperation, left: Node, right: Node, result: Node): readonly Node[] {
+  if (operation === 'mul') return [left, right];
+  return operation === 'div' ? [] : [result];
 }
 
 const either = (left: Node, right: Node): Node => createNode('i32.or', 'i32', [left, right], 0, 1);
@@ -102,20 +116,23 @@ export abstract class FloatReading extends LaneReading {
     const float = this.floatOf(width, value);
     if (isPlainLane(width, float)) return this.nowPlain(width, float);
     const shape = shapeOf(width);
-    this.assure(shape, value, float, isNotZeroOf(undefined, shape, float, float, float), [float]);
+    this.assure(shape, float, [float], isNotZeroOf(undefined, shape, float, float, float), [float]);
     return this.nowPlain(width, float);
   }
   /** Of all lanes. */
   private plainLanes(width: FloatWidth, value: Node): Node {
     if (value.plain === width) return value;
     const shape = vectorShapeOf(width);
-    this.assure(shape, value, value, isNotZeroOf(undefined, shape, value, value, value), [value]);
+    this.assure(shape, value, [value], isNotZeroOf(undefined, shape, value, value, value), [value]);
     return this.nowPlain(width, value);
   }
-  /** `float`, whose bits are `value`, must be ordinary, or else `bad` not hold; looked at before anything comes of it. */
-  private assure(shape: FloatShape, value: Node, float: Node, bad: Node, shared: readonly Node[]): void {
+  /**
+   * `value` must be ordinary, or else `bad` not hold, which it does not where one of `zeros` is zero; looked at before
+   * anything comes of it.
+   */
+  private assure(shape: FloatShape, value: Node, zeros: readonly Node[], bad: Node, shared: readonly Node[]): void {
     this.requireUnconditional();
-    this.assurances.push({ shape, value, unfit: isUnfit(shape, float, bad) });
+    this.assurances.push({ shape, value, zeros, unfit: isUnfit(shape, value, bad) });
     for (const node of shared) this.shared.add(node);
   }
   /** The instruction goes to the interpreter where it would set PE; looked at as in `assure`. */
@@ -141,46 +158,68 @@ export abstract class FloatReading extends LaneReading {
     rounded.length = 0;
     this.shared.clear();
   }
-  /** Whether all exponents lie in the middle half of their range: of their two upper bits just one is set. */
+  /**
+   * Whether every exponent lies in the middle half of its range, where of its two upper bits just one is set; or, what is as
+   * frequent, the float is a zero that may be one. Floats are looked at by the vector.
+   */
   private areMiddling(assurances: readonly Assurance[]): Node {
     const { nodes } = this;
-    const all = (shape: FloatShape, bits: (value: Node) => Node, and: (l: Node, r: Node) => Node): Node | undefined => {
-      const own = assurances.filter((assurance) => assurance.shape === shape).map(({ value }) => bits(value));
-      return own.length === 0 ? undefined : own.reduce(and);
-    };
-    const one32 = nodes.i32(1);
-    const one64 = nodes.i64(1n);
-    const double32 = (value: Node): Node => nodes.binary('i32.shl', value, one32);
-    const double64 = (value: Node): Node => nodes.binary('i64.shl', value, one64);
-    const singles = all(
-      'f32',
-      (value) => nodes.binary('i32.xor', nodes.low(value), double32(nodes.low(value))),
-      (l, r) => nodes.binary('i32.and', l, r),
-    );
-    const doubles = all(
-      'f64',
-      (value) => nodes.binary('i64.xor', nodes.wide(value), double64(nodes.wide(value))),
-      (l, r) => nodes.binary('i64.and', l, r),
-    );
-    const conditions = [
-      ...(singles === undefined ? [] : [nodes.binary('i32.lt_s', double32(singles), nodes.i32(0))]),
-      ...(doubles === undefined ? [] : [nodes.binary('i64.lt_s', double64(doubles), nodes.i64(0n))]),
-    ];
-    for (const [shape, lanes] of [
-      ['i32x4', 4],
-      ['i64x2', 2],
-    ] as const) {
-      const double = (value: Node): Node => nodes.make(`${shape}.shl`, 'v128', [value, one32]);
-      const vectors = all(
-        lanes === 4 ? 'f32x4' : 'f64x2',
-        (value) => nodes.make('v128.xor', 'v128', [value, double(value)]),
-        (l, r) => nodes.make('v128.and', 'v128', [l, r]),
-      );
-      if (vectors === undefined) continue;
-      const mask = nodes.make(`${shape}.bitmask`, 'i32', [double(vectors)], 0, lanes);
-      conditions.push(nodes.binary('i32.eq', mask, nodes.i32((1 << lanes) - 1)));
+    const conditions: Node[] = [];
+    for (const width of [32, 64] as const) {
+      const own = assurances.filter(({ shape }) => shape.startsWith(`f${width}`));
+      if (own.length === 0) continue;
+      const lanes = width === 64 ? 'i64x2' : 'i32x4';
+      const middling = this.vectorsOf(width, own).map((vector) => this.middlingLanes(width, vector));
+      const all = middling.reduce((l, r) => nodes.make('v128.and', 'v128', [l, r]));
+      const signs = nodes.make(`${lanes}.shl`, 'v128', [all, nodes.i32(1)]);
+      const mask = nodes.make(`${lanes}.bitmask`, 'i32', [signs], 0, 128 / width);
+      conditions.push(nodes.binary('i32.eq', mask, nodes.i32((1 << (128 / width)) - 1)));
     }
     return conditions.reduce((l, r) => nodes.binary('i32.and', l, r));
+  }
+  /** The bit below the sign tells. */
+  private middlingLanes(width: FloatWidth, { value, zeros }: Looked): Node {
+    const { nodes } = this;
+    const double = nodes.make(width === 64 ? 'i64x2.shl' : 'i32x4.shl', 'v128', [value, nodes.i32(1)]);
+    const middling = nodes.make('v128.xor', 'v128', [value, double]);
+    const equal = (vector: Node): Node =>
+      nodes.make(width === 64 ? 'f64x2.eq' : 'f32x4.eq', 'v128', [vector, this.zeroVector()]);
+    return zeros.reduce((known, vector) => nodes.make('v128.or', 'v128', [known, equal(vector)]), middling);
+  }
+  /** Vectors as they are, floats packed with others whose zeros mean the same. */
+  private vectorsOf(width: FloatWidth, assurances: readonly Assurance[]): Looked[] {
+    const lanes = 128 / width;
+    const looked: Looked[] = [];
+    const scalars = assurances.filter(({ shape }) => shape === 'f32' || shape === 'f64');
+    for (const { shape, value, zeros } of assurances) if (shape.length > 3) looked.push({ value, zeros });
+    for (let count = 0; count <= 2; count++) {
+      const alike = scalars.filter(({ zeros }) => zeros.length === count);
+      for (let n = 0; n < alike.length; n += lanes) {
+        const some = alike.slice(n, n + lanes);
+        looked.push({
+          value: this.packed(
+            width,
+            some.map(({ value }) => value),
+          ),
+          zeros: Array.from({ length: count }, (_, at) =>
+            this.packed(
+              width,
+              some.map(({ zeros }) => zeros[at]!),
+            ),
+          ),
+        });
+      }
+    }
+    return looked;
+  }
+  /** Up to a vector's lanes, of which the first fills those that are left. */
+  private packed(width: FloatWidth, values: readonly Node[]): Node {
+    const shape = vectorShapeOf(width);
+    const [first, ...others] = values.map((value) => this.nodes.asFloat(width, value));
+    return others.reduce(
+      (vector, value, n) => this.nodes.make(`${shape}.replace_lane`, 'v128', [vector, value], n + 1),
+      this.nodes.make(`${shape}.splat`, 'v128', [first!]),
+    );
   }
 
   private floatOperation(op: string, width: FloatWidth, args: readonly [Node, ...Node[]]): Node {
@@ -200,7 +239,11 @@ export abstract class FloatReading extends LaneReading {
     const result = this.floatOperation(operation, width, [l, r]);
     if (result.plain !== 0) return result;
     const shape = shapeOf(width);
-    this.assure(shape, result, result, isNotZeroOf(operation, shape, l, r, result), [l, r, result]);
+    this.assure(shape, result, zerosOf(operation, l, r, result), isNotZeroOf(operation, shape, l, r, result), [
+      l,
+      r,
+      result,
+    ]);
     this.requireExact(isRounded(operation, shape, l, r, result), [l, r, result]);
     return this.nowPlain(width, result);
   }
@@ -215,7 +258,11 @@ export abstract class FloatReading extends LaneReading {
     }
     const result = this.nodes.make(`${shape}.${operation}`, 'v128', [l, r]);
     if (result.plain !== 0) return result;
-    this.assure(shape, result, result, isNotZeroOf(operation, shape, l, r, result), [l, r, result]);
+    this.assure(shape, result, zerosOf(operation, l, r, result), isNotZeroOf(operation, shape, l, r, result), [
+      l,
+      r,
+      result,
+    ]);
     this.requireExact(isRounded(operation, shape, l, r, result), [l, r, result]);
     return this.nowPlain(width, result);
   }
@@ -247,7 +294,7 @@ export abstract class FloatReading extends LaneReading {
     const float = this.plain(from, value);
     if (to === 64) return this.nowPlain(64, this.nodes.make('f64.promote_f32', 'f64', [float]));
     const result = this.nodes.make('f32.demote_f64', 'f32', [float]);
-    this.assure('f32', result, result, isNotZeroOf(undefined, 'f64', float, float, float), [float, result]);
+    this.assure('f32', result, [], isNotZeroOf(undefined, 'f64', float, float, float), [float, result]);
     this.requireExact(isChanged(64, float, 32, result), [float, result]);
     return this.nowPlain(32, result);
   }
