@@ -113,7 +113,7 @@ const places: readonly (readonly [name: string, from: bigint, count: number])[] 
 for (const [name, from, count] of places) {
   test(`accesses: ${name}`, () => {
     for (const [n, access] of accesses.entries()) {
-      const program = { text: around(access, from, count), handlers };
+      const program = { text: around(access, from, count), handlers, budget: 1500 };
       const found = runTwins(program, [], n % 3 === 0 ? 3 : Infinity).differences;
       if (found.length > 0) throw new Error(`${access}\n${found.join('\n')}`);
     }

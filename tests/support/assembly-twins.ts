@@ -117,13 +117,44 @@ function bytesOf(text: string, at: number) {
   return { bytes, labels: new Map([...assembly.symbols].map(([name, symbol]) => [name, symbol.address])) };
 }
 
+/** As it is before a program is put in: made once, and put back for each further program. */
+interface Blank {
+  readonly cpus: readonly Cpu[];
+  readonly memory: Memory;
+  readonly bytes: Uint8Array;
+  readonly slots: BigUint64Array;
+}
+const blanks = new Map<string, Blank>();
+
+function blankOf(side: string, count: number): Blank {
+  const key = `${side} ${count}`;
+  let blank = blanks.get(key);
+  if (blank === undefined) {
+    const { cpu, memory } = createBareCpu(count);
+    const others = Array.from({ length: count - 1 }, (_, n) => createCpu(memory, n + 1));
+    blank = { cpus: [cpu, ...others], memory, bytes: memory.bytes.slice(0, At.end), slots: cpu.slots.slice() };
+    blanks.set(key, blank);
+  }
+  blank.memory.bytes.set(blank.bytes);
+  // regions of an earlier engine are not this one's
+  new Uint8Array(blank.memory.buffer, blank.memory.derived).fill(0);
+  blank.memory.forgotten.length = 0;
+  for (const cpu of blank.cpus) {
+    cpu.slots.set(blank.slots);
+    Object.assign(cpu, { retired: 0, leave: false });
+    cpu.pendingInterrupts.length = 0;
+    cpu.tlb.count = Infinity;
+  }
+  return blank;
+}
+
 /** A machine with the program in place. */
-function createTwin({ text, handlers, begin, cpus = 1 }: Program): TwinMachine {
-  const bare = createBareCpu(cpus);
-  const { cpu, memory, registers } = bare;
+function createTwin(side: string, { text, handlers, begin, cpus: count = 1 }: Program): TwinMachine {
+  const { cpus, memory } = blankOf(side, count);
+  const [cpu] = cpus as [Cpu];
+  const { registers } = cpu;
   const { bytes, labels } = bytesOf(text, At.code);
-  const others = Array.from({ length: cpus - 1 }, (_, n) => createCpu(memory, n + 1));
-  const machine: TwinMachine = { cpu, cpus: [cpu, ...others], memory, labels };
+  const machine: TwinMachine = { cpu, cpus, memory, labels };
   mapPages(machine);
   writeGates(machine, handlers);
   memory.bytes.set(bytes, At.code);
@@ -132,8 +163,8 @@ function createTwin({ text, handlers, begin, cpus = 1 }: Program): TwinMachine {
   for (let n = 0; n < WINDOW_PAGES * 4096; n++) memory.bytes[At.frames + n] = (n * 7 + (n >> 8)) & 0xff;
   forgetAllDecoded(memory);
   registers.rip = BigInt(At.code);
-  for (const other of others) other.slots.set(cpu.slots);
-  for (const each of machine.cpus) {
+  for (const each of cpus) {
+    if (each !== cpu) each.slots.set(cpu.slots);
     each.slots[Slot.idtrLimit] = 0x1ffn;
     flushTlb(each);
     refreshMode(each);
@@ -168,8 +199,8 @@ const PATIENCE_FOR_HALTS = 3;
  * seen is compared after each.
  */
 export function runTwins(program: Program, interventions: readonly Intervention[] = [], piece = Infinity): TwinRun {
-  const plain = createTwin(program);
-  const twin = createTwin(program);
+  const plain = createTwin('plain', program);
+  const twin = createTwin('twin', program);
   const engine = translating(twin.memory, program.options);
   if (program.cold !== true) {
     primeDecoded(twin.memory, At.code, 4096);
