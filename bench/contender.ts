@@ -2,8 +2,8 @@
 import { startBox, type BoxReply } from './box-process.ts';
 import type { Engine } from './engine.ts';
 
-/** processor time, ms */
-const WARM_UP = 800;
+/** processor time, ms: programs of much code keep the host's compiler busy for seconds */
+const WARM_UP: Record<Engine, number> = { interpreter: 800, translator: 5000 };
 const LENGTH: Record<Engine, number> = { interpreter: 300, translator: 500 };
 
 export interface Contender {
@@ -27,11 +27,11 @@ export async function createContender(engine: Engine, file: string, slices: numb
   do {
     // oxlint-disable-next-line no-await-in-loop
     reply = await box.start((units *= 4));
-  } while (reply.cpuMilliseconds < WARM_UP / 2);
+  } while (reply.cpuMilliseconds < WARM_UP[engine] / 4);
   const instructionsPerUnit = (reply.instructions - first.instructions) / (units - 1);
   reply = await box.start(units);
   const slice = Math.ceil(perMillisecond(reply) * LENGTH[engine]);
-  const warmUp = Math.ceil(perMillisecond(reply) * WARM_UP);
+  const warmUp = Math.ceil(perMillisecond(reply) * WARM_UP[engine]);
   units = Math.ceil((warmUp + slices * slice) / instructionsPerUnit) + 1;
   await box.start(units, warmUp);
   return {

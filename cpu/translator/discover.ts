@@ -61,6 +61,7 @@ class Discovery {
   private readonly limits: Limits;
   private readonly leaders = new Set<string>();
   private readonly scanned = new Set<string>();
+  private readonly unknown = new Set<bigint>();
   private readonly drafts: Draft[] = [];
   private readonly waiting: Place[] = [];
   /** entries of functions: their turn comes when the function itself is known */
@@ -73,14 +74,14 @@ class Discovery {
     this.limits = limits;
   }
 
-  run(rip: bigint): readonly Range[] {
+  run(rip: bigint): Discovered {
     this.waiting.push({ rip, context: undefined });
     for (;;) {
       const place = this.waiting.shift() ?? this.calls.shift();
       if (place === undefined || this.instructions >= this.limits.instructions) break;
       this.visit(place);
     }
-    return this.drafts.flatMap((draft) => this.cut(draft));
+    return { ranges: this.drafts.flatMap((draft) => this.cut(draft)), unknown: this.unknown };
   }
 
   private visit(place: Place): void {
@@ -102,7 +103,10 @@ class Discovery {
         break;
       }
       const instruction = this.guest.instructionAt(rip);
-      if (instruction === undefined) break;
+      if (instruction === undefined) {
+        this.unknown.add(rip);
+        break;
+      }
       this.scanned.add(key);
       this.instructions++;
       draft.instructions.push({ rip, instruction });
@@ -171,7 +175,13 @@ class Discovery {
   }
 }
 
-/** The ranges of a region; the first begins at `rip`. Empty where nothing is known there. */
-export function discover(guest: Guest, rip: bigint, limits: Limits): readonly Range[] {
+export interface Discovered {
+  /** the first begins at the entry; none where nothing is known there */
+  readonly ranges: readonly Range[];
+  /** addresses in the way that have not been executed yet */
+  readonly unknown: ReadonlySet<bigint>;
+}
+
+export function discover(guest: Guest, rip: bigint, limits: Limits): Discovered {
   return new Discovery(guest, limits).run(rip);
 }

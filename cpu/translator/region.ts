@@ -10,6 +10,8 @@ import { encodeModule, type FunctionBody } from './wasm/module.ts';
 
 export interface RegionSource {
   readonly ranges: readonly Range[];
+  /** addresses that it leaves for because they have not been executed yet */
+  readonly unknown: ReadonlySet<bigint>;
   readonly instructions: number;
   readonly body: FunctionBody;
 }
@@ -31,7 +33,7 @@ const allowsVectors = ({ words }: Cpu): boolean =>
 
 /** The region that begins at `rip`; undefined where there is nothing to translate. */
 export function translateRegion(cpu: Cpu, rip: bigint, options: TranslationOptions): RegionSource | undefined {
-  const ranges = discover(options, rip, options.limits);
+  const { ranges, unknown } = discover(options, rip, options.limits);
   if (ranges.length === 0) return undefined;
   const state = stateOf(cpu);
   const blocks = readRegion(ranges, {
@@ -44,7 +46,7 @@ export function translateRegion(cpu: Cpu, rip: bigint, options: TranslationOptio
   const instructions = blocks.reduce((sum, { body }) => sum + body.instructions, 0);
   const tables = [tlbTable(cpu, cpu.mode, 0), tlbTable(cpu, cpu.mode, 1)] as const;
   const { code, locals } = emitRegion(blocks, { state, tables });
-  return { ranges, instructions, body: { type: Type.region, locals, code } };
+  return { ranges, unknown, instructions, body: { type: Type.region, locals, code } };
 }
 
 /** One module of several regions, exported by number. */

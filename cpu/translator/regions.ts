@@ -32,6 +32,8 @@ export interface Region {
   readonly place: number;
   readonly bytes: number;
   readonly instructions: number;
+  /** addresses that it leaves for because they have not been executed yet */
+  readonly unknown: ReadonlySet<bigint>;
 }
 
 /** `cpu` has executed so many instructions from the entry of `region` to where control left it. */
@@ -40,6 +42,8 @@ export type RegionWatcher = (cpu: Cpu, region: Region, instructions: number) => 
 const PAGE = 4096;
 /** ways out of a region for two pages, of one instruction, before it is translated apart from its neighbours */
 const CROSSINGS = 32;
+/** times that a region is made anew because its guest went where it had not been */
+const MOST_OUTGROWN = 6;
 /** addresses that a computed jump is remembered to have gone to */
 const MOST_TARGETS = 16;
 
@@ -67,6 +71,8 @@ export class Regions {
   /** how often an instruction has met two pages, and those that have too often */
   private readonly crossings = new Map<bigint, number>();
   private readonly apart = new Set<bigint>();
+  /** how often the region at an address has been made anew for having been left for what was unknown */
+  private readonly outgrown = new Map<bigint, number>();
   /** how often the code of a page has been written */
   private readonly written: Uint16Array;
 
@@ -121,6 +127,7 @@ export class Regions {
 
   /** The region at `rip`, made anew; undefined where its code cannot be had, or changes too often. */
   translate(cpu: Cpu, rip: bigint, physical: number): Region | undefined {
+    if (this.dropOutgrown(cpu, rip, physical)) return undefined;
     if (this.written[physical >>> 12]! >= this.options.patience) return undefined;
     const start = performance.now();
     const pages = new Map<bigint, CodePage>();
@@ -133,6 +140,22 @@ export class Regions {
     const region = source === undefined ? undefined : this.add(cpu, rip, physical, source, [...pages.values()]);
     this.stats.compileTime += performance.now() - start;
     return region;
+  }
+
+  /**
+   * Whether there was a region that leaves for `rip` because that had not been executed when it was made. It is dropped, to
+   * be made anew with what lies there, so that the two do not become regions that have most of their code in common.
+   */
+  private dropOutgrown(cpu: Cpu, rip: bigint, physical: number): boolean {
+    for (const region of this.byPage.get(physical >>> 12) ?? []) {
+      if (region.cpu !== cpu.index || region.mode !== cpu.mode || !region.unknown.has(rip)) continue;
+      const count = this.outgrown.get(region.rip) ?? 0;
+      if (count >= MOST_OUTGROWN) continue;
+      this.outgrown.set(region.rip, count + 1);
+      this.drop(region);
+      return true;
+    }
+    return false;
   }
 
   /** What has been decoded at `rip`; notes the page that it lies in. */
@@ -183,7 +206,7 @@ export class Regions {
     const box = { memory: this.memory.wasm, settle: this.core.settle, ...this.functions };
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { box });
     this.core.table.set(place, instance.exports['0']);
-    const { instructions } = source;
+    const { instructions, unknown } = source;
     const region: Region = {
       rip,
       cpu: cpu.index,
@@ -193,6 +216,7 @@ export class Regions {
       place,
       bytes: bytes.length,
       instructions,
+      unknown,
     };
     this.all.add(region);
     this.places[place] = region;

@@ -28,6 +28,8 @@ const STOPPED = 4;
 /** most generations of cached addresses, in 14 bits: all ones would make a kernel address a tag of zeros */
 const GENERATIONS = 0x3ffe;
 const HEATS = 1 << 15;
+/** what an interpreted instruction pays for when the box has run for some time */
+const GENEROSITY = 4;
 /** what translation takes, in instructions of the interpreter's */
 const COST_OF_REGION = 10_000;
 const COST_OF_INSTRUCTION = 100;
@@ -45,6 +47,9 @@ interface CpuCode {
   cr0: number;
   cr4: number;
 }
+
+/** Of rip, for `heat`. */
+const hashOf = ({ words }: Cpu): number => (words[RIP]! ^ (words[RIP]! >>> 15) ^ words[RIP + 1]!) & (HEATS - 1);
 
 /** What the upper half of an address is mixed with in the cache. */
 const keyOf = ({ generation }: CpuCode, mode: number): number => ((generation << 2) | mode) << 16;
@@ -212,10 +217,8 @@ export class Translator {
 
   /** Counts how often control comes to rip without a region, `arrives` by a jump. What has been hot stays so. */
   private isHot(cpu: Cpu, arrives: boolean): boolean {
-    const { words } = cpu;
     const { threshold } = this.options;
-    const low = words[RIP]!;
-    const hash = (low ^ (low >>> 15) ^ words[RIP + 1]!) & (HEATS - 1);
+    const hash = hashOf(cpu);
     const heat = this.heat[hash]!;
     if (arrives && heat * 4 >= threshold) this.noteJump(cpu);
     if (heat >= threshold) return true;
@@ -255,9 +258,13 @@ export class Translator {
   private translate(cpu: Cpu, rip: bigint, physical: number): Region | undefined {
     const { patientFor, thrift, price } = this.options;
     const early = Math.min(this.interpreted, patientFor);
-    if (this.spent > early / thrift + this.interpreted - early) return undefined;
+    if (this.spent > early / thrift + (this.interpreted - early) * GENEROSITY) return undefined;
     const region = this.regions.translate(cpu, rip, physical);
-    this.spent += price * (COST_OF_REGION + COST_OF_INSTRUCTION * (region?.instructions ?? 0));
+    if (region === undefined) {
+      this.heat[hashOf(cpu)] = 0;
+      return undefined;
+    }
+    this.spent += price * (COST_OF_REGION + COST_OF_INSTRUCTION * region.instructions);
     return region;
   }
 
