@@ -59,6 +59,8 @@ export interface Program {
   /** most instructions */
   readonly budget?: number;
   readonly cpus?: number;
+  /** runs that end by a hlt, or by the host's wish, before it is over */
+  readonly halts?: number;
   /** what has not been executed is not translated */
   readonly cold?: boolean;
   readonly options?: Partial<TranslatorOptions>;
@@ -236,7 +238,7 @@ export function runTwins(program: Program, interventions: readonly Intervention[
       act(twin);
     }
     if (ends[0] === 'triple-fault') break;
-    if (ends[0] === 'left' && !due && ++halts >= PATIENCE_FOR_HALTS) break;
+    if (ends[0] === 'left' && !due && ++halts >= (program.halts ?? PATIENCE_FOR_HALTS)) break;
   }
   return result([]);
 }
