@@ -23,10 +23,14 @@ export type {
   VethOptions,
 } from './box/network.ts';
 export type { Output } from './box/output.ts';
+export type { Profile, ProfiledRegion, ProfiledSymbol, ProfileOptions } from './box/profile.ts';
 export type { Cell, RexExtension, RexLink, RexMap, RexProgram } from './box/rex.ts';
 export type { Exit, InputSource, Process, SpawnOptions } from './box/spawn.ts';
+export type { BoxStats, TranslationStats } from './box/stats.ts';
+export { engineNames, type EngineName } from './cpu/engine.ts';
 export { MemorySizeError } from './cpu/memory.ts';
 export type { Registers } from './cpu/state.ts';
+export type { TranslatorOptions } from './cpu/translator/options.ts';
 export { MachineError } from './kernel/create-kernel.ts';
 export type { KernelEvent } from './kernel/events.ts';
 export type { Kernel } from './kernel/kernel.ts';

@@ -1,7 +1,7 @@
 /** The public face of a machine with a kernel: a thin layer of functions over one `Kernel` record. */
 import { createEngine, type Engine, type EngineName } from '../cpu/engine.ts';
 import type { Registers } from '../cpu/state.ts';
-import type { TranslatorOptions, TranslatorStats } from '../cpu/translator/options.ts';
+import type { TranslatorOptions } from '../cpu/translator/options.ts';
 import { bootKernel } from '../kernel/boot.ts';
 import type { SourceFile } from '../kernel/entry/text.ts';
 import type { KernelEvent } from '../kernel/events.ts';
@@ -14,11 +14,12 @@ import { readKernel } from '../kernel/mm/kernel-memory.ts';
 import { formatLogRecord } from '../kernel/printk.ts';
 import { busy, retired, runKernel } from '../kernel/run.ts';
 import { describeAddress, type KernelSymbol } from '../kernel/symbols.ts';
-import { asked, checkInteger } from './errors.ts';
+import { asked, BoxError, checkInteger } from './errors.ts';
 import { createEventLog, remember, type EventLog } from './event-log.ts';
 import { askForInput, provideInput, wantsInput } from './input.ts';
 import { createNetwork, type BoxNetwork, type NetworkOptions } from './network.ts';
 import { appendOutput, createOutput, finishOutput, type Output } from './output.ts';
+import { createProfiler, DEFAULT_PERIOD, type Profile, type ProfileOptions, type Profiler } from './profile.ts';
 import { loadRex, type RexExtension } from './rex.ts';
 import { restoreSnapshot, takeSnapshot, type Snapshot } from './snapshot.ts';
 import {
@@ -31,6 +32,7 @@ import {
   type Process,
   type SpawnOptions,
 } from './spawn.ts';
+import { readStats, type BoxStats } from './stats.ts';
 
 export interface BoxOptions {
   /** processors, 1 to 64; default 1 */
@@ -48,9 +50,9 @@ export interface BoxOptions {
   readonly watchdogPeriod?: number;
   /** AVX, AVX2 and XSAVE; default false, which is an x86-64-v2 processor */
   readonly avx?: boolean;
-  /** what executes instructions: the results are the same, bit for bit; default the interpreter */
+  /** what executes instructions: the results are the same, bit for bit; default the translator */
   readonly engine?: EngineName;
-  /** when and how much the translator translates */
+  /** when and how much it translates */
   readonly translator?: Partial<TranslatorOptions>;
   /** whether system calls become events; default true */
   readonly recordSyscalls?: boolean;
@@ -143,8 +145,8 @@ export interface Box {
   readonly tracePipe: readonly string[];
   /** instructions executed by all processors since boot */
   readonly instructions: number;
-  /** what the translator has done; undefined for the interpreter */
-  readonly stats: TranslatorStats | undefined;
+  /** what the engine has done so far */
+  readonly stats: BoxStats;
   /** why the kernel stopped for good */
   readonly death: string | undefined;
   /** Calls `listener` with each event from now on; the result stops that. */
@@ -156,6 +158,10 @@ export interface Box {
   signal(process: Process, name: string): void;
   /** Executes `count` instructions, each on the processor whose turn it is. */
   step(count?: number): Step;
+  /** From now on, notes where instructions are executed. BoxError while it does already, or for a period that is none. */
+  startProfile(options?: ProfileOptions): void;
+  /** What has been noted since `startProfile`; nothing more is. BoxError. */
+  stopProfile(): Profile;
   /** The registers of a processor, live. BoxError. */
   registers(cpu?: number): Registers;
   /** A copy of kernel memory, or with `pid` of that process's; undefined unless all of it is mapped. */
@@ -168,7 +174,11 @@ export interface Box {
 interface Machine {
   readonly kernel: Kernel;
   readonly host: KernelHost;
+  /** its `run` is the profiler's while there is one */
   readonly engine: Engine;
+  profiler: Profiler | undefined;
+  /** instructions that `restore` has taken back */
+  takenBack: number;
   readonly listeners: Set<BoxListener>;
   log: EventLog;
   source: InputSource | undefined;
@@ -258,11 +268,31 @@ function step(machine: Machine, count: number): Step {
   };
 }
 
+function startProfile(machine: Machine, engine: Engine, { period = DEFAULT_PERIOD }: ProfileOptions): void {
+  if (machine.profiler !== undefined) throw new BoxError('startProfile: there is a profile that has not been stopped');
+  checkInteger('startProfile: period', period, 1, Number.MAX_SAFE_INTEGER);
+  machine.profiler = createProfiler(machine.kernel, engine, period);
+  machine.engine.run = machine.profiler.run;
+  engine.watch?.(machine.profiler.watcher);
+}
+
+function stopProfile(machine: Machine, engine: Engine): Profile {
+  const { profiler } = machine;
+  if (profiler === undefined) throw new BoxError('stopProfile: no profile has been started');
+  machine.profiler = undefined;
+  machine.engine.run = engine.run;
+  engine.watch?.(undefined);
+  return profiler.result();
+}
+
 function createBox(kernel: Kernel, engine: Engine, network: NetworkOptions | undefined): Box {
+  const ours = { ...engine };
   const machine: Machine = {
     kernel,
-    engine,
-    host: createHost(kernel, engine),
+    engine: ours,
+    profiler: undefined,
+    takenBack: 0,
+    host: createHost(kernel, ours),
     listeners: new Set(),
     log: createEventLog(),
     source: undefined,
@@ -300,7 +330,7 @@ function createBox(kernel: Kernel, engine: Engine, network: NetworkOptions | und
       return retired(kernel);
     },
     get stats() {
-      return engine.stats;
+      return readStats(kernel, engine, machine.takenBack);
     },
     get death() {
       return kernel.dead;
@@ -318,6 +348,8 @@ function createBox(kernel: Kernel, engine: Engine, network: NetworkOptions | und
     run: (options = {}) => run(machine, options),
     signal: (process, name) => signalProcess(kernel, process, name),
     step: (count = 1) => step(machine, count),
+    startProfile: (options = {}) => startProfile(machine, engine, options),
+    stopProfile: () => stopProfile(machine, engine),
     registers(cpu = 0) {
       return kernel.cpus[checkInteger('registers: cpu', cpu, 0, kernel.cpus.length - 1)]!.registers;
     },
@@ -333,12 +365,18 @@ function createBox(kernel: Kernel, engine: Engine, network: NetworkOptions | und
       return { kernel: takeSnapshot(kernel), events: machine.log.events.slice() };
     },
     restore(mark) {
+      const executed = retired(kernel);
       restoreSnapshot(kernel, mark.kernel);
+      machine.takenBack += executed - retired(kernel);
       machine.log = createEventLog();
       for (const event of mark.events) remember(machine.log, event);
     },
   };
 }
+
+/** By what it says of itself: nothing of a host is imported where there is none. */
+const isNode = (): boolean =>
+  (globalThis as { process?: { versions?: Record<string, string> } }).process?.versions?.['node'] !== undefined;
 
 export const Box = {
   /**
@@ -346,8 +384,9 @@ export const Box = {
    * @throws {MachineError | MemorySizeError} an option out of its range
    */
   async boot(options: BoxOptions = {}): Promise<Box> {
-    const { recordSyscalls = true, network, engine = 'interpreter', translator, ...rest } = options;
+    const { recordSyscalls = true, network, engine = 'translator', translator, ...rest } = options;
     const sources = options.sources ?? (await import('./host-files.ts')).readKernelSources();
+    if (engine !== 'interpreter' && isNode()) (await import('./engine-flags.ts')).allowBranchHints();
     const kernel = bootKernel({ ...rest, sources });
     kernel.record.syscalls = recordSyscalls;
     return createBox(kernel, createEngine(kernel.memory, engine, translator), network);

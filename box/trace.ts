@@ -2,16 +2,14 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import { Flag, registerNames, Slot } from '../cpu/state.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { MODULES_VADDR } from '../kernel/layout/address-map.ts';
 import { readKernel } from '../kernel/mm/kernel-memory.ts';
 import { peekUser } from '../kernel/mm/peek-user.ts';
 import { contextIndex } from '../kernel/scheduler.ts';
 import { symbolAt } from '../kernel/symbols.ts';
 import type { Task } from '../kernel/task.ts';
-import { demangle } from '../toolchain/elf/index.ts';
 import type { Box } from './box.ts';
 import { MAX_INSTRUCTION, type Disassembler } from './disassemble.ts';
-import { createUserSymbols, type UserSymbols } from './user-symbols.ts';
+import { createSymbolizer, describePlace, KERNEL_HALF, spaceOf, type Space } from './symbolizer.ts';
 
 export interface RegisterChange {
   /** as `rax`, `rflags`, `xmm3` */
@@ -24,7 +22,7 @@ export interface TracedInstruction {
   readonly cpu: number;
   readonly pid: number;
   readonly comm: string;
-  readonly space: 'user' | 'kernel' | 'extension';
+  readonly space: Space;
   readonly address: bigint;
   /** `name+0x4`, or '' */
   readonly symbol: string;
@@ -42,7 +40,6 @@ const VECTORS = 18;
 const XMM_SLOTS = 64;
 /** 64-bit slots of one vector register */
 const SLOTS_PER_XMM = 4;
-const KERNEL_HALF = 0x8000_0000_0000_0000n;
 
 function readRegisters(cpu: Cpu): BigUint64Array {
   const copy = new BigUint64Array(VECTORS + XMM_SLOTS);
@@ -78,13 +75,6 @@ function compare(before: BigUint64Array, after: BigUint64Array): RegisterChange[
   return changes;
 }
 
-function kernelSymbol(kernel: Kernel, address: bigint): string | undefined {
-  const symbol = symbolAt(kernel.symbols, address);
-  if (symbol === undefined) return undefined;
-  const offset = address - symbol.address;
-  return offset === 0n ? demangle(symbol.name) : `${demangle(symbol.name)}+0x${offset.toString(16)}`;
-}
-
 function codeAt(kernel: Kernel, task: Task | undefined, address: bigint): Uint8Array {
   if (address < KERNEL_HALF) {
     return task === undefined ? new Uint8Array(0) : peekUser(kernel, task, address, MAX_INSTRUCTION);
@@ -100,11 +90,6 @@ function codeAt(kernel: Kernel, task: Task | undefined, address: bigint): Uint8A
 function trapAt(kernel: Kernel, address: bigint): string {
   const symbol = address < KERNEL_HALF ? undefined : symbolAt(kernel.symbols, address);
   return symbol?.address === address && symbol.name.startsWith('asm_') ? symbol.name : '';
-}
-
-function spaceOf(address: bigint): TracedInstruction['space'] {
-  if (address < KERNEL_HALF) return 'user';
-  return address >= MODULES_VADDR ? 'extension' : 'kernel';
 }
 
 interface Before {
@@ -139,10 +124,10 @@ export interface Tracer {
 
 export function createTracer(box: Box, disassemble: Disassembler): Tracer {
   const { kernel } = box;
-  const userSymbol: UserSymbols = createUserSymbols(kernel);
+  const symbolize = createSymbolizer(kernel);
   const symbolOf = (task: Task | undefined, address: bigint): string | undefined => {
-    if (address >= KERNEL_HALF) return kernelSymbol(kernel, address);
-    return task === undefined ? undefined : userSymbol(task, address);
+    const place = symbolize(task, address);
+    return place === undefined ? undefined : describePlace(place);
   };
   return {
     next() {

@@ -4,6 +4,7 @@ import { ET_DYN, PT_LOAD, SHN_UNDEF, STT_FUNC, STT_NOTYPE } from '../toolchain/e
 import { readFile } from '../kernel/fs/inodes.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Task } from '../kernel/task.ts';
+import type { Place } from './symbolizer.ts';
 
 interface Program {
   /** address of the file's lowest byte in memory, as the file has it; undefined for one that is not moved */
@@ -49,10 +50,8 @@ function nearest({ symbols }: Program, address: bigint): Program['symbols'][numb
   return symbol !== undefined && (symbol.size === 0n || address < symbol.value + symbol.size) ? symbol : undefined;
 }
 
-/** `main+0x12`, or undefined. Files are read once by path. */
-export type UserSymbols = (task: Task, address: bigint) => string | undefined;
-
-export function createUserSymbols(kernel: Kernel): UserSymbols {
+/** The symbol that an address of a task's program lies in. Files are read once by path. */
+export function createUserSymbols(kernel: Kernel): (task: Task, address: bigint) => Place | undefined {
   const programs = new Map<string, Program>();
   const programOf = (path: string): Program => {
     const known = programs.get(path) ?? programAt(kernel, path);
@@ -69,6 +68,6 @@ export function createUserSymbols(kernel: Kernel): UserSymbols {
     }
     const symbol = nearest(program, inFile);
     if (symbol === undefined) return undefined;
-    return inFile === symbol.value ? symbol.name : `${symbol.name}+0x${(inFile - symbol.value).toString(16)}`;
+    return { symbol: symbol.name, offset: inFile - symbol.value };
   };
 }

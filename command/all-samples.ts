@@ -49,7 +49,7 @@ export async function runAllSamples(
   const rows: string[][] = [];
   const failures: string[] = [];
   for (const name of selected) {
-    const job = readJob(name, { options, name, args: [] });
+    const job = readJob(name, { args: [] });
     const summary = await runJob(job, options, output, () => silent);
     rows.push(rowOf(name, summary));
     const grade = await gradeJob(job, options);

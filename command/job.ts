@@ -6,7 +6,6 @@ import { ElfError, readHeader, readProgramHeaders } from '../toolchain/elf/index
 import { CommandError, ExitCode } from './exit-codes.ts';
 import { isPath, type CommandLine } from './options.ts';
 import { readSample, sampleArguments, type Sample, type SampleStep } from './samples.ts';
-import { createStandardInput } from './standard-input.ts';
 
 export interface Job {
   /** undefined for a program of the host */
@@ -45,7 +44,7 @@ function explainFormat(bytes: Uint8Array): string | undefined {
   }
 }
 
-function hostJob(path: string, args: readonly string[]): Job {
+function hostJob(path: string, args: readonly string[], stdin: InputSource | undefined): Job {
   const bytes = readProgramFile(path);
   const problem = explainFormat(bytes);
   if (problem !== undefined) throw new CommandError(ExitCode.cannotLoad, `cannot load ${path}: ${problem}`);
@@ -57,13 +56,13 @@ function hostJob(path: string, args: readonly string[]): Job {
     argv0: path,
     args,
     steps: [],
-    stdin: createStandardInput(),
+    stdin,
   };
 }
 
-/** @throws {CommandError} */
-export function readJob(name: string, { args }: CommandLine): Job {
-  if (isPath(name)) return hostJob(name, args);
+/** `stdin` is for a program of the host. @throws {CommandError} */
+export function readJob(name: string, { args }: Pick<CommandLine, 'args'>, stdin?: InputSource): Job {
+  if (isPath(name)) return hostJob(name, args, stdin);
   const { sample, files } = readSample(name);
   const program = sample.command[0]!;
   return {

@@ -5,9 +5,9 @@ import type { View } from './view.ts';
 /** Goes up when a reader of an older one would be misled. */
 export const JSON_SCHEMA = 1;
 
-/** Wall time is left out. Numbers of 64 bits and more are strings: results in decimal, the rest in hexadecimal. */
+/** The host's time is left out. Numbers of 64 bits and more are strings: results in decimal, the rest in hexadecimal. */
 function encode(key: string, value: unknown): unknown {
-  if (key === 'milliseconds') return undefined;
+  if (key === 'milliseconds' || key === 'compileTime') return undefined;
   if (typeof value === 'bigint') return key === 'result' ? `${value}` : `0x${value.toString(16)}`;
   if (value instanceof Set) return [...value];
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
@@ -20,7 +20,9 @@ export function createJson(output: CommandOutput): View {
     wantsSyscalls: true,
     event: (event) => line(event.type === 'write' ? { ...event, text: new TextDecoder().decode(event.bytes) } : event),
     instruction: (instruction) => line({ type: 'instruction', ...instruction }),
-    finish(summary) {
+    finish(summary, { stats, profile }) {
+      if (stats !== undefined) line({ type: 'stats', ...stats });
+      if (profile !== undefined) line({ type: 'profile', ...profile });
       line({ type: 'summary', ...summary });
       output.flush();
     },

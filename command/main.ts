@@ -6,7 +6,7 @@ import { gradeJob } from './grade.ts';
 import { readJob, type Job } from './job.ts';
 import { createJson } from './json.ts';
 import { help, readCommandLine, synopsis, type CommandLine, type Options } from './options.ts';
-import { createCommandOutput, type CommandOutput } from './output.ts';
+import { createCommandOutput, hostStreams, type CommandOutput, type Streams } from './output.ts';
 import { createPlain } from './plain.ts';
 import { createReport } from './report.ts';
 import { runJob } from './run-job.ts';
@@ -21,8 +21,8 @@ function createView(box: Box, job: Job, options: Options, output: CommandOutput)
   return report ? createReport(box, output, style) : createPlain(output, style, options.strace);
 }
 
-async function runOne(job: Job, options: Options): Promise<number> {
-  const output = createCommandOutput(options.json || options.trace);
+async function runOne(job: Job, options: Options, streams: Streams): Promise<number> {
+  const output = createCommandOutput(streams, options.json || options.trace);
   if (options.explore !== undefined) {
     const { exploreSchedules } = await import('./explore.ts');
     return exploreSchedules(job, options.explore, options, output);
@@ -34,7 +34,7 @@ async function runOne(job: Job, options: Options): Promise<number> {
   return grade.passed ? exitCode : ExitCode.unexpected;
 }
 
-async function act(line: CommandLine, output: CommandOutput): Promise<number> {
+async function act(line: CommandLine, streams: Streams, output: CommandOutput): Promise<number> {
   const { options, name } = line;
   if (options.help) {
     output.out(`${help()}\n${listSamples()}`);
@@ -53,19 +53,19 @@ async function act(line: CommandLine, output: CommandOutput): Promise<number> {
     output.error(`${synopsis}\n${listSamples()}`);
     return ExitCode.usage;
   }
-  const job = readJob(name, line);
+  const job = readJob(name, line, streams.stdin);
   if (options.bridge !== undefined) {
     const { runBridged } = await import('./bridge.ts');
     return runBridged(job, options, output);
   }
-  return runOne(job, options);
+  return runOne(job, options, streams);
 }
 
 /** Runs the command; the result is its exit status. `argv` is without the interpreter and the script. */
-export async function main(argv: readonly string[]): Promise<number> {
-  const output = createCommandOutput(false);
+export async function main(argv: readonly string[], streams: Streams = hostStreams()): Promise<number> {
+  const output = createCommandOutput(streams, false);
   try {
-    return await act(readCommandLine(argv), output);
+    return await act(readCommandLine(argv), streams, output);
   } catch (error) {
     if (error instanceof CommandError) {
       output.error(`run-sample: ${error.message}\n`);

@@ -1,6 +1,6 @@
 /** What a program wanted and the box does not have: each thing once, in words. */
 import type { Box } from '../box/box.ts';
-import { createUserSymbols } from '../box/user-symbols.ts';
+import { createSymbolizer, describePlace } from '../box/symbolizer.ts';
 import type { KernelEvent } from '../kernel/events.ts';
 import { syscallName } from '../kernel/syscalls/numbers.ts';
 
@@ -25,8 +25,8 @@ export function noteMissing(missing: Missing, box: Box, event: KernelEvent): voi
   const key = event.bytes.join();
   if (missing.instructions.has(key)) return;
   const task = box.kernel.tasks.get(event.pid);
-  const symbol = event.symbol || (task === undefined ? undefined : createUserSymbols(box.kernel)(task, event.address));
-  missing.instructions.set(key, { event, symbol: symbol ?? '' });
+  const place = event.symbol === '' ? createSymbolizer(box.kernel)(task, event.address) : undefined;
+  missing.instructions.set(key, { event, symbol: place === undefined ? event.symbol : describePlace(place) });
 }
 
 export const isMissing = ({ instructions, syscalls }: Missing): boolean => instructions.size > 0 || syscalls.size > 0;

@@ -1,5 +1,6 @@
 /** The command line: one table, from which it is read and the help is printed. */
 import { parseArgs } from 'node:util';
+import { engineNames, type EngineName } from '../cpu/engine.ts';
 import { didYouMean } from '../toolchain/assembler/did-you-mean.ts';
 import { CommandError, ExitCode, exitCodeRows } from './exit-codes.ts';
 
@@ -20,6 +21,17 @@ const optionRows: readonly OptionRow[] = [
   { name: 'strace', text: 'print system calls on standard error (samples: always, with the rest)' },
   { name: 'json', text: 'print events as lines of JSON (NDJSON)' },
   { name: 'quiet', text: 'print only what the guest printed (programs from the host: always)' },
+  {
+    name: 'engine',
+    value: 'NAME',
+    form: { pattern: new RegExp(`^(${engineNames.join('|')})$`), expected: engineNames.join(' or ') },
+    text: `what executes instructions: ${engineNames.join(', ')} (default translator; the results are the same)`,
+  },
+  { name: 'stats', text: 'print at the end what the engine has done' },
+  {
+    name: 'profile',
+    text: 'print at the end where instructions were executed: symbols, and regions of translated code',
+  },
   { name: 'cpus', value: 'N', least: 1, most: 64, text: 'processors (default 1)' },
   { name: 'memory', value: 'MIB', least: 16, most: 2048, text: 'memory in MiB (default 128)' },
   { name: 'seed', value: 'N', least: 0, most: Number.MAX_SAFE_INTEGER, text: 'of all randomness (default 1)' },
@@ -74,6 +86,9 @@ export interface Options {
   readonly strace: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
+  readonly engine: EngineName | undefined;
+  readonly stats: boolean;
+  readonly profile: boolean;
   readonly cpus: number | undefined;
   /** MiB */
   readonly memory: number | undefined;
@@ -164,6 +179,9 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
     strace: flag('strace'),
     json: flag('json'),
     quiet: flag('quiet'),
+    engine: given.get('engine') as EngineName | undefined,
+    stats: flag('stats'),
+    profile: flag('profile'),
     cpus: number('cpus'),
     memory: number('memory'),
     seed: number('seed'),
@@ -192,6 +210,12 @@ const exclusive = [
   ['bridge', 'trace'],
   ['bridge', 'explore'],
   ['bridge', 'all'],
+  ['stats', 'all'],
+  ['stats', 'explore'],
+  ['stats', 'bridge'],
+  ['profile', 'all'],
+  ['profile', 'explore'],
+  ['profile', 'bridge'],
 ] as const;
 
 function checkTogether(options: Options): void {

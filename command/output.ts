@@ -1,6 +1,8 @@
 /** The command's standard streams, written in the order of the calls and at once: the machine leaves no time for events. */
 import { writeSync } from 'node:fs';
+import type { InputSource } from '../box/spawn.ts';
 import { ExitCode } from './exit-codes.ts';
+import { createStandardInput } from './standard-input.ts';
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -26,6 +28,16 @@ function writeAll(descriptor: number, bytes: Uint8Array): void {
   }
 }
 
+/** What the command reads and writes. */
+export interface Streams {
+  readonly stdin: InputSource;
+  /** All of `bytes`: to standard output, 1, or standard error, 2. */
+  write(descriptor: number, bytes: Uint8Array): void;
+}
+
+/** This process's. */
+export const hostStreams = (): Streams => ({ stdin: createStandardInput(), write: writeAll });
+
 export interface CommandOutput {
   out(data: string | Uint8Array): void;
   error(data: string | Uint8Array): void;
@@ -33,7 +45,7 @@ export interface CommandOutput {
 }
 
 /** `buffered`: for many small pieces; `flush` at the end. */
-export function createCommandOutput(buffered: boolean): CommandOutput {
+export function createCommandOutput(streams: Streams, buffered: boolean): CommandOutput {
   let pending: Uint8Array[] = [];
   let size = 0;
   let target = STDOUT;
@@ -41,12 +53,12 @@ export function createCommandOutput(buffered: boolean): CommandOutput {
     const chunks = pending;
     pending = [];
     size = 0;
-    if (chunks.length > 0) writeAll(target, Buffer.concat(chunks));
+    if (chunks.length > 0) streams.write(target, Buffer.concat(chunks));
   };
   const write = (descriptor: number, data: string | Uint8Array): void => {
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
     if (!buffered) {
-      writeAll(descriptor, bytes);
+      streams.write(descriptor, bytes);
       return;
     }
     if (descriptor !== target || size > BUFFER_SIZE) flush();

@@ -1,6 +1,7 @@
-/** What the guest printed, byte for byte; with `observe`, what it did on standard error between its lines. */
+/** What the guest printed, byte for byte; with `observe`, what it did on standard error between its lines; there too what was measured. */
 import { describeEvent } from './describe-event.ts';
 import { describeInstruction } from './describe-instruction.ts';
+import { measureTables } from './measures.ts';
 import type { CommandOutput } from './output.ts';
 import { printable, type Style } from './style.ts';
 import type { View } from './view.ts';
@@ -22,6 +23,10 @@ export function createPlain(output: CommandOutput, style: Style, observe: boolea
       const who = `[${instruction.pid} ${printable(instruction.comm)}]`;
       output.error(`${who} ${describeInstruction(instruction, style)}\n`);
     },
-    finish: () => output.flush(),
+    finish(_summary, measures) {
+      const tables = measureTables(measures);
+      if (tables !== '') output.error(tables);
+      output.flush();
+    },
   };
 }

@@ -4,6 +4,7 @@ import type { KernelEvent } from '../kernel/events.ts';
 import { describeEvent } from './describe-event.ts';
 import { describeInstruction } from './describe-instruction.ts';
 import { createGuestLines } from './guest-lines.ts';
+import { measureTables } from './measures.ts';
 import type { CommandOutput } from './output.ts';
 import { count, printable, type Style } from './style.ts';
 import type { Summary, View } from './view.ts';
@@ -49,9 +50,9 @@ export function createReport(box: Box, output: CommandOutput, style: Style): Vie
       const name = style('cyan', who(instruction.pid, instruction.comm));
       output.out(`${name} ${describeInstruction(instruction, style)}\n`);
     },
-    finish(summary) {
+    finish(summary, measures) {
       guest.endAll();
-      output.out(`\n${summaryLines(summary, style)}`);
+      output.out(`\n${measureTables(measures)}${summaryLines(summary, style)}`);
       output.flush();
     },
   };

@@ -145,7 +145,7 @@ async function complain(output: CommandOutput, job: Job, box: Box, process: Proc
 }
 
 /** The command line's options, then the sample's own. */
-export function boxOptions(job: Job, { cpus, seed, memory, schedule, avx, watchdog, dispatcher }: Options) {
+export function boxOptions(job: Job, { cpus, seed, memory, schedule, avx, watchdog, dispatcher, engine }: Options) {
   const own = job.sample?.box;
   const mebibytes = memory ?? own?.memory;
   const processors = cpus ?? own?.cpus;
@@ -154,6 +154,7 @@ export function boxOptions(job: Job, { cpus, seed, memory, schedule, avx, watchd
     ...(dispatcher === undefined ? undefined : { sources: sourcesWith(readDispatcher(dispatcher)) }),
     ...(processors === undefined ? undefined : { cpus: processors }),
     avx,
+    ...(engine === undefined ? undefined : { engine }),
     ...(seed === undefined ? undefined : { seed }),
     ...(schedule === undefined ? undefined : { schedule }),
     ...(watchdogPeriod === undefined ? undefined : { watchdogPeriod }),
@@ -173,6 +174,7 @@ export async function runJob(
   const { budget = DEFAULT_BUDGET } = options;
   const box = await withDispatcher(options.dispatcher, () => Box.boot(boxOptions(job, options)));
   const view = createView(box);
+  if (options.profile) box.startProfile();
   box.kernel.record.syscalls = view.wantsSyscalls;
   const counts = createCounts();
   const missing = createMissing();
@@ -217,7 +219,10 @@ export async function runJob(
     milliseconds: performance.now() - start,
     tracePipe: box.tracePipe,
   };
-  view.finish(summary);
+  view.finish(summary, {
+    stats: options.stats ? box.stats : undefined,
+    profile: options.profile ? box.stopProfile() : undefined,
+  });
   await complain(output, job, box, process, facts, words);
   output.flush();
   return summary;

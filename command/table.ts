@@ -1,12 +1,17 @@
 type Row = readonly string[];
 
-/** Aligned columns under a title, each line indented. */
-export function printTable(title: string, head: Row, rows: readonly Row[]): string {
-  const all = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
+/** Aligned columns under a title, each line indented; the columns of `right` to the right. */
+export function printTable(
+  title: string,
+  head: Row | undefined,
+  rows: readonly Row[],
+  right: readonly number[] = [],
+): string {
+  const all = head === undefined ? rows : [head, ...rows];
+  const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
   const lines = all.map((row) =>
     row
-      .map((cell, column) => cell.padEnd(widths[column]!))
+      .map((cell, column) => (right.includes(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
       .join('  ')
       .trimEnd(),
   );

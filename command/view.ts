@@ -1,5 +1,6 @@
 import type { KernelEvent } from '../kernel/events.ts';
 import type { TracedInstruction } from '../box/trace.ts';
+import type { Measures } from './measures.ts';
 
 /** What the command tells while and after it runs. */
 export interface View {
@@ -7,8 +8,8 @@ export interface View {
   readonly wantsSyscalls: boolean;
   event(event: KernelEvent): void;
   instruction(instruction: TracedInstruction): void;
-  /** the run is over: what is still held back comes out */
-  finish(summary: Summary): void;
+  /** the run is over: what is still held back comes out, then what was measured */
+  finish(summary: Summary, measures: Measures): void;
 }
 
 /** Shows nothing. */

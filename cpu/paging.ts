@@ -99,6 +99,7 @@ export function translateWords(cpu: Cpu, low: number, high: number, access: Acce
 
 /** After a miss. A page of decoded instructions is looked at whenever it is written: see memory.ts. */
 function fill(cpu: Cpu, low: number, high: number, access: Access, width: number): number {
+  cpu.tlb.misses++;
   const linear = joinWords(low, high);
   if (cpu.mode >= MODES) requireAligned(cpu, linear, access, width / 8);
   const physical = walk(cpu, linear, access, (cpu.mode % MODES) as 0);

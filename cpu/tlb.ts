@@ -33,6 +33,8 @@ export interface Tlb {
   /** first words of the entries in use, `count` of them, while those are not more than it holds */
   readonly used: Int32Array;
   count: number;
+  /** addresses looked up in vain since reset */
+  misses: number;
 }
 
 export function createTlb({ buffer, derived }: Memory, index: number): Tlb {
@@ -42,6 +44,7 @@ export function createTlb({ buffer, derived }: Memory, index: number): Tlb {
     base,
     used: new Int32Array(NOTED),
     count: NOTED + 1,
+    misses: 0,
   };
   emptyTlb(tlb);
   return tlb;

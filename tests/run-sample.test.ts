@@ -1,4 +1,4 @@
-/** The command as a person and a script meet it. Each run is a process of its own. */
+/** The command as a person and a script meet it: where its process matters in one, else in this. */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,33 +10,23 @@ import { CommandError } from '../command/exit-codes.ts';
 import { readJob } from '../command/job.ts';
 import { readCommandLine } from '../command/options.ts';
 import { supportTables } from '../command/support.ts';
+import { engineNames } from '../index.ts';
+import { runCommand, runCommandWith } from './support/command.ts';
 import { catSource, exit, tinyProgram, unknownInstruction } from './support/tiny-program.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'run-sample-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
-interface Result {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 const command = (...args: readonly string[]): string[] => ['--import', 'tsx', 'run-sample.ts', ...args];
 /** a run that takes longer hangs, ms */
 const PATIENCE = 120_000;
 
-function runWith(input: string | Uint8Array, ...args: readonly string[]): Result {
-  return spawnSync(process.execPath, command(...args), {
-    cwd: root,
-    input,
-    encoding: 'utf8',
-    timeout: PATIENCE,
-    maxBuffer: 1 << 28,
-  });
-}
+/** A process of its own. */
+const spawned = (...args: readonly string[]) =>
+  spawnSync(process.execPath, command(...args), { cwd: root, input: '', encoding: 'utf8', timeout: PATIENCE });
 
-const run = (...args: readonly string[]): Result => runWith('', ...args);
+const run = runCommand;
 
 /** The path of a new program of the host. */
 function program(name: string, source: string): string {
@@ -46,7 +36,7 @@ function program(name: string, source: string): string {
 }
 
 test('error_injector: what a person sees', () => {
-  const { status, stdout, stderr } = run('error_injector');
+  const { status, stdout, stderr } = spawned('error_injector');
   assert.is(status, 0);
   assert.is(stderr, 'dup: Invalid argument\n');
   assert.match(stdout, /^\[2 userapp\] dup\(0\) = -1 EINVAL \(Invalid argument\) \(INJECTED\)$/m);
@@ -62,33 +52,33 @@ test('error_injector: what a person sees', () => {
   assert.not.match(stdout, '\u001b');
 });
 
-test('arguments take the places of the default ones', () => {
-  const { status, stdout, stderr } = run('error_injector', 'getpid', '1', '--quiet');
+test('arguments take the places of the default ones', async () => {
+  const { status, stdout, stderr } = await run('error_injector', 'getpid', '1', '--quiet');
   assert.equal([status, stdout, stderr], [0, 'getpid: success\n', 'getpid: Operation not permitted\n']);
-  assert.is(run('error_injector', 'open', '--quiet').stderr, 'open: Invalid argument\n');
+  assert.is((await run('error_injector', 'open', '--quiet')).stderr, 'open: Invalid argument\n');
 });
 
-test('a sample that does not meet its expectation', () => {
-  const { status, stdout, stderr } = run('error_injector', 'nonsense');
+test('a sample that does not meet its expectation', async () => {
+  const { status, stdout, stderr } = await run('error_injector', 'nonsense');
   assert.is(status, 1);
   assert.match(stdout, 'FAILED: /loader exited with 1, expected it to have exited with 0');
   assert.match(stderr, 'nonsense');
 });
 
-test('panic: the kernel goes on', () => {
-  const { status, stdout } = run('panic', '--cpus', '2');
+test('panic: the kernel goes on', async () => {
+  const { status, stdout } = await run('panic', '--cpus', '2');
   assert.is(status, 0);
   assert.match(stdout, /rex/i);
 });
 
-test('the list, and a wrong name', () => {
-  const list = run();
+test('the list, and a wrong name', async () => {
+  const list = await run();
   assert.is(list.status, 2);
   assert.match(list.stderr, /^ {2}error_injector \[syscall\] \[errno\] +\S/m);
-  const wrong = run('eror_injector');
+  const wrong = await run('eror_injector');
   assert.equal([wrong.status, wrong.stdout], [2, '']);
   assert.match(wrong.stderr, /no sample "eror_injector"; did you mean error_injector\?[^]*samples:/);
-  assert.is(run('error_injector', 'dup', 'abc').status, 2, 'the sample says that its arguments are wrong');
+  assert.is((await run('error_injector', 'dup', 'abc')).status, 2, 'the sample says that its arguments are wrong');
 });
 
 // prettier-ignore
@@ -102,6 +92,11 @@ const wrongUsage: readonly (readonly [args: readonly string[], message: RegExp])
   [['--budget', '1e6', 'error_injector'], /--budget: got "1e6"/],
   [['--seed', '1.5', 'error_injector'],  /--seed: got "1\.5"/],
   [['--trace=1', 'error_injector'],      /--trace: takes no value/],
+  [['--engine', 'jit', 'panic'],         /--engine: got "jit", expected interpreter or translator or both/],
+  [['panic', '--engine'],                /--engine: got ""/],
+  [['--stats=yes', 'panic'],             /--stats: takes no value/],
+  [['--all', '--stats'],                 /--stats and --all exclude each other/],
+  [['--explore', '3', '--profile', 'contention'], /--profile and --explore exclude each other/],
   [['--json', '--quiet', 'panic'],       /--json and --quiet exclude each other/],
   [['error_injector', 'dup', '22', 'x'], /got 3 arguments, expected at most 2: run-sample error_injector \[syscall\] \[errno\]/],
 ];
@@ -123,23 +118,23 @@ test('wrong usage: --support helper', () => {
   assert.throws(() => supportTables('helper'), /--support: got "helper", expected .*; did you mean helpers\?/);
 });
 
-test('help and support go to standard output', () => {
-  const help = run('--help');
+test('help and support go to standard output', async () => {
+  const help = await run('--help');
   assert.is(help.status, 0);
   assert.match(help.stdout, /^ {2}--budget N /m);
   assert.match(help.stdout, /^ {2}42 +the instruction budget was used up$/m);
-  const support = run('--support');
+  const support = await run('--support');
   assert.is(support.status, 0);
   assert.match(support.stdout, /^ {2}32 +dup +full$/m);
   assert.match(support.stdout, /^ {2}bpf_map_lookup_elem /m);
-  assert.match(run('--support', 'instructions').stdout, /^ {2}iretq? +\d+$/m);
+  assert.match((await run('--support', 'instructions')).stdout, /^ {2}iretq? +\d+$/m);
 });
 
-test('a program of the host: its streams, its status, its arguments', () => {
+test('a program of the host: its streams, its status, its arguments', async () => {
   const cat = program('cat', catSource());
   const binary = spawnSync(process.execPath, command(cat), { cwd: root, input: Buffer.from([0, 255, 10, 128]) });
   assert.equal([...binary.stdout], [0, 255, 10, 128]);
-  const args = run('./tests/programs/bin/args', '--trace', '--', '-x');
+  const args = await run('./tests/programs/bin/args', '--trace', '--', '-x');
   assert.match(args.stdout, 'argv[0] = ./tests/programs/bin/args\nargv[1] = --trace\nargv[2] = --\nargv[3] = -x\n');
 });
 
@@ -150,28 +145,30 @@ test('input is read only when the program asks for it', async () => {
   assert.is(status, 5, 'with its standard input open and silent');
 });
 
-test('a program of the host that dies, hangs, or wants what there is not', () => {
-  const killed = run(program('trap', '\tud2\n'));
+test('a program of the host that dies, hangs, or wants what there is not', async () => {
+  const killed = await run(program('trap', '\tud2\n'));
   assert.is(killed.status, 132);
   assert.match(killed.stderr, /trap was killed by SIGILL; the kernel log says: .*invalid opcode/);
-  const endless = run('--budget', '100_000', program('endless', 'loop: jmp loop\n'));
+  const endless = await run('--budget', '100_000', program('endless', 'loop: jmp loop\n'));
   assert.is(endless.status, 42);
   assert.match(endless.stderr, 'used up its budget of 100,000 instructions');
-  const waiting = run(program('pause', '\tmov $34, %eax\n\tsyscall\n'));
+  const waiting = await run(program('pause', '\tmov $34, %eax\n\tsyscall\n'));
   assert.is(waiting.status, 1);
   assert.match(waiting.stderr, 'waits for ever');
-  const instruction = run(program('avx', `\tnop\nwide:\n\tnop\n${unknownInstruction}`));
+  const instruction = await run(program('avx', `\tnop\nwide:\n\tnop\n${unknownInstruction}`));
   assert.is(instruction.status, 132);
   assert.match(
     instruction.stderr,
     /instruction "vaddps .*" \(62 f1 7c 48 58 c2\) at 0x401002 \(wide\+0x1\) is not implemented: #UD/,
   );
-  const call = run(program('io_uring', `\tmov $425, %eax\n\tsyscall\n\tmov %eax, %edi\n\tmov $231, %eax\n\tsyscall\n`));
+  const call = await run(
+    program('io_uring', `\tmov $425, %eax\n\tsyscall\n\tmov %eax, %edi\n\tmov $231, %eax\n\tsyscall\n`),
+  );
   assert.is(call.status, 256 - 38);
   assert.match(call.stderr, 'system call 425 (io_uring_setup) is not implemented');
 });
 
-test('what cannot be loaded', () => {
+test('what cannot be loaded', async () => {
   // prettier-ignore
   const rows: readonly (readonly [path: string, message: RegExp])[] = [
     ['./nothing-here',  /cannot read \.\/nothing-here: ENOENT/],
@@ -185,34 +182,94 @@ test('what cannot be loaded', () => {
       (error: unknown) => error instanceof CommandError && error.exitCode === 3 && message.test(error.message),
     );
   }
-  const { status, stderr } = run('./package.json');
+  const { status, stderr } = await run('./package.json');
   assert.is(status, 3);
   assert.match(stderr, /^run-sample: cannot load .*\n$/);
 });
 
-test('--strace puts system calls on standard error', () => {
-  const { status, stdout, stderr } = runWith('hi', '--strace', program('cat', catSource()));
+test('--strace puts system calls on standard error', async () => {
+  const { status, stdout, stderr } = await runCommandWith('hi', '--strace', program('cat', catSource()));
   assert.equal([status, stdout], [7, 'hi']);
   assert.match(stderr, /^\[1 cat\] read\(0, "hi", 4096\) = 2$/m);
   assert.match(stderr, /^\[1 cat\] \+\+\+ exited with 7 \+\+\+$/m);
 });
 
-test('--json is lines of JSON, the same each time', () => {
-  const first = run('--json', 'error_injector');
-  const records = first.stdout
+test('--json is lines of JSON, the same each time', async () => {
+  const first = await run('--json', 'error_injector');
+  const lines = records(first.stdout);
+  assert.ok(lines.every((record) => record['schema'] === 1));
+  const injected = lines.find((record) => record['injected'] === true);
+  assert.equal([injected?.['name'], injected?.['result'], injected?.['pid']], ['dup', '-22', 2]);
+  assert.equal([lines.at(-1)?.['type'], lines.at(-1)?.['exitCode']], ['summary', 0]);
+  assert.is(first.stderr, '');
+  assert.is((await run('error_injector', '--json')).stdout, first.stdout);
+});
+
+const records = (text: string): Record<string, unknown>[] =>
+  text
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
-  assert.ok(records.every((record) => record['schema'] === 1));
-  const injected = records.find((record) => record['injected'] === true);
-  assert.equal([injected?.['name'], injected?.['result'], injected?.['pid']], ['dup', '-22', 2]);
-  assert.equal([records.at(-1)?.['type'], records.at(-1)?.['exitCode']], ['summary', 0]);
-  assert.is(first.stderr, '');
-  assert.is(run('error_injector', '--json').stdout, first.stdout);
+
+test('--engine: the same lines, whatever executes instructions', async () => {
+  const [first, ...others] = await Promise.all(
+    engineNames.map((engine) => run('--json', '--engine', engine, 'error_injector')),
+  );
+  assert.is(first!.status, 0);
+  for (const { stdout } of others) assert.is(stdout, first!.stdout);
 });
 
-test('--trace shows user, kernel and extension', () => {
-  const { status, stdout } = run('--trace', 'error_injector');
+test('--stats: a table behind the run, before the verdict', async () => {
+  const { status, stdout } = await run('--stats', 'error_injector');
+  assert.is(status, 0);
+  assert.match(
+    stdout,
+    /\n\nstats \(translator\):\n {2}instructions interpreted +[\d,]+ {2}[\d.]+ %\n {2}instructions in translated code +[\d,]+ {2}/,
+  );
+  assert.match(stdout, /^ {2}regions evicted +0 {2}to make room$/m);
+  assert.match(stdout, /^ {2}TLB misses +[\d,]+\nok: \/loader exited with 0/m);
+  const columns = /^stats [^]*?TLB misses.*$/m.exec(stdout)![0].split('\n').slice(1);
+  const ends = columns.map((line) => /^.*?\d(?= {2}|$)/.exec(line)![0].length);
+  assert.is(new Set(ends).size, 1, 'aligned');
+});
+
+test('--stats of a program of the host goes to standard error', async () => {
+  const { status, stdout, stderr } = await run('--stats', '--engine', 'interpreter', program('five', exit(5)));
+  assert.equal([status, stdout], [5, '']);
+  assert.match(
+    stderr,
+    /^stats \(interpreter\):\n {2}instructions interpreted +[\d,]+ {2}100.0 %\n {2}instructions in translated code +0 {2}0.0 %\n {2}TLB misses +\d+\n$/,
+  );
+});
+
+test('--stats --json: an event, without the time of the host', async () => {
+  const [one, other] = await Promise.all([1, 2].map(() => run('--stats', '--json', 'error_injector')));
+  assert.is(one!.stdout, other!.stdout);
+  const stats = records(one!.stdout).at(-2)!;
+  assert.is(stats['type'], 'stats');
+  assert.is(stats['engine'], 'translator');
+  const { interpreter, translator } = stats['instructions'] as Record<string, number>;
+  assert.is(interpreter! + translator!, records(one!.stdout).at(-1)!['instructions']);
+  assert.not.match(one!.stdout, 'compileTime');
+});
+
+test('--profile: symbols, which are the same in any engine, and regions', async () => {
+  const [translated, interpreted] = await Promise.all(
+    ['translator', 'interpreter'].map((engine) => run('--profile', '--engine', engine, 'error_injector')),
+  );
+  const symbols =
+    /^profile: \d+ samples, one every 1,009 instructions of a processor:\n {3}share {2}instructions {2}space .*\n(( {2}.*\n)*)/m;
+  const [, rows] = symbols.exec(translated!.stdout)!;
+  assert.match(rows!, /^ +[\d.]+ % +[\d,]+ {2}user +\/loader +\w+$/m);
+  assert.match(rows!, /^ +[\d.]+ % +[\d,]+ {2}kernel +- +\w+$/m);
+  assert.is(symbols.exec(interpreted!.stdout)![1], rows);
+  assert.match(translated!.stdout, /^regions:\n {2}instructions {2}entries {2}size {2}bytes {2}address {10} program/m);
+  assert.not.match(interpreted!.stdout, 'regions:');
+  assert.match(interpreted!.stdout, /^ok: /m);
+});
+
+test('--trace shows user, kernel and extension', async () => {
+  const { status, stdout } = await run('--trace', 'error_injector');
   assert.is(status, 0);
   assert.match(stdout, /^\[1 loader\] user +0000000000401\w+ _start +xor %rbp,%rbp +.*=> asm_exc_page_fault$/m);
   assert.match(stdout, /^\[2 userapp\] kernel +ffffffff81\w+ entry_SYSCALL_64 +swapgs/m);
