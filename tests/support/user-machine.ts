@@ -46,6 +46,7 @@ export function runProgram(
   bytes: Uint8Array,
   argv: readonly string[],
   budget = 20_000_000,
+  host = createHost(kernel),
 ): ProgramResult {
   kernel.events.length = 0;
   kernel.fileSystem.stdin.closed = true;
@@ -58,6 +59,6 @@ export function runProgram(
     return { outcome: 'not-executable', status: error.number, stdout: '', stderr: '' };
   }
   makeRunnable(kernel, task);
-  const outcome = runKernel(kernel, createHost(kernel), budget, () => task.state === 'zombie');
+  const outcome = runKernel(kernel, host, budget, () => task.state === 'zombie');
   return { outcome, status: task.exitStatus, stdout: output(kernel, 'stdout'), stderr: output(kernel, 'stderr') };
 }
