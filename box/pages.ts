@@ -1,4 +1,6 @@
 /** Copies of a machine's memory that hold only the pieces with something in them. */
+import { PAGE_SIZE } from '../cpu/memory.ts';
+
 const PIECE = 65536;
 
 export interface MemoryCopy {
@@ -23,12 +25,23 @@ function hasContent(words: Int32Array): boolean {
   return false;
 }
 
-/** Puts a copy back into the memory it was taken of. */
-export function restoreMemory(buffer: ArrayBuffer, copy: MemoryCopy): void {
-  const bytes = new Uint8Array(buffer);
+/** Puts a copy back into the memory it was taken of; `onChange` is told of every page whose content that changes. */
+export function restoreMemory(buffer: ArrayBuffer, copy: MemoryCopy, onChange: (at: number) => void): void {
+  const zero = new Int32Array(PIECE / 4);
   for (let at = 0; at < copy.length; at += PIECE) {
     const piece = copy.pieces.get(at / PIECE);
-    if (piece !== undefined) bytes.set(piece, at);
-    else if (hasContent(new Int32Array(buffer, at, PIECE / 4))) bytes.fill(0, at, at + PIECE);
+    const saved = piece === undefined ? zero : new Int32Array(piece.buffer, piece.byteOffset, PIECE / 4);
+    const words = new Int32Array(buffer, at, PIECE / 4);
+    for (let page = 0; page < PIECE; page += PAGE_SIZE) {
+      const [from, to] = [page / 4, (page + PAGE_SIZE) / 4];
+      if (areEqual(words, saved, from, to)) continue;
+      words.set(saved.subarray(from, to), from);
+      onChange(at + page);
+    }
   }
+}
+
+function areEqual(left: Int32Array, right: Int32Array, from: number, to: number): boolean {
+  for (let n = from; n < to; n++) if (left[n] !== right[n]) return false;
+  return true;
 }

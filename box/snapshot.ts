@@ -1,6 +1,6 @@
 /** All of a box at one moment, and back to it. */
 import type { Cpu } from '../cpu/cpu.ts';
-import { forgetAllDecoded } from '../cpu/memory.ts';
+import { forgetDecoded, PAGE_SIZE } from '../cpu/memory.ts';
 import { flushTlb } from '../cpu/paging.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { clone } from './clone.ts';
@@ -52,8 +52,10 @@ export function restoreSnapshot(kernel: Kernel, snapshot: Snapshot): void {
         `expected one of this box: ${kernel.cpus.length} CPUs and ${size} bytes`,
     );
   }
-  restoreMemory(kernel.memory.buffer, snapshot.memory);
-  forgetAllDecoded(kernel.memory);
+  const { memory } = kernel;
+  restoreMemory(memory.buffer, snapshot.memory, (at) => {
+    if (at >= memory.start) forgetDecoded(memory, at - memory.start, PAGE_SIZE);
+  });
   kernel.cpus.forEach((cpu, n) => restoreCpu(cpu, snapshot.cpus[n]!));
   Object.assign(kernel, clone(snapshot.kernel, 'kernel'));
 }

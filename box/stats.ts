@@ -5,12 +5,16 @@ import type { Kernel } from '../kernel/kernel.ts';
 
 /** Of the regions of translated code and the WebAssembly that they became. */
 export interface TranslationStats {
-  /** `now` of those `translated`; the others have been dropped: their code was written, or there had to be room */
+  /** `now` of those `translated`; the others have been dropped */
   readonly regions: {
     readonly now: number;
     readonly translated: number;
+    /** their instructions were written */
     readonly invalidated: number;
+    /** there had to be room */
     readonly evicted: number;
+    /** more became known of their instructions, or CR0 or CR4 was written */
+    readonly replaced: number;
   };
   /** WebAssembly of the regions there are now, bytes */
   readonly bytes: number;
@@ -44,25 +48,28 @@ export interface BoxStats {
 /** `takenBack`: instructions executed since boot that the box no longer knows of. */
 export function readStats(kernel: Kernel, { name, stats }: Engine, takenBack: number): BoxStats {
   const executed = retired(kernel) + takenBack;
-  const translated = stats === undefined ? 0 : stats.translated - stats.stepped;
+  const tlbMisses = kernel.cpus.reduce((sum, { tlb }) => sum + tlb.misses, 0);
+  if (stats === undefined) {
+    return { engine: name, instructions: { interpreter: executed, translator: 0 }, tlbMisses, translation: undefined };
+  }
+  const { translations, regions, invalidated, evicted, bytes, compileTime, stepped, exits } = stats;
+  const translated = stats.translated - stepped;
   return {
     engine: name,
     instructions: { interpreter: executed - translated, translator: translated },
-    tlbMisses: kernel.cpus.reduce((sum, { tlb }) => sum + tlb.misses, 0),
-    translation:
-      stats === undefined
-        ? undefined
-        : {
-            regions: {
-              now: stats.regions,
-              translated: stats.translations,
-              invalidated: stats.invalidated,
-              evicted: stats.evicted,
-            },
-            bytes: stats.bytes,
-            compileTime: stats.compileTime,
-            steps: stats.stepped,
-            exits: { ...stats.exits },
-          },
+    tlbMisses,
+    translation: {
+      regions: {
+        now: regions,
+        translated: translations,
+        invalidated,
+        evicted,
+        replaced: translations - regions - invalidated - evicted,
+      },
+      bytes,
+      compileTime,
+      steps: stepped,
+      exits: { ...exits },
+    },
   };
 }

@@ -34,6 +34,7 @@ function statsTable({ engine, instructions, tlbMisses, translation }: BoxStats):
     row('regions translated', regions.translated);
     row('regions invalidated', regions.invalidated, 'their instructions were written');
     row('regions evicted', regions.evicted, 'to make room');
+    row('regions replaced', regions.replaced, 'by translations of more');
     row('bytes of WebAssembly', bytes, 'of the regions now');
     row('compile time, ms', Math.round(compileTime), "the host's: differs from run to run");
     row('exits: step', exits.step, "to an instruction of the interpreter's");

@@ -28,7 +28,8 @@ export function createEngine(memory: Memory, name: EngineName, options: Partial<
   return {
     name,
     stats: translator.stats,
-    run: (cpu, host, limit) => translator.run(cpu, host, limit),
+    // whoever goes step by step looks at each instruction: translated code does not keep `cpu.current`
+    run: (cpu, host, limit) => (limit === 1 ? run(cpu, host, limit) : translator.run(cpu, host, limit)),
     watch: (watcher) => {
       translator.watcher = watcher;
     },
