@@ -1,0 +1,7 @@
+export { DwarfError, type DwarfErrorCode } from './error.ts';
+export {
+  readDebugInformation,
+  type DebugInformation,
+  type SourceFrame,
+  type SourceLine,
+} from './read-debug-information.ts';
