@@ -1,4 +1,7 @@
-/** What executes instructions: the interpreter, or the translator, which gives the same results sooner. */
+/**
+ * What executes instructions: the interpreter, or the translator, which gives the same results sooner, or both, which
+ * compares them (translator/both.ts).
+ */
 import type { Cpu, Host } from './cpu.ts';
 import { run, type RunEnd } from './interpreter.ts';
 import type { Memory } from './memory.ts';
@@ -24,7 +27,7 @@ export const interpreter: Engine = { name: 'interpreter', stats: undefined, run 
 /** For the CPUs of `memory`. */
 export function createEngine(memory: Memory, name: EngineName, options: Partial<TranslatorOptions> = {}): Engine {
   if (name === 'interpreter') return interpreter;
-  const translator = new Translator(memory, options);
+  const translator = new Translator(memory, options, name === 'both');
   return {
     name,
     stats: translator.stats,

@@ -2,6 +2,7 @@
 import type { Cpu } from './cpu.ts';
 import { hasBreakpoints, noteAccess } from './debug-registers.ts';
 import { isFault, PageFault, raise, Vector } from './fault.ts';
+import { PAGE_SIZE } from './memory.ts';
 import { Flag, Slot as slotNumbers } from './state.ts';
 import { Access, emptyPage, emptyTlb, ENTRIES as entries, entryOf, fillEntry, MODES as modes } from './tlb.ts';
 
@@ -108,10 +109,16 @@ function fill(cpu: Cpu, low: number, high: number, access: Access, width: number
     return physical;
   }
   const { memory } = cpu;
+  const { journal } = cpu.tlb;
+  if (access === Access.write && journal !== undefined) noteBefore(journal, memory, physical >>> 12);
   if (access === Access.write && memory.decoded[physical >>> 12] !== undefined) return physical;
   const at = ((cpu.mode * 3 + access) * ENTRIES + entryOf(low, access)) * 4;
   fillEntry(cpu.tlb, at, low, high, physical - (low & 0xfff), memory.start);
   return physical;
+}
+
+function noteBefore(journal: Map<number, Uint8Array>, { bytes }: Cpu['memory'], page: number): void {
+  if (!journal.has(page)) journal.set(page, bytes.slice(page * PAGE_SIZE, (page + 1) * PAGE_SIZE));
 }
 
 /** Must follow every change of CPL, AC, CR0.AM or DR7. */

@@ -35,6 +35,8 @@ export interface Tlb {
   count: number;
   /** addresses looked up in vain since reset */
   misses: number;
+  /** while there is one: physical pages by number as they were before the first look for a write */
+  journal: Map<number, Uint8Array> | undefined;
 }
 
 export function createTlb({ buffer, derived }: Memory, index: number): Tlb {
@@ -45,6 +47,7 @@ export function createTlb({ buffer, derived }: Memory, index: number): Tlb {
     used: new Int32Array(NOTED),
     count: NOTED + 1,
     misses: 0,
+    journal: undefined,
   };
   emptyTlb(tlb);
   return tlb;
@@ -91,6 +94,13 @@ export function fillEntry(tlb: Tlb, at: number, low: number, high: number, frame
   words[at + 3] = frame;
   if (tlb.count < NOTED) tlb.used[tlb.count] = at;
   tlb.count++;
+}
+
+/** No page is written from now on without a look. */
+export function emptyWritable(tlb: Tlb): void {
+  if (tlb.count <= NOTED) {
+    for (let n = 0; n < tlb.count; n++) if (isWrite(tlb.used[n]!)) emptyEntry(tlb, tlb.used[n]!);
+  } else for (let at = 0; at < TLB_SIZE / 4; at += 4) if (isWrite(at)) emptyEntry(tlb, at);
 }
 
 /** The physical page that fetches of a linear page go to, if they have of late: else -1. */

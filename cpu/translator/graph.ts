@@ -53,7 +53,7 @@ function reversePostorder(successors: readonly (readonly number[])[]): number[] 
       stack.push({ block: to, at: 0 });
     }
   }
-  return order.reverse();
+  return order.toReversed();
 }
 
 /** Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm" (2001). */

@@ -10,6 +10,7 @@ import type { Memory } from '../memory.ts';
 import { joinWords, translateWords } from '../paging.ts';
 import { Slot } from '../slots.ts';
 import { Access, fetchFrame } from '../tlb.ts';
+import { checkRegion } from './both.ts';
 import { cacheIndex } from './core.ts';
 import { CACHE_ENTRIES, cacheBase, COPIES, COPY_SIZE, copiesBase, stateOf, Status } from './machine.ts';
 import { defaultOptions, type TranslatorOptions, type TranslatorStats } from './options.ts';
@@ -82,8 +83,14 @@ export class Translator {
   /** told of every region that has been executed, which costs time; undefined: nobody is */
   watcher: RegionWatcher | undefined = undefined;
 
-  constructor(memory: Memory, options: Partial<TranslatorOptions> = {}) {
+  /** each region is executed by the interpreter too, and compared */
+  private readonly checks: boolean;
+  /** a region that is checked stops before what the host has to do */
+  private holds = false;
+
+  constructor(memory: Memory, options: Partial<TranslatorOptions> = {}, checks = false) {
     this.memory = memory;
+    this.checks = checks;
     this.options = { ...defaultOptions, ...options };
     this.regions = new Regions(memory, this.options, {
       locate: (linear: bigint, what: number) => this.locate(linear, what),
@@ -159,10 +166,11 @@ export class Translator {
     this.mode = cpu.mode;
     this.reason = undefined;
     const before = cpu.retired;
-    const status =
-      this.watcher === undefined
-        ? this.regions.core.enter(code.state, code.cache)
-        : this.enterWatched(cpu, code, this.watcher);
+    const status = this.checks
+      ? this.enterChecked(cpu, code)
+      : this.watcher !== undefined
+        ? this.enterWatched(cpu, code, this.watcher)
+        : this.regions.core.enter(code.state, code.cache);
     cpu.retired = this.end - words[BUDGET]!;
     const { stats } = this.regions;
     stats.translated += cpu.retired - before;
@@ -174,21 +182,60 @@ export class Translator {
   }
 
   /** As the core's `enter`, but the watcher is told of every region. */
-  private enterWatched(cpu: Cpu, { entries }: CpuCode, watcher: RegionWatcher): number {
+  private enterWatched(cpu: Cpu, code: CpuCode, watcher: RegionWatcher): number {
     const { words } = cpu;
-    const { core } = this.regions;
     for (;;) {
-      const low = words[RIP]!;
-      const high = words[RIP + 1]!;
-      const at = cacheIndex(low, high) >> 2;
-      if (entries[at] !== low || entries[at + 1] !== (high ^ words[KEY + 1]!)) return Status.missing;
-      const place = entries[at + 2]!;
-      const region = this.regions.at(place);
+      const region = this.regionAt(cpu, code);
+      if (region === undefined) return Status.missing;
       const before = this.end - words[BUDGET]!;
-      const status = (core.table.get(place) as () => number)();
+      const status = this.execute(region);
       watcher(cpu, region, this.end - words[BUDGET]! - before);
       if (status !== Status.go) return status;
     }
+  }
+
+  /** Regions by both engines, one after the other: see both.ts. What the host has to do is left to the loop. */
+  private enterChecked(cpu: Cpu, code: CpuCode): number {
+    for (;;) {
+      const region = this.regionAt(cpu, code);
+      if (region === undefined) return Status.missing;
+      const status = this.checked(cpu, region);
+      if (status === STOPPED) return Status.step;
+      if (status !== Status.go) return status;
+    }
+  }
+  private checked(cpu: Cpu, region: Region): number {
+    const { words } = cpu;
+    let status: number = Status.go;
+    const start = cpu.retired;
+    const translate = (): number => {
+      this.holds = true;
+      try {
+        status = this.execute(region);
+      } finally {
+        this.holds = false;
+      }
+      return this.end - words[BUDGET]! - start;
+    };
+    const interpret = (count: number): void => {
+      const end = start + count;
+      while (cpu.retired < end && burst(cpu, this.algebra!, end) === undefined);
+    };
+    checkRegion(cpu, region, translate, interpret);
+    words[BUDGET] = this.end - cpu.retired;
+    return status;
+  }
+
+  /** The region that is known at rip. */
+  private regionAt({ words }: Cpu, { entries }: CpuCode): Region | undefined {
+    const low = words[RIP]!;
+    const high = words[RIP + 1]!;
+    const at = cacheIndex(low, high) >> 2;
+    const known = entries[at] === low && entries[at + 1] === (high ^ words[KEY + 1]!);
+    return known ? this.regions.at(entries[at + 2]!) : undefined;
+  }
+  private execute({ place }: Region): number {
+    return (this.regions.core.table.get(place) as () => number)();
   }
 
   /** Forgets which regions stand for which addresses, where that may have changed. */
@@ -324,6 +371,7 @@ export class Translator {
 
   /** One instruction of the interpreter's in the middle of a region; 0 where the region may go on. */
   private step(): number {
+    if (this.holds) return STOPPED;
     const cpu = this.cpu!;
     cpu.retired = this.end - cpu.words[BUDGET]!;
     const age = cpu.addressSpaceAge;
@@ -334,6 +382,7 @@ export class Translator {
 
   /** One instruction of the interpreter's at the end of a region: `go` where another region may follow at once. */
   private away(): number {
+    if (this.holds) return STOPPED;
     const cpu = this.cpu!;
     const { words } = cpu;
     cpu.retired = this.end - words[BUDGET]!;
@@ -350,6 +399,7 @@ export class Translator {
 
   /** The native-call trap at rip, of `length` bytes, in the middle of a region: as `step`. */
   private native(id: number, length: number): number {
+    if (this.holds) return STOPPED;
     const cpu = this.cpu!;
     const { words } = cpu;
     cpu.retired = this.end - words[BUDGET]!;

@@ -76,14 +76,15 @@ const leaving = [
 
 type Name = (typeof stepping)[number] | (typeof leaving)[number];
 
-class Refusals {}
+/** Its methods are added below. */
+function Refusals(): void {}
 for (const [names, leaves] of [
   [stepping, false],
   [leaving, true],
 ] as const) {
   for (const name of names) {
     const refusal = new Unemitted(name, leaves);
-    Object.defineProperty(Refusals.prototype, name, {
+    Object.defineProperty(Refusals.prototype as object, name, {
       value: () => {
         throw refusal;
       },
