@@ -6,6 +6,7 @@ import { createCpu, type Cpu, type Host } from '../../cpu/cpu.ts';
 import { forgetAllDecoded, forgetDecoded, type Memory } from '../../cpu/memory.ts';
 import { flushPage, flushTlb, Pte, refreshMode } from '../../cpu/paging.ts';
 import { Slot } from '../../cpu/state.ts';
+import type { EngineName } from '../../cpu/engine.ts';
 import type { TranslatorOptions } from '../../cpu/translator/options.ts';
 import { assemble } from '../../toolchain/assembler/index.ts';
 import { At as Bare, createBareCpu, Selector } from './bare-cpu.ts';
@@ -64,6 +65,8 @@ export interface Program {
   /** what has not been executed is not translated */
   readonly cold?: boolean;
   readonly options?: Partial<TranslatorOptions>;
+  /** of the second machine */
+  readonly engine?: EngineName;
 }
 
 /** What the host does once `after` instructions have been executed. */
@@ -203,7 +206,7 @@ const PATIENCE_FOR_HALTS = 3;
 export function runTwins(program: Program, interventions: readonly Intervention[] = [], piece = Infinity): TwinRun {
   const plain = createTwin('plain', program);
   const twin = createTwin('twin', program);
-  const engine = translating(twin.memory, program.options);
+  const engine = translating(twin.memory, program.options, program.engine);
   if (program.cold !== true) {
     primeDecoded(twin.memory, At.code, 4096);
     for (let vector = 0; vector < VECTORS; vector++)

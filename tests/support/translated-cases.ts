@@ -4,6 +4,7 @@ import { createMachine, host, LIMIT, outcomeOf, Physical, prepare, type Machine 
 import { disassembly } from '../native/disassemble.ts';
 import { padded } from '../native/deviations.ts';
 import { caseText, Layout, type Case, type Outcome } from '../native/state.ts';
+import type { EngineName } from '../../cpu/engine.ts';
 import type { TranslatorOptions } from '../../cpu/translator/options.ts';
 import { differencesOf, interpreter, primeDecoded, translating } from './twins.ts';
 
@@ -25,10 +26,11 @@ export interface CasePair {
   readonly compare: (test: Case, limits?: Limits) => string[];
 }
 
-export function createCasePair(options: Partial<TranslatorOptions> = {}): CasePair {
+/** `name`: the engine of the second. */
+export function createCasePair(options: Partial<TranslatorOptions> = {}, name?: EngineName): CasePair {
   const plain = createMachine();
   const translated = createMachine();
-  const engine = translating(translated.memory, options);
+  const engine = translating(translated.memory, options, name);
   let end: ReturnType<typeof engine.run> = 'limit';
   const begin = (machine: Machine, test: Case): void => {
     prepare(machine, test);

@@ -4,11 +4,10 @@
  */
 import type { Cpu } from '../../cpu/cpu.ts';
 import { decode, MAX_INSTRUCTION_LENGTH } from '../../cpu/decoder.ts';
-import { interpreter, type Engine } from '../../cpu/engine.ts';
+import { createEngine, interpreter, type Engine, type EngineName } from '../../cpu/engine.ts';
 import { rememberDecoded, type Memory } from '../../cpu/memory.ts';
 import { registerNames, settleFlags, Slot } from '../../cpu/state.ts';
 import { defaultOptions, type TranslatorOptions } from '../../cpu/translator/options.ts';
-import { Translator } from '../../cpu/translator/translator.ts';
 import { uniform } from '../../cpu/uniform.ts';
 
 /** Everything is translated when it is first come to, however often it is written. */
@@ -23,10 +22,9 @@ export interface Machine {
 export function translating(
   memory: Memory,
   options: Partial<TranslatorOptions> = {},
-): Engine & { readonly translator: Translator } {
-  const translator = new Translator(memory, { ...eager, ...options });
-  const { stats } = translator;
-  return { name: 'translator', stats, translator, run: (cpu, host, limit) => translator.run(cpu, host, limit) };
+  name: EngineName = 'translator',
+): Engine {
+  return createEngine(memory, name, { ...eager, ...options });
 }
 
 export { interpreter };
