@@ -23,13 +23,18 @@ const files = readdirSync(join(repositoryRoot, 'samples'), { recursive: true, en
   .sort()
   .filter((path) => slow || [...quick].some((name) => path.endsWith(name)));
 
-function functionAddresses(bytes: Uint8Array): bigint[] {
-  const addresses = new Set<bigint>();
-  for (const { type, sectionIndex, value, size } of readElf(bytes).symbols) {
+/** Address -> the symbols there: aliases have several, and binutils picks one by rules of its own. */
+function symbolsByAddress(bytes: Uint8Array): Map<bigint, Set<string>> {
+  const symbols = new Map<bigint, Set<string>>();
+  for (const { name, type, sectionIndex, value, size } of readElf(bytes).symbols) {
     if (type !== STT_FUNC || sectionIndex === 0) continue;
-    for (let address = value; address < value + size; address++) addresses.add(address);
+    for (let address = value; address < value + size; address++) {
+      const known = symbols.get(address);
+      if (known === undefined) symbols.set(address, new Set([demangle(name)]));
+      else known.add(demangle(name));
+    }
   }
-  return [...addresses];
+  return symbols;
 }
 
 type Printed = readonly { readonly name: string; readonly place: string }[];
@@ -63,9 +68,19 @@ function place(text: string): string {
   return /^[^/]*:\?$/.test(plain) ? '??' : plain;
 }
 
+/**
+ * addr2line 2.40 begins version 5 programs with file 0, which is the unit's own `.c`; the standard, and binutils' own
+ * objdump, begin with file 1. It shows in functions from a header and in musl's Scrt1.c, which includes crt1.c.
+ */
+function samePlace(ours: string, theirs: string, path: string, depth: number): boolean {
+  const line = (text: string): string => text.slice(text.lastIndexOf(':'));
+  const fileZero = path.endsWith('.debug') && depth === 0 && /\.c:\d+$/.test(theirs) && /\.h:|crt1\.c:/.test(ours);
+  return ours === theirs || (fileZero && line(ours) === line(theirs));
+}
+
 /** Binutils gives inlined code that begins where its function does the function's name. */
-function sameName(ours: string, theirs: string, outermost: string, depth: number): boolean {
-  return ours === theirs || (depth === 0 && theirs === outermost);
+function sameName(ours: string, theirs: string, outermost: string, depth: number, aliases: Set<string>): boolean {
+  return ours === theirs || (depth === 0 && theirs === outermost) || (aliases.has(ours) && aliases.has(theirs));
 }
 
 if (spawnSync('addr2line', ['--version']).status !== 0) {
@@ -78,7 +93,8 @@ if (spawnSync('addr2line', ['--version']).status !== 0) {
       const bytes = readFileSync(absolute);
       const information = readDebugInformation(bytes);
       assert.equal(information.problems, []);
-      const addresses = functionAddresses(bytes);
+      const symbols = symbolsByAddress(bytes);
+      const addresses = [...symbols.keys()];
       assert.ok(addresses.length > 100);
       // twice: its first answers name inlined code by the symbol around it
       const answers = addr2line(absolute, [...addresses, ...addresses]).slice(addresses.length);
@@ -94,8 +110,8 @@ if (spawnSync('addr2line', ['--version']).status !== 0) {
         const outermost = ours.at(-1)!.function ?? '??';
         ours.forEach((frame, depth) => {
           const name = demangle(theirs[depth]!.name);
-          assert.ok(sameName(frame.function ?? '??', name, outermost, depth), show);
-          assert.is(printed(frame), place(theirs[depth]!.place), show);
+          assert.ok(sameName(frame.function ?? '??', name, outermost, depth, symbols.get(address)!), show);
+          assert.ok(samePlace(printed(frame), place(theirs[depth]!.place), path, depth), show);
         });
       });
       assert.ok(inlined > 0 || path.endsWith('.debug'));

@@ -1,6 +1,6 @@
 /** Builds the C half: librex, the loaders and user programs of the samples, the programs of the tests. */
 import { execFile } from 'node:child_process';
-import { access, chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { BuildError } from './error.ts';
@@ -39,8 +39,11 @@ const librex = 'toolchain/librex';
 /** milliseconds; the largest build takes about one second */
 const TIME_LIMIT = 120_000;
 
-/** Static ET_EXEC whose bytes depend on the sources and the compiler only; the symbol table stays, for traces. */
-const compileFlags = (root: string): readonly string[] => [
+/**
+ * Static ET_EXEC whose bytes depend on the sources and the compiler only; the symbol table stays, for traces. Debug information
+ * (lines and inlined calls, as if the repository were at /rex) does not change the code, and goes into a file of its own.
+ */
+const compileFlags = ({ root, directory }: Workplace): readonly string[] => [
   '-std=gnu11',
   '-O2',
   '-march=x86-64',
@@ -51,11 +54,17 @@ const compileFlags = (root: string): readonly string[] => [
   '-fno-asynchronous-unwind-tables',
   '-fcf-protection=none',
   `-ffile-prefix-map=${root}/=`,
+  '-gdwarf-5',
+  '-g1',
+  `-fdebug-prefix-map=${directory}=/rex`,
   '-Wall',
   '-Wextra',
   `-I${join(root, librex, 'include')}`,
 ];
-const linkFlags = ['-static', '-no-pie', '-Wl,--build-id=none', '-Wl,--strip-debug', '-Wl,-z,noexecstack'] as const;
+const linkFlags = ['-static', '-no-pie', '-Wl,--build-id=none', '-Wl,-z,noexecstack'] as const;
+const STRIPPED = '-Wl,--strip-debug';
+/** what toolchain/dwarf does not read */
+const unread = ['.comment', '.debug_aranges', '.debug_frame', '.debug_loc', '.debug_loclists'] as const;
 
 /** What the tool prints on stdout. */
 function runTool(tool: string, args: readonly string[], directory: string): Promise<string> {
@@ -71,7 +80,7 @@ function runTool(tool: string, args: readonly string[], directory: string): Prom
 }
 
 async function inTemporaryDirectory<T>(body: (directory: string) => Promise<T>): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), 'build-c-'));
+  const directory = await realpath(await mkdtemp(join(tmpdir(), 'build-c-')));
   try {
     return await body(directory);
   } finally {
@@ -92,21 +101,37 @@ function atWork<T>(options: CBuildOptions, body: (workplace: Workplace) => Promi
 }
 
 /** Leaves `librex.a` in the workplace. */
-async function archiveLibrex({ root, compiler, directory }: Workplace): Promise<void> {
+async function archiveLibrex(workplace: Workplace): Promise<void> {
+  const { root, compiler, directory } = workplace;
   const sources = (await filesBelow(root, `${librex}/src`)).filter((path) => path.endsWith('.c'));
-  await runTool(compiler, [...compileFlags(root), '-c', ...sources.map((path) => join(root, path))], directory);
+  await runTool(compiler, [...compileFlags(workplace), '-c', ...sources.map((path) => join(root, path))], directory);
   const objects = sources.map((path) => basename(path, '.c') + '.o');
   await runTool('ar', ['rcsD', 'librex.a', ...objects], directory);
 }
 
-async function compile(source: string, arguments_: readonly string[], workplace: Workplace): Promise<Uint8Array> {
+/** The linked program's path in the workplace. */
+async function link(source: string, arguments_: readonly string[], workplace: Workplace): Promise<string> {
   const { root, compiler, directory } = workplace;
   const path = join(root, source);
   await access(path).catch(() => {
     throw new CBuildError('missing-source', `${source}: no such file`);
   });
   const output = join(directory, basename(source, '.c'));
-  await runTool(compiler, [...compileFlags(root), ...linkFlags, '-o', output, path, ...arguments_], directory);
+  const flags = [...compileFlags(workplace), ...linkFlags];
+  await runTool(compiler, [...flags, '-o', output, path, ...arguments_], directory);
+  return output;
+}
+
+async function compile(source: string, arguments_: readonly string[], workplace: Workplace): Promise<Uint8Array> {
+  return new Uint8Array(await readFile(await link(source, [STRIPPED, ...arguments_], workplace)));
+}
+
+/** The same program's symbols, lines and inlined calls, as an ELF file without its code. */
+async function debugFile(source: string, arguments_: readonly string[], workplace: Workplace): Promise<Uint8Array> {
+  const program = await link(source, arguments_, workplace);
+  const output = `${program}.debug`;
+  const removed = unread.flatMap((name) => ['-R', name]);
+  await runTool('objcopy', ['--only-keep-debug', ...removed, program, output], workplace.directory);
   return new Uint8Array(await readFile(output));
 }
 
@@ -119,7 +144,8 @@ export async function cInputs(name: string, root: string = repositoryRoot): Prom
 }
 
 /**
- * Compiles each `samples/NAME/PROGRAM.c` with librex to `PROGRAM` beside it, writing nothing into the repository.
+ * Compiles each `samples/NAME/PROGRAM.c` with librex to `PROGRAM` and `PROGRAM.debug` beside it, writing nothing into the
+ * repository.
  * Throws `CBuildError`.
  */
 export async function compileCSample(
@@ -134,7 +160,9 @@ export async function compileCSample(
     const paths = await cInputs(name, root);
     const files: BuiltFile[] = [];
     for (const source of paths.filter((path) => path.startsWith(`${folder}/`) && path.endsWith('.c'))) {
-      files.push({ path: source.slice(0, -'.c'.length), bytes: await compile(source, ['librex.a'], workplace) });
+      const path = source.slice(0, -'.c'.length);
+      files.push({ path, bytes: await compile(source, ['librex.a'], workplace) });
+      files.push({ path: `${path}.debug`, bytes: await debugFile(source, ['librex.a'], workplace) });
     }
     const inputs = await hashFiles(root, paths);
     const outputs = Object.fromEntries(files.map(({ path, bytes }) => [path, sha256(bytes)]));
@@ -142,10 +170,10 @@ export async function compileCSample(
   });
 }
 
-/** Writes an executable file into the repository. */
+/** Writes a file into the repository; executable unless it is a `.debug` file. */
 export async function writeProgram({ path, bytes }: BuiltFile, root: string = repositoryRoot): Promise<void> {
   await writeFile(join(root, path), bytes);
-  await chmod(join(root, path), 0o755);
+  if (!path.endsWith('.debug')) await chmod(join(root, path), 0o755);
 }
 
 /** Builds a sample's C programs and the C part of its manifest. Throws `CBuildError`. */
