@@ -1,0 +1,66 @@
+/** Regions: their text, and that there are never more of them than there may be. */
+import { readFileSync } from 'node:fs';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createEngine } from '../cpu/engine.ts';
+import { forgetDecoded } from '../cpu/memory.ts';
+import { assemble } from '../toolchain/assembler/index.ts';
+import { At, createBareCpu } from './support/bare-cpu.ts';
+import { goldenRegions } from './support/region-text.ts';
+
+test('the text of a few regions is what it was (npx tsx tests/golden/regions.generate.ts)', () => {
+  assert.snapshot(goldenRegions(), readFileSync(new URL('golden/regions.wat', import.meta.url), 'utf8'));
+});
+
+const host = {
+  native: (): never => {
+    throw new Error('a native call of a processor without host');
+  },
+  random: () => 1n,
+};
+
+const LOOPS = 64;
+/** Loops one after the other, all of them gone through many times. */
+const MANY = `
+  movl $40, %ebp
+outer:
+${Array.from({ length: LOOPS }, (_, n) => `  movl $${10 + n}, %ecx\nloop${n}: leaq ${n}(%rax, %rcx), %rax; subl $1, %ecx; jnz loop${n}`).join('\n')}
+  subl $1, %ebp
+  jnz outer
+  hlt
+`;
+
+function runMany(engine: 'interpreter' | 'translator', options: { regions?: number; bytes?: number }) {
+  const { cpu, memory, registers } = createBareCpu();
+  const { bytes } = assemble(MANY, { sections: { '.text': BigInt(At.code) } }).sections.get('.text')!;
+  memory.bytes.set(bytes, At.code);
+  forgetDecoded(memory, At.code, bytes.length);
+  registers.rip = BigInt(At.code);
+  const made = createEngine(memory, engine, { threshold: 3, price: 0, instructions: 6, ...options });
+  let most = { regions: 0, bytes: 0 };
+  // in pieces, to look at what there is in between
+  while (made.run(cpu, host, 500) === 'limit') {
+    const { regions = 0, bytes: size = 0 } = made.stats ?? {};
+    most = { regions: Math.max(most.regions, regions), bytes: Math.max(most.bytes, size) };
+  }
+  return { rax: registers.rax, retired: cpu.retired, stats: made.stats, most };
+}
+
+test('there are no more regions than allowed, and the result is the same', () => {
+  const { rax, retired } = runMany('interpreter', {});
+  const { most, stats, ...result } = runMany('translator', { regions: 8 });
+  assert.is(result.rax, rax);
+  assert.is(result.retired, retired);
+  assert.ok(most.regions <= 8, `${most.regions} regions`);
+  assert.ok(stats!.evicted > 50, `${stats!.evicted} evicted`);
+});
+
+test('nor more bytes', () => {
+  const { rax } = runMany('interpreter', {});
+  const { most, stats, ...result } = runMany('translator', { bytes: 6000 });
+  assert.is(result.rax, rax);
+  assert.ok(most.bytes <= 6000, `${most.bytes} bytes`);
+  assert.ok(stats!.evicted > 50, `${stats!.evicted} evicted`);
+});
+
+test.run();
