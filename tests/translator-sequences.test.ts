@@ -71,6 +71,11 @@ if (single === undefined) {
       sameAlways(generateSequences(RUNS >> 2, SEED + 3), (one) => pair.compare(one));
     });
   }
+  test(`${RUNS >> 1} programs by both engines at once`, () => {
+    const pair = createCasePair({}, 'both');
+    sameAlways(generateSequences(RUNS >> 1, SEED + 4), (one) => pair.compare(one));
+    assert.ok(pair.engine.stats!.translated > RUNS, 'most of them have been translated');
+  });
 } else {
   test(single, () => {
     const pair = createCasePair();
