@@ -142,6 +142,20 @@ export function fetchesFrom(cpu: Cpu, low: number, high: number, frame: number):
   }
 }
 
+/** Whether a read is no fault and leaves no trace in the page tables: then it may be made before its turn. */
+export function readsUnmarked(cpu: Cpu, low: number, high: number): boolean {
+  const at = ((cpu.mode * 3 + Access.read) * ENTRIES + entryOf(low, Access.read)) * 4;
+  const { words } = cpu.tlb;
+  if (words[at] === (low & ~0xfff) && words[at + 1] === high) return true;
+  try {
+    walk(cpu, joinWords(low, high), Access.read, (cpu.mode % MODES) as 0, false);
+    return true;
+  } catch (fault) {
+    if (!isFault(fault)) throw fault;
+    return false;
+  }
+}
+
 /** Without `marks`, an entry whose accessed or dirty bit would have to be set is a fault. */
 function walk(cpu: Cpu, linear: bigint, access: Access, mode: 0 | 1 | 2, marks = true): number {
   if (!isCanonical(linear)) raise(Vector.GP, 0, linear);

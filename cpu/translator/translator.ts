@@ -7,7 +7,7 @@ import { evaluateWords } from '../evaluate-words.ts';
 import { isFault } from '../fault.ts';
 import { abandon, burst, isInterruptible, isWatched, type Reading, type RunEnd } from '../interpreter.ts';
 import type { Memory } from '../memory.ts';
-import { joinWords, translateWords } from '../paging.ts';
+import { joinWords, readsUnmarked, translateWords } from '../paging.ts';
 import { Slot } from '../slots.ts';
 import { Access, fetchFrame } from '../tlb.ts';
 import { checkRegion } from './both.ts';
@@ -356,9 +356,12 @@ export class Translator {
     const { memory } = this;
     const head = PAGE - (low & (PAGE - 1));
     const next = (low + head) | 0;
+    const nextHigh = next === 0 ? (high + 1) | 0 : high;
+    // the bytes may be those of several instructions, of which the first can fault
+    if (!readsUnmarked(cpu, low, high) || !readsUnmarked(cpu, next, nextHigh)) return -1;
     try {
       const first = translateWords(cpu, low, high, Access.read, 8);
-      const second = translateWords(cpu, next, next === 0 ? (high + 1) | 0 : high, Access.read, 8);
+      const second = translateWords(cpu, next, nextHigh, Access.read, 8);
       const place = copiesBase(cpu) + (this.copies++ % COPIES) * COPY_SIZE;
       new Uint8Array(memory.buffer, place, head).set(memory.bytes.subarray(first, first + head));
       new Uint8Array(memory.buffer, place + head, size - head).set(memory.bytes.subarray(second, second + size - head));
