@@ -30,6 +30,7 @@ export type { BoxStats, TranslationStats } from './box/stats.ts';
 export { engineNames, type EngineName } from './cpu/engine.ts';
 export { MemorySizeError } from './cpu/memory.ts';
 export type { Registers } from './cpu/state.ts';
+export { EngineDifferenceError } from './cpu/translator/both.ts';
 export type { TranslatorOptions } from './cpu/translator/options.ts';
 export { MachineError } from './kernel/create-kernel.ts';
 export type { KernelEvent } from './kernel/events.ts';

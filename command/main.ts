@@ -1,6 +1,7 @@
 /** The command: reads what is to be run and runs it. */
 import type { Box } from '../box/box.ts';
 import { BoxError } from '../box/errors.ts';
+import { EngineDifferenceError } from '../cpu/translator/both.ts';
 import { CommandError, ExitCode } from './exit-codes.ts';
 import { gradeJob } from './grade.ts';
 import { readJob, type Job } from './job.ts';
@@ -70,6 +71,10 @@ export async function main(argv: readonly string[], streams: Streams = hostStrea
     if (error instanceof CommandError) {
       output.error(`run-sample: ${error.message}\n`);
       return error.exitCode;
+    }
+    if (error instanceof EngineDifferenceError) {
+      output.error(`run-sample: ${error.message}\n`);
+      return ExitCode.unexpected;
     }
     if (!(error instanceof BoxError)) throw error;
     output.error(`run-sample: ${error.message}\n`);
