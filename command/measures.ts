@@ -82,7 +82,7 @@ export function measureTables({ stats, profile }: Measures): string {
   if (stats !== undefined) tables.push(statsTable(stats));
   if (profile !== undefined) {
     tables.push(symbolTable(profile));
-    if (profile.regions !== undefined) tables.push(regionTable(profile.regions));
+    if (profile.regions !== undefined && profile.regions.length > 0) tables.push(regionTable(profile.regions));
   }
   return tables.join('');
 }
