@@ -49,7 +49,10 @@ export interface Profile {
   readonly period: number;
   readonly samples: number;
   readonly symbols: readonly ProfiledSymbol[];
-  /** of the translator, which has them: the same code of several programs or processors is one; empty for both engines, undefined for the interpreter */
+  /**
+   * the same code of several processors, or of a program's several processes, is one; empty for `both`, undefined for the
+   * interpreter
+   */
   readonly regions: readonly ProfiledRegion[] | undefined;
 }
 
