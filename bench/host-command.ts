@@ -19,6 +19,16 @@ export function runCommand(words: readonly string[], cwd?: string): HostResult {
   return { stdout, stderr, milliseconds };
 }
 
+/** The same, and processor time; `timer` is the executable of child-time.c. */
+export function timeCommand(
+  timer: string,
+  words: readonly string[],
+  cwd?: string,
+): HostResult & { readonly cpuMilliseconds: number } {
+  const result = runCommand([timer, ...words], cwd);
+  return { ...result, cpuMilliseconds: Number(/@(\d+)\s*$/.exec(result.stderr)![1]) / 1000 };
+}
+
 export const isThere = (program: string): boolean => spawnSync(program, ['--version']).error === undefined;
 
 export const describeHost = (): string => `node ${process.version}, ${cpus()[0]?.model ?? 'unknown CPU'}`;

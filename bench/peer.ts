@@ -1,5 +1,5 @@
 /** A program as a process of the host: by itself, or under an emulator. */
-import { runCommand } from './host-command.ts';
+import { runCommand, timeCommand } from './host-command.ts';
 
 /** processor time of a run that is measured, ms */
 const LENGTH = 400;
@@ -14,10 +14,7 @@ export interface Peer {
 
 /** `words` is the command without its last argument, `timer` the executable of child-time.c. */
 export function createPeer(timer: string, words: readonly string[]): Peer {
-  const time = (units: number): number => {
-    const { stderr } = runCommand([timer, ...words, String(units)]);
-    return Number(/@(\d+)\s*$/.exec(stderr)![1]) / 1000;
-  };
+  const time = (units: number): number => timeCommand(timer, [...words, String(units)]).cpuMilliseconds;
   let units = 16;
   let took = time(units);
   while (took < LENGTH / 10) took = time((units *= 4));

@@ -6,9 +6,9 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { runCold } from './contender.ts';
 import type { Engine } from './engine.ts';
-import type { SampleRun } from './first-run.ts';
+import type { SampleRun, Took } from './first-run.ts';
 import { PROGRAMS, withWorkshop } from './guest-programs.ts';
-import { describeHost, runCommand } from './host-command.ts';
+import { describeHost, runCommand, timeCommand } from './host-command.ts';
 import { geometricMean, median } from './statistics.ts';
 import { formatNumber, formatTable } from './table.ts';
 
@@ -27,13 +27,13 @@ function commandRow(name: string, command: readonly string[]): string[] {
   return [name, median(times).toFixed(0), Math.min(...times).toFixed(0), Number.isNaN(peak) ? '-' : peak.toFixed(0)];
 }
 
-/** ms of each engine, one for each turn */
-type Times = Record<Engine, number[]>;
+/** of each engine, one for each turn */
+type Times = Record<Engine, Took[]>;
 
-/** Both engines in turns, after a warm-up. `measure` gives one or several times, ms, of what `names` says. */
+/** Both engines in turns, after a warm-up. `measure` tells one or several times, of what `names` says. */
 async function inTurns(
   names: readonly string[],
-  measure: (engine: Engine) => readonly number[] | Promise<readonly number[]>,
+  measure: (engine: Engine) => readonly Took[] | Promise<readonly Took[]>,
 ): Promise<(readonly [name: string, times: Times])[]> {
   const rows = names.map((name) => [name, { interpreter: [], translator: [] } as Times] as const);
   for (let turn = -1; turn < RUNS; turn++) {
@@ -45,25 +45,64 @@ async function inTurns(
   return rows;
 }
 
-const ratios = ({ interpreter, translator }: Times): number[] => interpreter.map((time, n) => time / translator[n]!);
+/** How many times as fast as the interpreter the translator is, turn by turn. */
+const ratios = ({ interpreter, translator }: Times, of: keyof Took): number[] =>
+  interpreter.map((took, n) => took[of] / translator[n]![of]);
+
+const HEAD = ['interpreter ms', 'translator ms', 'ratio', 'least..most', 'ratio of CPU', 'least..most'];
+
+function ratioCells(times: Times, of: keyof Took): string[] {
+  const all = ratios(times, of);
+  const spread = `${formatNumber(Math.min(...all))}..${formatNumber(Math.max(...all))}`;
+  return [formatNumber(median(all)), Number.isNaN(median(all)) ? '-' : spread];
+}
 
 const engineRow = ([name, times]: readonly [string, Times]): string[] => [
   name,
-  formatNumber(median(times.interpreter)),
-  formatNumber(median(times.translator)),
-  formatNumber(median(ratios(times))),
-  `${formatNumber(Math.min(...ratios(times)))}..${formatNumber(Math.max(...ratios(times)))}`,
+  formatNumber(median(times.interpreter.map(({ milliseconds }) => milliseconds))),
+  formatNumber(median(times.translator.map(({ milliseconds }) => milliseconds))),
+  ...ratioCells(times, 'milliseconds'),
+  ...ratioCells(times, 'cpuMilliseconds'),
 ];
 
-const HEAD = ['interpreter ms', 'translator ms', 'translator/interpreter', 'least..most'];
+function meanRow(rows: readonly (readonly [string, Times])[]): string[] {
+  const mean = (of: keyof Took): string =>
+    formatNumber(geometricMean(rows.map(([, times]) => median(ratios(times, of)))));
+  return ['geometric mean', '', '', mean('milliseconds'), '', mean('cpuMilliseconds'), ''];
+}
 
-const wholeCommand = (engine: Engine): number[] => [
-  runCommand([...NODE, 'run-sample.ts', SAMPLE, '--engine', engine], root).milliseconds,
-];
+/** `timer`: the executable of child-time.c */
+function wholeCommand(engine: Engine, timer: string | undefined): Took[] {
+  const command = [...NODE, 'run-sample.ts', SAMPLE, '--engine', engine];
+  if (timer !== undefined) return [timeCommand(timer, command, root)];
+  return [{ milliseconds: runCommand(command, root).milliseconds, cpuMilliseconds: NaN }];
+}
 
-function firstRuns(engine: Engine): number[] {
+function firstRuns(engine: Engine): Took[] {
   const { stdout } = runCommand([...NODE, 'bench/first-run.ts', engine, SAMPLE], root);
   return (JSON.parse(stdout) as SampleRun[]).flatMap(({ boot, run }) => [boot, run]);
+}
+
+async function compareSample(timer: string | undefined): Promise<void> {
+  console.log(
+    formatTable([
+      [SAMPLE, ...HEAD],
+      ...(await inTurns(['whole command, without npx'], (engine) => wholeCommand(engine, timer))).map(engineRow),
+      ...(await inTurns(['first boot', 'first run', 'second boot', 'second run'], firstRuns)).map(engineRow),
+    ]),
+  );
+}
+
+async function comparePrograms(build: (name: string) => string): Promise<void> {
+  const rows = [];
+  const units = new Map([['hello', 0], ...PROGRAMS.map(({ name }) => [name, 1] as const)]);
+  for (const [name, count] of units) {
+    const file = build(name);
+    // oxlint-disable-next-line no-await-in-loop
+    rows.push(...(await inTurns([name], async (engine) => [await runCold(engine, file, count)])));
+  }
+  console.log('\nshort programs, the first in a fresh process, boot apart: hello, and one unit of each of the others');
+  console.log(formatTable([['program', ...HEAD], ...rows.map(engineRow), meanRow(rows)]));
 }
 
 console.log(`${describeHost()}, median of ${RUNS} runs after a warm-up, wall time`);
@@ -76,35 +115,15 @@ console.log(
   ]),
 );
 
-console.log('\na/b: how many times as fast as b a is, turn by turn');
 console.log(
-  formatTable([
-    [SAMPLE, ...HEAD],
-    ...(await inTurns(['whole command, without npx'], wholeCommand)).map(engineRow),
-    ...(await inTurns(['first boot', 'first run', 'second boot', 'second run'], firstRuns)).map(engineRow),
-  ]),
+  '\nratio: how many times as fast as the interpreter the translator is, turn by turn; of CPU: in processor time of all threads',
 );
-
-const programs = await withWorkshop(async ({ build }) => {
-  const rows = [];
-  for (const { name, units } of [
-    { name: 'hello', units: 0 },
-    ...PROGRAMS.map((program) => ({ name: program.name, units: 1 })),
-  ]) {
-    const file = build(name);
-    // oxlint-disable-next-line no-await-in-loop
-    rows.push(...(await inTurns([name], async (engine) => [(await runCold(engine, file, units)).milliseconds])));
-  }
-  return rows;
+const built = await withWorkshop(async ({ build, buildTool }) => {
+  await compareSample(buildTool('child-time'));
+  await comparePrograms(build);
+  return true;
 });
-
-console.log('\nshort programs, the first in a fresh process, boot apart: hello, and one unit of each of the others');
-if (programs === undefined) console.log('no musl-gcc and no gcc: the programs cannot be built');
-else
-  console.log(
-    formatTable([
-      ['program', ...HEAD],
-      ...programs.map(engineRow),
-      ['geometric mean', '', '', formatNumber(geometricMean(programs.map(([, times]) => median(ratios(times))))), ''],
-    ]),
-  );
+if (built === undefined) {
+  await compareSample(undefined);
+  console.log('\nno musl-gcc and no gcc: short programs cannot be built');
+}
