@@ -52,7 +52,7 @@ const rowOf = ({ translation: { regions, bytes }, ...sample }: Sample): string[]
 ];
 
 async function generate(file: string): Promise<Sample[]> {
-  const box = await Box.boot({ ...boxOptions('translator'), translator: bounds });
+  const box = await Box.boot({ ...boxOptions('translator'), memory: 32 * MIB, translator: bounds });
   box.files.write('/generate', readFileSync(file));
   const until = box.spawn('/generate', ['1000000000']);
   const start = performance.now();
