@@ -32,7 +32,7 @@ const halves = new Int32Array(2);
 const isCanonicalHigh = (high: number): boolean => high >> 15 === 0 || high >> 15 === -1;
 
 /** Puts what is at a linear address into `halves`. */
-function loadHalves(cpu: Cpu, low: number, high: number, width: Width = 64): void {
+function loadHalves(cpu: Cpu, low: number, high: number, width: Width): void {
   if (width === 64 && (low & (PAGE - 1)) <= PAGE - 8) {
     const at = translateWords(cpu, low, high, Access.read, 64);
     const { view } = cpu.memory;
@@ -43,6 +43,14 @@ function loadHalves(cpu: Cpu, low: number, high: number, width: Width = 64): voi
   scratch64[0] = loadWords(cpu, low, high, width);
   halves[0] = scratch32[0]!;
   halves[1] = scratch32[1]!;
+}
+
+/** Puts what is `offset` bytes behind the address in a slot into `halves`. */
+function loadBehind(cpu: Cpu, slot: number, offset: number, width: Width = 64): void {
+  const { words } = cpu;
+  const base = words[slot * 2]!;
+  const low = (base + offset) | 0;
+  loadHalves(cpu, low, (words[slot * 2 + 1]! + (low >>> 0 < base >>> 0 ? 1 : 0)) | 0, width);
 }
 
 /** CS and SS in `Slot.selectors` */
@@ -74,14 +82,10 @@ function readGate(cpu: Cpu, vector: number, external: boolean): void {
   const errorCode = vector * 8 + 2 + (external ? 1 : 0);
   const end = vector * 16 + 15;
   if (words[Slot.idtrLimit * 2 + 1] === 0 && end > words[Slot.idtrLimit * 2]! >>> 0) raise(Vector.GP, errorCode);
-  const base = words[Slot.idtrBase * 2]!;
-  const low = (base + vector * 16) | 0;
-  const high = words[Slot.idtrBase * 2 + 1]! + (low >>> 0 < base >>> 0 ? 1 : 0);
-  loadHalves(cpu, low, high);
+  loadBehind(cpu, Slot.idtrBase, vector * 16);
   const first = halves[0]!;
   const second = halves[1]!;
-  const upper = (low + 8) | 0;
-  loadHalves(cpu, upper, upper >>> 0 < low >>> 0 ? (high + 1) | 0 : high);
+  loadBehind(cpu, Slot.idtrBase, vector * 16 + 8);
   const type = (second >> 8) & 0x1f;
   if (type !== 0xe && type !== 0xf) raise(Vector.GP, errorCode);
   if (((second >> 15) & 1) === 0) raise(Vector.NP, errorCode);
@@ -100,11 +104,7 @@ function findDeliveryStack(cpu: Cpu): void {
   if (offset === 0) {
     halves[0] = words[RSP * 2]!;
     halves[1] = words[RSP * 2 + 1]!;
-  } else {
-    const base = words[Slot.trBase * 2]!;
-    const low = (base + offset) | 0;
-    loadHalves(cpu, low, words[Slot.trBase * 2 + 1]! + (low >>> 0 < base >>> 0 ? 1 : 0));
-  }
+  } else loadBehind(cpu, Slot.trBase, offset);
   halves[0] = halves[0]! & ~15;
 }
 
@@ -196,12 +196,8 @@ export function softwareInterrupt(cpu: Cpu, vector: number, next: bigint, checke
 const image = new Int32Array(10);
 
 function readImage(cpu: Cpu, width: 16 | 32 | 64): void {
-  const { words } = cpu;
-  const size = width / 8;
-  const top = words[RSP * 2]!;
   for (let n = 0; n < 5; n++) {
-    const low = (top + n * size) | 0;
-    loadHalves(cpu, low, words[RSP * 2 + 1]! + (low >>> 0 < top >>> 0 ? 1 : 0), width);
+    loadBehind(cpu, RSP, (n * width) / 8, width);
     image[n * 2] = halves[0]!;
     image[n * 2 + 1] = halves[1]!;
   }
@@ -246,12 +242,10 @@ function readDescriptorHalves(cpu: Cpu, selector: number): void {
   const { words } = cpu;
   const outside = words[Slot.gdtrLimit * 2 + 1] === 0 && (selector | 7) > words[Slot.gdtrLimit * 2]! >>> 0;
   if ((selector & 4) !== 0 || outside) raise(Vector.GP, selector & 0xfffc);
-  const base = words[Slot.gdtrBase * 2]!;
-  const low = (base + (selector & 0xfff8)) | 0;
   const before = cpu.mode;
   cpu.mode = SUPERVISOR;
   try {
-    loadHalves(cpu, low, words[Slot.gdtrBase * 2 + 1]! + (low >>> 0 < base >>> 0 ? 1 : 0));
+    loadBehind(cpu, Slot.gdtrBase, selector & 0xfff8);
   } finally {
     cpu.mode = before;
   }

@@ -3,7 +3,7 @@
  * BigInts. tests/flag-words.test.ts holds the two against each other. Where nothing is pending, rflags has the flags.
  */
 import type { FlagName } from './algebra.ts';
-import { flagBits as bitNumbers, flagsKindNumbers } from './flags.ts';
+import { arithmeticFlags, flagBits as bitNumbers, flagsKindNumbers } from './flags.ts';
 import { Slot as slotNumbers } from './slots.ts';
 
 type Words = Int32Array;
@@ -11,6 +11,7 @@ type Words = Int32Array;
 // local constants: see word-values.ts
 const Slot = slotNumbers;
 const flagBits = bitNumbers;
+const ARITHMETIC = arithmeticFlags;
 
 const NONE = 0;
 const ADD = flagsKindNumbers.add;
@@ -146,8 +147,6 @@ function evenCondition(words: Words, half: number): boolean {
       return zero(words) || sign(words) !== overflow(words);
   }
 }
-
-const ARITHMETIC = 0x8d5;
 
 /** Puts the pending flags into rflags. */
 export function settleWords(words: Words): void {

@@ -107,6 +107,8 @@ export const flagsKindNumbers: Readonly<Record<FlagsKind, number>> = {
 
 /** Bit positions in rflags. */
 export const flagBits: Readonly<Record<FlagName, number>> = { CF: 0, PF: 2, AF: 4, ZF: 6, SF: 7, OF: 11 };
+/** All six, in rflags. */
+export const arithmeticFlags = Object.values(flagBits).reduce((mask, bit) => mask | (1 << bit), 0);
 export const flagNames = Object.keys(flagBits) as FlagName[];
 
 /** The even condition codes of Jcc, SETcc and CMOVcc; an odd code is the negation of the one before it. */

@@ -1,24 +1,12 @@
 // Static musl programs, run from their ELF files alone: each checks the kernel from user space and prints what it found.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { checkingPrograms } from './support/checking-programs.ts';
 import { bootForPrograms, install, readRepositoryFile, runProgram } from './support/user-machine.ts';
 
 const folder = 'tests/programs/bin';
 
-/** Programs that say `ok N checks` when all of theirs hold; the groups of bpf-errors that this kernel has. */
-const checking: readonly (readonly [name: string, ...args: string[]])[] = [
-  ['args'],
-  ['cow'],
-  ['crash'],
-  ['faults'],
-  ['files'],
-  ['memory'],
-  ['pipeline'],
-  ['signals'],
-  ['bpf-errors', 'attr', 'create', 'elements', 'perf', 'link', 'info', 'rex-base', 'rex-prog'],
-];
-
-for (const [name, ...args] of checking) {
+for (const [name, ...args] of checkingPrograms) {
   for (const cpus of [1, 3]) {
     test(`${name} on ${cpus} CPU${cpus === 1 ? '' : 's'}`, () => {
       const kernel = bootForPrograms({ cpus });

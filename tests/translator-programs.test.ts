@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { checkingPrograms } from './support/checking-programs.ts';
 import { sampleNames } from '../box/host-files.ts';
 import { runAtFullSpeed } from '../command/advance.ts';
 import { readCommandLine } from '../command/options.ts';
@@ -98,19 +99,8 @@ function compareStatic(path: string, argv: readonly string[], cpus: number, budg
 }
 
 const folder = 'tests/programs/bin';
-/** also on several processors; the groups of bpf-errors that this kernel has */
-const several = [
-  ['args'],
-  ['cow'],
-  ['crash'],
-  ['faults'],
-  ['files'],
-  ['memory'],
-  ['pipeline'],
-  ['signals'],
-  ['threads'],
-  ['bpf-errors', 'attr', 'create', 'elements', 'perf', 'link', 'info', 'rex-base', 'rex-prog'],
-];
+/** also on several processors */
+const several = [...checkingPrograms, ['threads']];
 const single = [
   'qsort',
   'malloc',

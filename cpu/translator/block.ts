@@ -43,7 +43,7 @@ export interface Exit {
 /** Makes `host` the address in the WebAssembly memory of bytes `low` to `high` behind `base`, or exits. */
 export interface Translate {
   readonly kind: 'translate';
-  /** an i64 node; undefined for an absolute address */
+  /** an integer; the address without a constant that the offsets hold */
   readonly base: Node;
   readonly access: 0 | 1;
   low: number;
@@ -155,7 +155,7 @@ export type End =
 /** What a block of guest code does. */
 export interface Body {
   readonly statements: readonly Statement[];
-  /** guest instructions, without the one of `step` and `leave` */
+  /** guest instructions, without the one of `step`, `native` and `leave` */
   readonly instructions: number;
   /** at the end */
   readonly registers: Registers;

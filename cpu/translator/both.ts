@@ -22,8 +22,8 @@ export class EngineDifferenceError extends Error {
   }
 }
 
-/** Slots that are bookkeeping: the pending operation of the flags, which is settled first, and what engines note. */
-const bookkeeping: ReadonlySet<number> = new Set([
+/** Slots that no guest can see: the pending operation of the flags, which is settled first, and what engines note. */
+export const bookkeeping: ReadonlySet<number> = new Set([
   Slot.flagsKind,
   Slot.flagsLeft,
   Slot.flagsRight,
@@ -31,7 +31,6 @@ const bookkeeping: ReadonlySet<number> = new Set([
   Slot.current,
   Slot.budget,
   Slot.regionKey,
-  Slot.interruptShadow,
 ]);
 /** slots up to the last that means something */
 const SLOTS = Slot.fds + 1;
@@ -40,7 +39,8 @@ const MOST = 20;
 
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 
-function nameOf(slot: number): string {
+/** `rax`, `ymm3[2]`, or the name of the first of several slots. */
+export function slotName(slot: number): string {
   if (slot < 16) return registerNames[slot]!;
   if (slot >= Slot.xmm && slot < Slot.x87) return `ymm${(slot - Slot.xmm) >> 2}[${(slot - Slot.xmm) & 3}]`;
   return Object.entries(Slot).findLast(([, first]) => first <= slot)?.[0] ?? `slot ${slot}`;
@@ -54,7 +54,7 @@ function compareSlots(translated: Int32Array<ArrayBuffer>, interpreted: Int32Arr
   const lines: string[] = [];
   for (let slot = 0; slot < SLOTS; slot++) {
     if (left[slot] === right[slot] || bookkeeping.has(slot)) continue;
-    lines.push(`${nameOf(slot)}: translator ${hex(left[slot]!)}, interpreter ${hex(right[slot]!)}`);
+    lines.push(`${slotName(slot)}: translator ${hex(left[slot]!)}, interpreter ${hex(right[slot]!)}`);
   }
   return lines;
 }

@@ -12,17 +12,10 @@ export function needFlags({ kind, left, right, result, settled }: FlagState): vo
   for (const node of [kind, left, right, result, settled]) need(node);
 }
 
-/** What a block has changed. */
-function needRegisters({ general, xmm, flags, changed }: Registers, withFlags: boolean): void {
+/** What a block has changed, where it is stored. */
+function needAtExit({ general, xmm, flags, changed }: Registers): void {
   for (const n of registersIn(changed.general)) need(general[n]!);
-  for (const n of registersIn(changed.xmm)) need(xmm[n]!);
-  if (changed.flags && withFlags) needFlags(flags);
-}
-
-/** The same where it is stored. */
-function needAtExit(registers: Registers): void {
-  const { xmm, changed } = registers;
-  needRegisters({ ...registers, changed: { ...changed, xmm: 0 } }, true);
+  if (changed.flags) needFlags(flags);
   for (const n of registersIn(changed.xmm)) {
     const parts = lowLaneOf(xmm[n]!);
     if (parts === undefined) need(xmm[n]!);
@@ -72,12 +65,14 @@ export function exitsOf({ statements, end }: Body): readonly Exit[] {
   return [...exits];
 }
 
-/** `flagsLive`: what is known of the flags at the end is to be in their locals. */
-export function countUses(body: Body, flagsLive: boolean): void {
-  const { statements, registers, end } = body;
+/** But for the flags at the end: whether they are needed follows from other blocks. */
+export function countUses(body: Body): void {
+  const { general, xmm, changed } = body.registers;
+  const { statements, end } = body;
   for (const statement of statements) needStatement(statement);
   for (const exit of exitsOf(body)) needAtExit(exit.registers);
-  needRegisters(registers, flagsLive);
+  for (const n of registersIn(changed.general)) need(general[n]!);
+  for (const n of registersIn(changed.xmm)) need(xmm[n]!);
   if (end.kind === 'branch') need(end.condition);
   if (end.kind === 'indirect') need(end.target);
 }

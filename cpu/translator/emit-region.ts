@@ -27,12 +27,6 @@ export interface EmittedRegion {
   readonly locals: readonly ValueType[];
 }
 
-/** Values of a block's end that outlive its registers' nodes. */
-interface EndLocals {
-  /** the condition of a branch, or the target of a computed jump */
-  readonly kept: number;
-}
-
 class RegionEmitter {
   private readonly blocks: readonly RegionBlock[];
   private readonly plan: Plan;
@@ -191,18 +185,21 @@ class RegionEmitter {
     code.end();
   }
 
-  /** What the end asks for, before the registers that it is made of change. */
-  private keepEnd(block: number): EndLocals {
+  /**
+   * Keeps what the end asks for, before the registers that it is made of change: the condition of a branch, the target of a
+   * computed jump. In which local, or -1.
+   */
+  private keepEnd(block: number): number {
     const { body, targets } = this.blocks[block]!;
     const { end } = body;
     const { code, values } = this;
-    if (end.kind !== 'branch' && end.kind !== 'indirect') return { kept: -1 };
+    if (end.kind !== 'branch' && end.kind !== 'indirect') return -1;
     const node = end.kind === 'branch' ? end.condition : end.target;
     const kept = this.locals.take(node.type);
     values.prepare(node);
     values.value(node);
     code.set(kept);
-    if (end.kind !== 'indirect') return { kept };
+    if (end.kind !== 'indirect') return kept;
     this.statements.prepareExit(end.exit);
     const [likely] = targets;
     if (likely !== undefined) {
@@ -221,10 +218,10 @@ class RegionEmitter {
     code.op('i64.ne');
     this.statements.leaveFor(end.exit);
     if (likely !== undefined) code.end();
-    return { kept };
+    return kept;
   }
 
-  private end(block: number, end: End, { kept }: EndLocals): void {
+  private end(block: number, end: End, kept: number): void {
     const { code } = this;
     const { edges, targets } = this.blocks[block]!;
     switch (end.kind) {

@@ -1,4 +1,5 @@
 /** Registers between locals and the CPU's block: what a region loads when it begins and stores when it is left. */
+import { arithmeticFlags } from '../flags.ts';
 import { Slot } from '../slots.ts';
 import type { Exit, FlagState, Registers, RegisterSet } from './block.ts';
 import type { ValueEmitter } from './emit-values.ts';
@@ -7,8 +8,6 @@ import { slotAt, xmmAt } from './machine.ts';
 import { constantOf, type Node } from './node.ts';
 import { has, lowLaneOf, none, registersIn } from './register-set.ts';
 
-/** CF PF AF ZF SF OF */
-const ARITHMETIC = 0x8d5;
 const DIRECTION = 0x400;
 const INTERRUPT = 0x200;
 
@@ -39,7 +38,7 @@ export class RegisterEmitter {
     this.loadSlot('i64.load', Slot.flagsResult, Local.flagsResult);
     this.loadSlot('i32.load', Slot.rflags, Local.flagsSettled);
     code.get(Local.flagsSettled);
-    code.i32(ARITHMETIC);
+    code.i32(arithmeticFlags);
     code.op('i32.and');
     code.set(Local.flagsSettled);
   }
@@ -135,7 +134,7 @@ export class RegisterEmitter {
     this.store('i32.store', at, () => {
       code.i32(0);
       code.memory('i32.load', at);
-      code.i32(~ARITHMETIC);
+      code.i32(~arithmeticFlags);
       code.op('i32.and');
       settled();
       code.op('i32.or');

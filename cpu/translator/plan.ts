@@ -72,7 +72,7 @@ function findLiveFlags(
   { order }: Graph,
   checked: ReadonlySet<number>,
 ): boolean[] {
-  for (const block of order) countUses(blocks[block]!.body, false);
+  for (const block of order) countUses(blocks[block]!.body);
   const leaves = blocks.map(({ edges, body }) =>
     body.end.kind !== 'branch' && body.end.kind !== 'jump' ? true : edges.some(({ kind }) => kind === 'exit'),
   );

@@ -142,8 +142,8 @@ export abstract class FloatReading extends LaneReading {
     for (const node of shared) this.shared.add(node);
   }
 
-  /** Looks at all that is to be assured since the last time, most of it at once. */
-  protected settleChecks(): void {
+  /** Looks at all that is to be assured since the last time, most of it at once: before a store, and before a block ends. */
+  settleChecks(): void {
     const { assurances, rounded, nodes } = this;
     const shared = [...this.shared];
     if (assurances.length > 0) {

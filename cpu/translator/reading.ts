@@ -3,7 +3,7 @@
  * block nothing is written back.
  */
 import type { Algebra, Bulk, FlagName, FlagsKind } from '../algebra.ts';
-import { conditionCodes, flagsKindNumbers } from '../flags.ts';
+import { arithmeticFlags, conditionCodes, flagsKindNumbers } from '../flags.ts';
 import type { MemoryOperand, Operand, Width } from '../instruction.ts';
 import { Slot } from '../slots.ts';
 import type { End, Exit, FlagState, Legacy, Load, Registers, Statement, Translate } from './block.ts';
@@ -15,9 +15,8 @@ import { Unemitted } from './unemitted.ts';
 /** By a definition, where its exception is sure. */
 class Raised extends Unemitted {}
 
-const RIP_LIMIT = 1n << 31n;
-/** CF PF AF ZF SF OF */
-const ARITHMETIC_FLAGS = 0x8d5;
+/** Offsets that go with an address instead of being added to it: from minus this to less than this. */
+const OFFSETS = 1n << 31n;
 const DIRECTION = 0x400n;
 const PAGE = 4096;
 const RAX = 0;
@@ -46,6 +45,8 @@ interface Known {
   readonly base: Node;
   readonly delta: number;
   readonly translate: Translate;
+  /** of an earlier block */
+  readonly inherited: boolean;
 }
 
 export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
@@ -60,8 +61,6 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   /** where the instruction goes, and under what condition; undefined: to the next */
   private target: Node | undefined = undefined;
   private condition: Node | undefined = undefined;
-  /** what DF becomes, where it is written */
-  private backward: boolean | undefined = undefined;
   /** another end of the block that the instruction makes */
   private special: End | undefined = undefined;
   /** translations that the instruction has made */
@@ -94,7 +93,7 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     this.xmm = [...options.entry.xmm];
     this.flags = options.entry.flags;
     for (const { register, delta, translate } of options.legacy?.translations ?? []) {
-      this.translations.push({ base: this.general[register]!, delta, translate });
+      this.translations.push({ base: this.general[register]!, delta, translate, inherited: true });
     }
   }
 
@@ -112,7 +111,6 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     this.start ??= { rip, executed: this.executed, before: this.before };
     this.target = undefined;
     this.condition = undefined;
-    this.backward = undefined;
     this.special = undefined;
     this.beginFloats();
   }
@@ -126,8 +124,7 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   }
   private endOf(): End | undefined {
     const exit = this.target === undefined ? undefined : this.exit();
-    const { target, condition, next, backward } = this;
-    if (backward !== undefined) return { kind: 'direction', backward, next };
+    const { target, condition, next } = this;
     if (this.special !== undefined) return this.special;
     if (target === undefined) return undefined;
     const known = constantOf(target);
@@ -217,10 +214,6 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     if (constantOf(when) === 0n) return;
     this.requireUnconditional();
     this.statements.push({ kind: 'check', when, bad, shared, exit: this.exit() });
-  }
-  /** Nothing is stored, and no block ends, before what is known to be needed has been looked at. */
-  settle(): void {
-    this.settleChecks();
   }
   protected pinned(node: Node): Node {
     this.requireUnconditional();
@@ -342,7 +335,7 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
       const { translate, delta } = found;
       translate.low = Math.min(translate.low, offset + delta);
       translate.high = Math.max(translate.high, offset + delta + size);
-      if (this.isInherited(found)) {
+      if (found.inherited) {
         translate.outlives = true;
         translate.copies = false;
       }
@@ -361,12 +354,9 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
       exit: this.exit(),
     };
     this.statements.push(made);
-    this.translations.push({ base, delta: 0, translate: made });
+    this.translations.push({ base, delta: 0, translate: made, inherited: false });
     this.newest.add(made);
     return [made, offset];
-  }
-  private isInherited({ translate }: Known): boolean {
-    return this.options.legacy?.translations.some((inherited) => inherited.translate === translate) === true;
   }
 
   /** For a block that only this one leads to. */
@@ -486,7 +476,7 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
   }
 
   private nonArithmeticFlags(): Node {
-    return this.nodes.binary('i32.and', this.slot('i32', Slot.rflags), this.nodes.i32(~ARITHMETIC_FLAGS));
+    return this.nodes.binary('i32.and', this.slot('i32', Slot.rflags), this.nodes.i32(~arithmeticFlags));
   }
   readRflags(): Node {
     return this.nodes.binary('i32.or', this.nonArithmeticFlags(), settledFlags(this.nodes, this.flags));
@@ -496,9 +486,10 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
     const [before, change] = value.args;
     const bits = change === undefined ? undefined : constantOf(change);
     if (before !== this.readRflags() || bits === undefined) throw new Unemitted('writeRflags', false);
-    if (value.op === 'i32.and' && bits === (0xffff_ffffn & ~DIRECTION)) this.backward = false;
-    else if (value.op === 'i32.or' && bits === DIRECTION) this.backward = true;
-    else throw new Unemitted('writeRflags', false);
+    const clears = value.op === 'i32.and' && bits === (0xffff_ffffn & ~DIRECTION);
+    const sets = value.op === 'i32.or' && bits === DIRECTION;
+    if (!clears && !sets) throw new Unemitted('writeRflags', false);
+    this.special = { kind: 'direction', backward: sets, next: this.next };
   }
   directionStep(width: Width): Node {
     const backward = this.bit(this.slot('i32', Slot.rflags), 10);
@@ -610,7 +601,7 @@ function splitAddress(nodes: Reading['nodes'], linear: Node): { readonly base: N
   const wide = nodes.wide(linear);
   if (wide.op === 'i64.add' && isConstant(wide.args[1]!)) {
     const offset = BigInt.asIntN(64, wide.args[1]!.value as bigint);
-    if (offset >= -RIP_LIMIT && offset < RIP_LIMIT) return { base: wide.args[0]!, offset: Number(offset) };
+    if (offset >= -OFFSETS && offset < OFFSETS) return { base: wide.args[0]!, offset: Number(offset) };
   }
   return { base: wide, offset: 0 };
 }

@@ -72,7 +72,7 @@ function readPiece(
   const merges = options.apart.size === 0 || !instructions.some(({ rip }) => options.apart.has(rip));
   const reading = new Reading({ ...options, merges, entry, legacy });
   const piece = (end: End, whole: boolean): Piece => {
-    reading.settle();
+    reading.settleChecks();
     return pieceOf(end, whole);
   };
   const pieceOf = (end: End, whole: boolean): Piece => ({

@@ -2,14 +2,13 @@
 import type { Cpu } from '../cpu.ts';
 import type { Instruction } from '../instruction.ts';
 import { Slot } from '../slots.ts';
-import { discover, type Limits, type Range } from './discover.ts';
+import { discover, type Limits } from './discover.ts';
 import { emitRegion } from './emit-region.ts';
 import { functionTypes, imports, stateOf, tlbTable, Type } from './machine.ts';
 import { readRegion } from './region-code.ts';
 import { encodeModule, type FunctionBody } from './wasm/module.ts';
 
 export interface RegionSource {
-  readonly ranges: readonly Range[];
   /** addresses that it leaves for because they have not been executed yet */
   readonly unknown: ReadonlySet<bigint>;
   readonly instructions: number;
@@ -46,7 +45,7 @@ export function translateRegion(cpu: Cpu, rip: bigint, options: TranslationOptio
   const instructions = blocks.reduce((sum, { body }) => sum + body.instructions, 0);
   const tables = [tlbTable(cpu, cpu.mode, 0), tlbTable(cpu, cpu.mode, 1)] as const;
   const { code, locals } = emitRegion(blocks, { state, tables });
-  return { ranges, unknown, instructions, body: { type: Type.region, locals, code } };
+  return { unknown, instructions, body: { type: Type.region, locals, code } };
 }
 
 /** One module of several regions, exported by number. */

@@ -6,7 +6,8 @@ import type { Cpu } from '../../cpu/cpu.ts';
 import { decode, MAX_INSTRUCTION_LENGTH } from '../../cpu/decoder.ts';
 import { createEngine, interpreter, type Engine, type EngineName } from '../../cpu/engine.ts';
 import { rememberDecoded, type Memory } from '../../cpu/memory.ts';
-import { registerNames, settleFlags, Slot } from '../../cpu/state.ts';
+import { settleFlags } from '../../cpu/state.ts';
+import { bookkeeping, slotName } from '../../cpu/translator/both.ts';
 import { defaultOptions, type TranslatorOptions } from '../../cpu/translator/options.ts';
 import { uniform } from '../../cpu/uniform.ts';
 
@@ -40,34 +41,14 @@ export function primeDecoded(memory: Memory, physical: number, length: number): 
   }
 }
 
-const slotNames = new Map<number, string>(Object.entries(Slot).map(([name, n]) => [n, name]));
-registerNames.forEach((name, n) => slotNames.set(n, name));
-
-/** What no guest can see: how flags will be computed, what only the engine needs. */
-const hidden = new Set<number>([
-  Slot.flagsKind,
-  Slot.flagsLeft,
-  Slot.flagsRight,
-  Slot.flagsResult,
-  Slot.current,
-  Slot.budget,
-  Slot.regionKey,
-]);
-
-function nameOf(slot: number): string {
-  let base = slot;
-  while (!slotNames.has(base)) base--;
-  return base === slot ? slotNames.get(base)! : `${slotNames.get(base)}+${slot - base}`;
-}
-
 /** Registers that differ, each as a line. */
 export function registerDifferences(expected: Cpu, got: Cpu): string[] {
   settleFlags(expected);
   settleFlags(got);
   const lines: string[] = [];
   expected.slots.forEach((value, n) => {
-    if (value !== got.slots[n] && !hidden.has(n))
-      lines.push(`${nameOf(n)}: ${value.toString(16)}, got ${got.slots[n]!.toString(16)}`);
+    if (value !== got.slots[n] && !bookkeeping.has(n))
+      lines.push(`${slotName(n)}: ${value.toString(16)}, got ${got.slots[n]!.toString(16)}`);
   });
   for (const name of ['mode', 'retired', 'leave'] as const) {
     if (expected[name] !== got[name]) lines.push(`${name}: ${expected[name]}, got ${got[name]}`);
