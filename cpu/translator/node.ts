@@ -145,7 +145,8 @@ function boundOf(op: Operator, type: ValueType, left: Node, right: Node): number
     return Math.max(left.bits, right.bits);
   if (op === 'i32.shr_u' || op === 'i64.shr_u') {
     const count = constantOf(right);
-    return count === undefined ? left.bits : Math.max(0, left.bits - Number(count));
+    // WebAssembly takes counts modulo the width
+    return count === undefined ? left.bits : Math.max(0, left.bits - (Number(count) & (integerBits[type] - 1)));
   }
   return integerBits[type];
 }
