@@ -27,6 +27,7 @@ export type { Profile, ProfiledRegion, ProfiledSymbol, ProfileOptions } from './
 export type { Cell, RexExtension, RexLink, RexMap, RexProgram } from './box/rex.ts';
 export type { Exit, InputSource, Process, SpawnOptions } from './box/spawn.ts';
 export type { BoxStats, TranslationStats } from './box/stats.ts';
+export type { MemoryWatch, RunStops, StopHit } from './box/stops.ts';
 export { engineNames, type EngineName } from './cpu/engine.ts';
 export { MemorySizeError } from './cpu/memory.ts';
 export type { Registers } from './cpu/state.ts';

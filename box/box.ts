@@ -33,6 +33,7 @@ import {
   type SpawnOptions,
 } from './spawn.ts';
 import { readStats, type BoxStats } from './stats.ts';
+import { armRun, type RunStops, type StopHit } from './stops.ts';
 
 export interface BoxOptions {
   /** processors, 1 to 64; default 1 */
@@ -70,6 +71,8 @@ export interface RunOptions {
   readonly time?: number;
   /** most instructions to execute; default 1e9 */
   readonly budget?: number;
+  /** stops before these instructions and behind these accesses */
+  readonly stops?: RunStops;
 }
 
 export const DEFAULT_BUDGET = 1_000_000_000;
@@ -84,12 +87,16 @@ export type RunReason =
   /** nothing can ever run again: all have exited, or wait for each other */
   | 'idle'
   | 'budget'
+  /** one of `stops` has been met: see `stop` */
+  | 'stopped'
   /** the kernel has stopped for good: see `death` */
   | 'dead';
 
 /** How a run ended, and how the process of `until` did when it has. */
 export interface RunResult extends Partial<Exit> {
   readonly reason: RunReason;
+  /** of `stops`, what has been met */
+  readonly stop?: StopHit;
   /** executed in this run */
   readonly instructions: number;
   readonly stdout: Output;
@@ -217,7 +224,8 @@ function runFor(
   }
 }
 
-function run(machine: Machine, { until, quiet = false, time, budget = DEFAULT_BUDGET }: RunOptions): RunResult {
+function run(machine: Machine, options: RunOptions): RunResult {
+  const { until, quiet = false, time, budget = DEFAULT_BUDGET } = options;
   const { kernel, listeners } = machine;
   checkInteger('run: budget', budget, 0, Number.MAX_SAFE_INTEGER);
   const deadline =
@@ -229,16 +237,21 @@ function run(machine: Machine, { until, quiet = false, time, budget = DEFAULT_BU
     if (event.type === 'write') appendOutput(streams[event.stream], event.bytes);
   };
   const before = retired(kernel);
+  const stopper = options.stops === undefined ? undefined : armRun(kernel, options.stops);
+  const stopped = (): boolean => stopper?.met() ?? false;
   kernel.turn.watched = listeners.size > 0;
   listeners.add(listener);
   let outcome;
   try {
-    outcome = runFor(machine, budget, () => ended() || expired() || (quiet && !busy(kernel)), deadline);
+    outcome = runFor(machine, budget, () => stopped() || ended() || expired() || (quiet && !busy(kernel)), deadline);
   } finally {
     listeners.delete(listener);
+    stopper?.disarm();
   }
+  const done = (): RunReason => (stopped() ? 'stopped' : ended() ? 'exited' : expired() ? 'time' : 'quiet');
   return {
-    reason: outcome !== 'done' ? outcome : ended() ? 'exited' : expired() ? 'time' : 'quiet',
+    reason: outcome === 'done' ? done() : outcome,
+    ...(stopper?.hit === undefined ? undefined : { stop: stopper.hit }),
     ...(until === undefined ? undefined : exitOf(kernel, until)),
     instructions: retired(kernel) - before,
     stdout: finishOutput(streams.stdout),

@@ -1,12 +1,10 @@
 /** Names of code: of the kernel and of extensions by kallsyms, of programs by their files. */
 import type { Kernel } from '../kernel/kernel.ts';
-import { MODULES_VADDR } from '../kernel/layout/address-map.ts';
+import { KERNEL_HALF, MODULES_VADDR } from '../kernel/layout/address-map.ts';
 import { symbolAt } from '../kernel/symbols.ts';
 import type { Task } from '../kernel/task.ts';
 import { demangle } from '../toolchain/elf/index.ts';
 import { createUserSymbols } from './user-symbols.ts';
-
-export const KERNEL_HALF = 0x8000_0000_0000_0000n;
 
 export type Space = 'user' | 'kernel' | 'extension';
 

@@ -2,6 +2,7 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import { Flag, registerNames, Slot } from '../cpu/state.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import { KERNEL_HALF } from '../kernel/layout/address-map.ts';
 import { readKernel } from '../kernel/mm/kernel-memory.ts';
 import { peekUser } from '../kernel/mm/peek-user.ts';
 import { contextIndex } from '../kernel/scheduler.ts';
@@ -9,7 +10,7 @@ import { symbolAt } from '../kernel/symbols.ts';
 import type { Task } from '../kernel/task.ts';
 import type { Box } from './box.ts';
 import { MAX_INSTRUCTION, type Disassembler } from './disassemble.ts';
-import { createSymbolizer, describePlace, KERNEL_HALF, spaceOf, type Space } from './symbolizer.ts';
+import { createSymbolizer, describePlace, spaceOf, type Space } from './symbolizer.ts';
 
 export interface RegisterChange {
   /** as `rax`, `rflags`, `xmm3` */

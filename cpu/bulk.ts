@@ -53,8 +53,8 @@ function fill({ memory, words }: Cpu, start: number, count: number, width: Bulk[
  */
 export function repeatBulk(cpu: Cpu, { kind, width }: Bulk, most: number): number {
   const { memory, words } = cpu;
-  // with breakpoints or alignment checks each access is looked at
-  if (cpu.mode >= MODES) return 0;
+  // with breakpoints, watches or alignment checks each access is looked at
+  if (cpu.mode >= MODES || (memory.stops !== undefined && memory.stops.watches.length > 0)) return 0;
   const size = width >> 3;
   const backward = (words[Slot.rflags * 2]! & DIRECTION) !== 0;
   let count = Math.min(most, elementsInPage(words[RDI]!, size, backward));

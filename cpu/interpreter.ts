@@ -9,6 +9,7 @@ import { OperandKind, type Instruction, type MemoryOperand } from './instruction
 import { rememberDecoded, type Memory } from './memory.ts';
 import { translate, translateWords, type Access } from './paging.ts';
 import { Flag, Slot as slotNumbers } from './state.ts';
+import { forgetWatched, stopsBefore } from './stops.ts';
 import { uniform } from './uniform.ts';
 import { beginInstruction } from './word-values.ts';
 
@@ -22,7 +23,7 @@ const straddling = new Uint8Array(MAX_INSTRUCTION_LENGTH);
 export type RunEnd =
   /** as many instructions as asked for */
   | 'limit'
-  /** the host set `leave`, or hlt */
+  /** the host set `leave`, or hlt, or memory.stops has been met */
   | 'left'
   /** a fault while delivering a double fault: the processor is dead */
   | 'triple-fault';
@@ -217,7 +218,8 @@ const BURST = 256;
  * has led elsewhere than to the next. Wants `cpu.limit` to be set, and `leave` not.
  */
 export function burst(cpu: Cpu, algebra: Reading, end: number, untilJump = false): RunEnd | undefined {
-  const { words, pendingInterrupts } = cpu;
+  const { words, pendingInterrupts, memory } = cpu;
+  const { stops } = memory;
   let instruction: Instruction | undefined;
   try {
     while (cpu.retired < end && cpu.retired < cpu.limit) {
@@ -227,6 +229,7 @@ export function burst(cpu: Cpu, algebra: Reading, end: number, untilJump = false
       words[SHADOW] = 0;
       const low = words[RIP]!;
       const high = words[RIP + 1]!;
+      if (stops !== undefined && stopsBefore(cpu, stops, low & (PAGE - 1))) return 'left';
       words[CURRENT] = low;
       words[CURRENT + 1] = high;
       const stepping = (words[RFLAGS]! & TF) !== 0;
@@ -253,6 +256,7 @@ export function burst(cpu: Cpu, algebra: Reading, end: number, untilJump = false
 export function abandon(cpu: Cpu, fault: unknown, instruction: Instruction | undefined): RunEnd | undefined {
   if (!isFault(fault)) throw fault;
   const { slots } = cpu;
+  if (cpu.memory.stops !== undefined) forgetWatched(cpu, cpu.memory);
   slots[Slot.rip] = cpu.current;
   // breakpoints count only in a mode that examines accesses
   slots[Slot.debugPending] = 0n;

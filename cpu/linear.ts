@@ -32,7 +32,7 @@ export function loadWords(cpu: Cpu, low: number, high: number, width: Width): bi
 /** Bytes of the first page, then bytes of the page after it. */
 function loadAcross(cpu: Cpu, linear: bigint, at: number, size: number): bigint {
   const head = PAGE - (at & (PAGE - 1));
-  const second = translate(cpu, (linear + BigInt(head)) & MASK64, Access.read);
+  const second = translate(cpu, (linear + BigInt(head)) & MASK64, Access.read, (size - head) * 8);
   let value = 0n;
   for (let n = size - 1; n >= 0; n--) {
     value = (value << 8n) | BigInt(cpu.memory.bytes[n < head ? at + n : second + n - head]!);
@@ -61,7 +61,7 @@ export function storeWords(cpu: Cpu, low: number, high: number, width: Width, va
 
 function storeAcross(cpu: Cpu, linear: bigint, at: number, size: number, value: bigint): void {
   const head = PAGE - (at & (PAGE - 1));
-  const second = translate(cpu, (linear + BigInt(head)) & MASK64, Access.write);
+  const second = translate(cpu, (linear + BigInt(head)) & MASK64, Access.write, (size - head) * 8);
   for (let n = 0, rest = value; n < size; n++, rest >>= 8n) {
     cpu.memory.bytes[n < head ? at + n : second + n - head] = Number(rest & 0xffn);
   }

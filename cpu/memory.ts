@@ -4,6 +4,7 @@
  */
 import type { Instruction } from './instruction.ts';
 import { DERIVED_SIZE, STATE_SIZE } from './slots.ts';
+import type { Stops } from './stops.ts';
 import { forgetWritable, type Tlb } from './tlb.ts';
 
 export const PAGE_SIZE = 4096;
@@ -29,6 +30,8 @@ export interface Memory {
   readonly translated: Uint8Array;
   /** pages of `translated` that have been written since: their code is void */
   readonly forgotten: number[];
+  /** where the processors are to stop: see stops.ts */
+  stops: Stops | undefined;
 }
 
 export class MemorySizeError extends Error {
@@ -59,6 +62,7 @@ export function createMemory(size: number, cpus = 1): Memory {
     tlbs: [],
     translated: new Uint8Array(rounded / PAGE_SIZE),
     forgotten: [],
+    stops: undefined,
   };
 }
 

@@ -4,6 +4,7 @@ import { hasBreakpoints, noteAccess } from './debug-registers.ts';
 import { isFault, PageFault, raise, Vector } from './fault.ts';
 import { PAGE_SIZE } from './memory.ts';
 import { Flag, Slot as slotNumbers } from './state.ts';
+import { noteWatched, watchesPage } from './stops.ts';
 import { Access, emptyPage, emptyTlb, ENTRIES as entries, entryOf, fillEntry, MODES as modes } from './tlb.ts';
 
 export { Access } from './tlb.ts';
@@ -102,13 +103,19 @@ export function translateWords(cpu: Cpu, low: number, high: number, access: Acce
 function fill(cpu: Cpu, low: number, high: number, access: Access, width: number): number {
   cpu.tlb.misses++;
   const linear = joinWords(low, high);
+  const { memory } = cpu;
   if (cpu.mode >= MODES) requireAligned(cpu, linear, access, width / 8);
   const physical = walk(cpu, linear, access, (cpu.mode % MODES) as 0);
   if (cpu.mode >= MODES) {
     noteAccess(cpu, linear, access, width / 8);
+    if (memory.stops !== undefined) noteWatched(cpu, memory.stops, linear, access, width / 8);
     return physical;
   }
-  const { memory } = cpu;
+  const { stops } = memory;
+  if (stops !== undefined && stops.watches.length > 0) {
+    noteWatched(cpu, stops, linear, access, width / 8);
+    if (watchesPage(stops, linear, access)) return physical;
+  }
   const { journal } = cpu.tlb;
   if (access === Access.write && journal !== undefined) noteBefore(journal, memory, physical >>> 12);
   if (access === Access.write && memory.decoded[physical >>> 12] !== undefined) return physical;

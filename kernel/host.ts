@@ -10,6 +10,7 @@ import { nativeTable } from './natives.ts';
 import { sleepOn } from './sleepers.ts';
 import { endWithSlice, passSlices } from './turn.ts';
 import { makeRunnable } from './scheduler.ts';
+import { callWatched } from './watched-natives.ts';
 
 const RAX = 0;
 
@@ -35,25 +36,30 @@ export function createHost(kernel: Kernel, engine: Engine = interpreter): Kernel
       cpu.words[RAX * 2 + 1] = value < 0 ? -1 : 0;
     } else cpu.slots[RAX] = BigInt(value);
   };
+  const call = (cpu: Cpu, id: number): 'done' | 'again' => {
+    const body = nativeTable[id] ?? raise(Vector.UD);
+    if (cpu.retired >= kernel.turn.sliceEnd) passSlices(kernel, cpu, cpu.retired + 1);
+    let result;
+    try {
+      result = body(kernel, cpu);
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error;
+      result = -error.number;
+    }
+    if (isWait(result)) {
+      suspend(kernel, cpu, result);
+      if (result.result === undefined) return 'again';
+      complete(cpu, result.result);
+    } else if (result !== undefined) complete(cpu, result);
+    if (kernel.turn.watched && kernel.events.length > 0) endWithSlice(kernel);
+    return 'done';
+  };
   const host: KernelHost = {
     run: (cpu, limit) => engine.run(cpu, host, limit),
     native(cpu, id) {
-      const body = nativeTable[id] ?? raise(Vector.UD);
-      if (cpu.retired >= kernel.turn.sliceEnd) passSlices(kernel, cpu, cpu.retired + 1);
-      let result;
-      try {
-        result = body(kernel, cpu);
-      } catch (error) {
-        if (!(error instanceof Errno)) throw error;
-        result = -error.number;
-      }
-      if (isWait(result)) {
-        suspend(kernel, cpu, result);
-        if (result.result === undefined) return 'again';
-        complete(cpu, result.result);
-      } else if (result !== undefined) complete(cpu, result);
-      if (kernel.turn.watched && kernel.events.length > 0) endWithSlice(kernel);
-      return 'done';
+      const { stops } = kernel.memory;
+      if (stops === undefined || stops.watches.length === 0) return call(cpu, id);
+      return callWatched(kernel, cpu, stops, () => call(cpu, id));
     },
     random: () => random64(kernel),
   };

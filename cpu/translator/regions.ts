@@ -8,7 +8,7 @@ import type { Instruction } from '../instruction.ts';
 import { MAX_INSTRUCTION_LENGTH } from '../decoder.ts';
 import { decodeAcross } from '../interpreter.ts';
 import { noteCode, type Memory } from '../memory.ts';
-import { fetchesFrom } from '../paging.ts';
+import { fetchesFrom, joinWords } from '../paging.ts';
 import { fetchFrame } from '../tlb.ts';
 import { createCore, type Core } from './core.ts';
 import { createStats, type TranslatorOptions, type TranslatorStats } from './options.ts';
@@ -73,6 +73,8 @@ export class Regions {
   private readonly apart = new Set<bigint>();
   /** how often the region at an address has been made anew for having been left for what was unknown */
   private readonly outgrown = new Map<bigint, number>();
+  /** addresses of instructions before which a region ends, because somebody may want to stop there */
+  private stops: ReadonlySet<bigint> = new Set();
   /** how often the code of a page has been written */
   private readonly written: Uint16Array;
 
@@ -127,6 +129,7 @@ export class Regions {
 
   /** The region at `rip`, made anew; undefined where its code cannot be had, or changes too often. */
   translate(cpu: Cpu, rip: bigint, physical: number): Region | undefined {
+    if (this.stops.has(rip)) return undefined;
     if (this.dropOutgrown(cpu, rip, physical)) return undefined;
     if (this.written[physical >>> 12]! >= this.options.patience) return undefined;
     const start = performance.now();
@@ -160,6 +163,7 @@ export class Regions {
 
   /** What has been decoded at `rip`; notes the page that it lies in. */
   private instructionAt(cpu: Cpu, rip: bigint, pages: Map<bigint, CodePage>): Instruction | undefined {
+    if (this.stops.has(rip)) return undefined;
     halves[0] = rip;
     const low = words[LOW]!;
     const number = rip >> 12n;
@@ -273,6 +277,20 @@ export class Regions {
       if (this.written[page]! < this.options.patience) this.written[page]!++;
     }
     forgotten.length = 0;
+  }
+
+  /** From now on no region goes over these instructions; those that have stood in for others may be joined again. */
+  stopAt(addresses: ReadonlySet<bigint>): void {
+    if (addresses === this.stops) return;
+    const added = [...addresses].filter((address) => !this.stops.has(address));
+    const removed = [...this.stops].filter((address) => !addresses.has(address));
+    this.stops = addresses;
+    if (added.length === 0 && removed.length === 0) return;
+    const pages = new Set(added.map((address) => address >> 12n));
+    for (const region of this.all) {
+      const goesOver = region.pages.some(({ low, high }) => pages.has(joinWords(low, high) >> 12n));
+      if (goesOver || removed.some((address) => region.unknown.has(address))) this.drop(region);
+    }
   }
 
   dropAll(): void {

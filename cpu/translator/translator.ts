@@ -9,6 +9,7 @@ import { abandon, burst, isInterruptible, isWatched, type Reading, type RunEnd }
 import type { Memory } from '../memory.ts';
 import { joinWords, readsUnmarked, translateWords } from '../paging.ts';
 import { Slot } from '../slots.ts';
+import { watchesPage, type Stops } from '../stops.ts';
 import { Access, fetchFrame } from '../tlb.ts';
 import { checkRegion } from './both.ts';
 import { cacheIndex } from './core.ts';
@@ -111,6 +112,8 @@ export class Translator {
     cpu.limit = cpu.retired + limit;
     this.cpu = cpu;
     this.algebra = algebra;
+    // kept while nobody is to be stopped: whoever steps over a stop will want it again
+    if (this.memory.stops !== undefined) this.regions.stopAt(this.memory.stops.addresses);
     const code = this.codeOf(cpu);
     // in the middle of a block
     let arrives = false;
@@ -335,6 +338,8 @@ export class Translator {
     const low = scratch32[0]!;
     const access = (what & 1) as Access;
     const size = what >> 2;
+    const { stops } = this.memory;
+    if (stops !== undefined && this.isLookedAt(stops, linear, access, size)) return -1;
     if ((low & (PAGE - 1)) + size > PAGE) {
       if ((what & 2) !== 0 && access === Access.read) return this.copy(cpu, low, size);
       this.crosses = true;
@@ -348,6 +353,11 @@ export class Translator {
       if (!isFault(fault)) throw fault;
       return -1;
     }
+  }
+
+  /** Whether the interpreter has to make an access because a page of it is watched. */
+  private isLookedAt(stops: Stops, linear: bigint, access: Access, size: number): boolean {
+    return watchesPage(stops, linear, access) || watchesPage(stops, linear + BigInt(size - 1), access);
   }
 
   /** Bytes of two pages, of which the first begins at the linear address in `scratch`: where they are together. */

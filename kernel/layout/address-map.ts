@@ -1,5 +1,7 @@
 /** Virtual addresses, as Documentation/arch/x86/x86_64/mm.rst places them. */
 export const TASK_SIZE_MAX = 0x7fff_ffff_f000n;
+/** the kernel's half begins */
+export const KERNEL_HALF = 0x8000_0000_0000_0000n;
 /** all of physical memory, 2 MiB pages */
 export const PAGE_OFFSET = 0xffff_8880_0000_0000n;
 /** Rex stacks and extension images come from here and from MODULES_VADDR */
