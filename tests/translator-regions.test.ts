@@ -4,6 +4,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createEngine } from '../cpu/engine.ts';
 import { forgetDecoded } from '../cpu/memory.ts';
+import { defaultOptions } from '../cpu/translator/options.ts';
+import { Regions } from '../cpu/translator/regions.ts';
 import { assemble } from '../toolchain/assembler/index.ts';
 import { At, createBareCpu } from './support/bare-cpu.ts';
 import { goldenRegions } from './support/region-text.ts';
@@ -61,6 +63,47 @@ test('nor more bytes', () => {
   assert.is(result.rax, rax);
   assert.ok(most.bytes <= 6000, `${most.bytes} bytes`);
   assert.ok(stats!.evicted > 50, `${stats!.evicted} evicted`);
+});
+
+/** Writes the constant of a loop anew, goes through the loop, and so on for ever. */
+const REWRITES = `
+again:
+  incl %ebx
+  movl %ebx, patch+1(%rip)
+  movl $64, %ecx
+patch: movl $0, %eax
+  addq %rax, %rdx
+  subl $1, %ecx
+  jnz patch
+  jmp again
+`;
+
+test('code that is written again and again is left to the interpreter, and tried again after a pause', () => {
+  const { cpu, memory, registers } = createBareCpu();
+  const { bytes } = assemble(REWRITES, { sections: { '.text': BigInt(At.code) } }).sections.get('.text')!;
+  memory.bytes.set(bytes, At.code);
+  registers.rip = BigInt(At.code);
+  const engine = createEngine(memory, 'translator', { threshold: 2, price: 0, patience: 4, pause: 50_000 });
+  const translations: number[] = [];
+  for (let n = 0; n < 10; n++) {
+    engine.run(cpu, host, 20_000);
+    translations.push(engine.stats!.translations);
+  }
+  const growing = translations.filter((count, n) => n > 0 && count > translations[n - 1]!).length;
+  assert.ok(translations[0]! > 0 && translations[0]! < 20, `${translations[0]} at first`);
+  assert.ok(growing >= 2 && growing <= 5, `${translations.join()}`);
+});
+
+test('what is learned of addresses is bounded', () => {
+  const { memory } = createBareCpu();
+  const regions = new Regions(memory, defaultOptions, {});
+  let most = 0;
+  for (let n = 0n; n < 100_000n; n++) {
+    regions.noteTarget(n, n + 1n);
+    regions.noteCrossing(n, 0);
+    most = Math.max(most, regions.remembered);
+  }
+  assert.ok(most > 1000 && most <= 4 * 16_384, `${most} entries`);
 });
 
 test.run();

@@ -18,8 +18,9 @@ export interface TranslatorOptions {
   readonly depth: number;
   /** instructions after which control comes back to the host, where compiled code can be replaced by better */
   readonly quantum: number;
-  /** writes to the code of a page after which it is left to the interpreter */
+  /** writes to the code of a page after which it is left to the interpreter, for `pause` instructions */
   readonly patience: number;
+  readonly pause: number;
 }
 
 export const defaultOptions: TranslatorOptions = {
@@ -33,6 +34,7 @@ export const defaultOptions: TranslatorOptions = {
   depth: 3,
   quantum: 1_000_000,
   patience: 64,
+  pause: 20_000_000,
 };
 
 export interface TranslatorStats {

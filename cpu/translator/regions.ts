@@ -46,6 +46,13 @@ const CROSSINGS = 32;
 const MOST_OUTGROWN = 6;
 /** addresses that a computed jump is remembered to have gone to */
 const MOST_TARGETS = 16;
+/** addresses of which something of that kind is remembered; with more, all of it is learned anew */
+const MOST_REMEMBERED = 16_384;
+
+/** Room for one more. */
+function makeRoom(memory: { readonly size: number; clear(): void }): void {
+  if (memory.size >= MOST_REMEMBERED) memory.clear();
+}
 
 const halves = new BigUint64Array(1);
 const [LOW, HIGH] = [0, 1] as const;
@@ -77,12 +84,20 @@ export class Regions {
   private stops: ReadonlySet<bigint> = new Set();
   /** how often the code of a page has been written */
   private readonly written: Uint16Array;
+  /** `retired` at which a page that has been written too often is tried again; 0: it has not been asked for */
+  private readonly resumes: Float64Array;
 
   constructor(memory: Memory, options: TranslatorOptions, functions: Record<string, unknown>) {
     this.memory = memory;
     this.options = options;
     this.functions = functions;
     this.written = new Uint16Array(memory.size >>> 12);
+    this.resumes = new Float64Array(memory.size >>> 12);
+  }
+
+  /** what has been learned of addresses, in entries */
+  get remembered(): number {
+    return this.targets.size + this.crossings.size + this.apart.size + this.outgrown.size;
   }
 
   get core(): Core {
@@ -111,8 +126,10 @@ export class Regions {
   /** A computed jump or call at `from` has gone to `to`. */
   noteTarget(from: bigint, to: bigint): void {
     const known = this.targets.get(from);
-    if (known === undefined) this.targets.set(from, [to]);
-    else if (known.length < MOST_TARGETS && !known.includes(to)) known.push(to);
+    if (known === undefined) {
+      makeRoom(this.targets);
+      this.targets.set(from, [to]);
+    } else if (known.length < MOST_TARGETS && !known.includes(to)) known.push(to);
   }
 
   /**
@@ -121,8 +138,10 @@ export class Regions {
    */
   noteCrossing(rip: bigint, frame: number): void {
     const count = (this.crossings.get(rip) ?? 0) + 1;
+    makeRoom(this.crossings);
     this.crossings.set(rip, count);
     if (count !== CROSSINGS) return;
+    makeRoom(this.apart);
     this.apart.add(rip);
     for (const region of this.byPage.get(frame >>> 12) ?? []) this.drop(region);
   }
@@ -131,7 +150,7 @@ export class Regions {
   translate(cpu: Cpu, rip: bigint, physical: number): Region | undefined {
     if (this.stops.has(rip)) return undefined;
     if (this.dropOutgrown(cpu, rip, physical)) return undefined;
-    if (this.written[physical >>> 12]! >= this.options.patience) return undefined;
+    if (!this.isPatient(cpu, physical >>> 12)) return undefined;
     const start = performance.now();
     const pages = new Map<bigint, CodePage>();
     const source = translateRegion(cpu, rip, {
@@ -154,6 +173,7 @@ export class Regions {
       if (region.cpu !== cpu.index || region.mode !== cpu.mode || !region.unknown.has(rip)) continue;
       const count = this.outgrown.get(region.rip) ?? 0;
       if (count >= MOST_OUTGROWN) continue;
+      makeRoom(this.outgrown);
       this.outgrown.set(region.rip, count + 1);
       this.drop(region);
       return true;
@@ -176,6 +196,21 @@ export class Regions {
     }
     return (low & 0xfff) > PAGE - MAX_INSTRUCTION_LENGTH ? this.instructionAcross(cpu, rip, page, pages) : undefined;
   }
+
+  /** Whether the code of a page has not been written too often of late. */
+  private isPatient({ retired }: Cpu, page: number): boolean {
+    const { written, resumes } = this;
+    const { patience, pause } = this.options;
+    if (written[page]! < patience) return true;
+    const at = resumes[page]!;
+    // the second where the box has been taken back
+    if (at === 0 || at > retired + pause) resumes[page] = retired + pause;
+    if (at === 0 || at > retired) return false;
+    resumes[page] = 0;
+    written[page] = patience >> 1;
+    return true;
+  }
+
   /** What lies on two pages is not remembered when it is executed. */
   private instructionAcross(
     cpu: Cpu,
@@ -196,7 +231,7 @@ export class Regions {
   }
   private pageOf(cpu: Cpu, low: number, high: number): CodePage | undefined {
     const frame = fetchFrame(cpu.tlb, cpu.mode, low, high);
-    if (frame < 0 || this.written[frame >>> 12]! >= this.options.patience) return undefined;
+    if (frame < 0 || !this.isPatient(cpu, frame >>> 12)) return undefined;
     return { low: low & ~0xfff, high, frame };
   }
 
