@@ -14,7 +14,7 @@ export interface Snapshot {
   readonly kernel: Record<string, unknown>;
 }
 
-/** Views of the machine's memory and what is computed from it: the same objects for the life of the box. */
+/** Views of the machine's memory, what is computed from it, and the lines of the kernel's text: the same objects for the life of the box. */
 const lasting: ReadonlySet<string> = new Set([
   'memory',
   'cpus',
@@ -24,6 +24,7 @@ const lasting: ReadonlySet<string> = new Set([
   'index',
   'tlb',
   'addressSpaceAge',
+  'listing',
 ]);
 
 const changing = (record: object): Record<string, unknown> =>

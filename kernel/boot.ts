@@ -65,6 +65,7 @@ function loadImage(kernel: Kernel, image: KernelImage): void {
     }
   }
   addSymbols(kernel.symbols, image.symbols);
+  kernel.listing = image.listing;
 }
 
 function setUpPerCpu(kernel: Kernel, index: number): void {

@@ -4,6 +4,7 @@ import { createMemory } from '../cpu/memory.ts';
 import { Pte } from '../cpu/paging.ts';
 import { Slot } from '../cpu/state.ts';
 import { createBpfState } from './bpf/state.ts';
+import { emptyListing } from './entry/listing.ts';
 import { createFileSystem } from './fs/inodes.ts';
 import { SLICE, xorshiftState, type Kernel } from './kernel.ts';
 import { createKprobeState } from './kprobe/types.ts';
@@ -87,6 +88,7 @@ export function createKernel({
     addressSpaces: new Map(),
     sharedMemory: new Map(),
     symbols: createSymbolTable(),
+    listing: emptyListing,
     tasks: new Map(),
     nextPid: 1,
     runQueue: [],

@@ -4,6 +4,7 @@
  */
 import type { Cpu } from '../cpu/cpu.ts';
 import type { Memory } from '../cpu/memory.ts';
+import type { KernelListing } from './entry/listing.ts';
 import type { FileSystem, FileTable, OpenFile } from './fs/types.ts';
 import type { BpfState } from './bpf/types.ts';
 import type { PerfState } from './perf/types.ts';
@@ -45,6 +46,8 @@ export interface Kernel {
   readonly sharedMemory: Map<number, SharedMemory>;
 
   readonly symbols: SymbolTable;
+  /** lines of the kernel's own text, of which nothing in the machine depends; set at boot */
+  listing: KernelListing;
 
   readonly tasks: Map<number, Task>;
   nextPid: number;

@@ -36,8 +36,9 @@ export interface BpfProgram {
   readonly function: bigint;
   /** base program's id, for the programs of a Rex object */
   readonly base: number | undefined;
-  /** a base's image in guest memory */
-  readonly image: { readonly address: bigint; readonly size: number } | undefined;
+  /** a base's image in guest memory, and the file it came from: see `keptFile` */
+  readonly image:
+    { readonly address: bigint; readonly size: number; readonly file: Uint8Array | undefined } | undefined;
   /** prog_tag as hexadecimal digits */
   readonly tag: string;
   /** a base's used maps */

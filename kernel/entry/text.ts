@@ -12,6 +12,7 @@ import { helperStubs } from '../bpf/helpers.ts';
 import { tracepointData } from '../tracing/data.ts';
 import { ioctlText } from '../tracing/kprobe-target.ts';
 import type { SyscallRow } from '../syscalls/types.ts';
+import { createListing, type KernelListing } from './listing.ts';
 import { quads, textStub } from './stub.ts';
 import { vectorStubs } from './vectors.ts';
 
@@ -26,6 +27,8 @@ export interface KernelImage {
   readonly symbols: readonly KernelSymbol[];
   /** address to file and line, for people */
   readonly lines: ReadonlyMap<bigint, { readonly file: string; readonly line: number }>;
+  /** the same with the sources themselves, for a debugger */
+  readonly listing: KernelListing;
 }
 
 /** one more than the highest number of the system call table */
@@ -89,8 +92,9 @@ export function assembleKernel(
     { file: 'natives', source: `\t.text\n${stubs.map((name) => textStub(name)).join('')}` },
     { file: 'helpers', source: helperStubs() },
     { file: 'tracepoints', source: tracepointData(rows, NR_syscalls) },
-  ].map((file) => resolveNatives(file, nativeIds));
-  const object = assembleFiles(files, {
+  ];
+  const resolved = files.map((file) => resolveNatives(file, nativeIds));
+  const object = assembleFiles(resolved, {
     sections: {
       '.text': KERNEL_TEXT,
       '.rodata': KERNEL_DATA,
@@ -112,5 +116,6 @@ export function assembleKernel(
   for (const { name, offset, size } of perCpuVariables.values()) {
     symbols.push({ name, address: BigInt(offset), size, kind: 'A' });
   }
-  return { sections: [...object.sections.values()], symbols, lines: object.lines };
+  const { lines } = object;
+  return { sections: [...object.sections.values()], symbols, lines, listing: createListing(files, lines) };
 }

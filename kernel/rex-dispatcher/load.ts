@@ -8,6 +8,7 @@ import { now, type Kernel } from '../kernel.ts';
 import { constants } from '../layout/constants.ts';
 import { addSymbols, lookupName } from '../symbols.ts';
 import { freeImage, insideImage, placeImage, planImage, type RexImage } from './image.ts';
+import { keptFile } from './kept-file.ts';
 import { relocate, resolveImports, resolveMaps } from './relocate.ts';
 import type { RexBaseRequest, RexProgramRequest, Rows } from './request.ts';
 import { imageTag, textSymbols } from './text-symbols.ts';
@@ -36,7 +37,7 @@ function finishBase(
   kernel: Kernel,
   cpu: Cpu | undefined,
   request: RexBaseRequest,
-  image: RexImage,
+  { file, image }: { readonly file: Uint8Array; readonly image: RexImage },
   maps: number[],
 ): BpfProgram {
   const tag = imageTag(image.address);
@@ -52,7 +53,7 @@ function finishBase(
     loadedAt: timeOf(kernel, cpu),
     function: lookupName(kernel.symbols, BASE_FUNCTION),
     base: undefined,
-    image,
+    image: { ...image, file: keptFile(kernel, file) },
     tag,
     maps,
     loaderPid: request.loaderPid,
@@ -68,10 +69,11 @@ function finishBase(
  */
 export function loadRexBase(kernel: Kernel, cpu: Cpu | undefined, request: RexBaseRequest): BpfProgram {
   if (request.functions.count === 0n) fail('EINVAL');
-  const image = placeImage(kernel, planImage(request.file()));
+  const file = request.file();
+  const image = placeImage(kernel, planImage(file));
   const maps: number[] = [];
   try {
-    return finishBase(kernel, cpu, request, image, maps);
+    return finishBase(kernel, cpu, request, { file, image }, maps);
   } catch (error) {
     forgetImageSymbols(kernel, image);
     for (const map of maps) putMap(kernel, map);
