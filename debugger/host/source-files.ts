@@ -1,0 +1,66 @@
+/** The host's side of sources: their texts by the paths that debug information has, and programs' debug files. */
+import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { join, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { SourceOptions } from '../source/index.ts';
+
+const packageRoot = fileURLToPath(new URL('../../', import.meta.url));
+/** what the compilers of the samples were told that the package's folder is called */
+const PREFIX = '/rex/';
+/** a source file of more bytes is not shown */
+const MAX_SOURCE = 4 << 20;
+/** folders that hold programs with debug files beside them */
+const DEBUG_FOLDERS = ['samples', 'tests/programs'];
+const SOURCE = /\.(rs|c|h|S|s|inc)$/;
+
+/** Undefined for what is no file inside of `root`, wherever links lead. */
+function insideOf(root: string, relative: string): string | undefined {
+  if (relative.includes('\0') || relative.split(/[\\/]/).includes('..')) return undefined;
+  try {
+    const real = realpathSync(join(root, relative));
+    const inside = real.startsWith(realpathSync(root) + sep);
+    const facts = statSync(real);
+    return inside && facts.isFile() && facts.size <= MAX_SOURCE ? real : undefined;
+  } catch {
+    return undefined; // not there, or not for us to read
+  }
+}
+
+/**
+ * A source of the package by the path in its debug information: `/rex/samples/hello/main.rs`, or relative to the package.
+ * Undefined for any other path, for what leads out of the package, and for what is no source.
+ */
+export function readPackageSource(path: string, root = packageRoot): string | undefined {
+  const relative = path.startsWith(PREFIX) ? path.slice(PREFIX.length) : path;
+  if (relative.startsWith('/') || !SOURCE.test(relative)) return undefined;
+  const file = insideOf(root, relative);
+  return file === undefined ? undefined : readFileSync(file, 'utf8');
+}
+
+function* filesNamed(folder: string, name: string, depth = 0): Generator<string> {
+  let entries;
+  try {
+    entries = readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return;
+  }
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (entry.isFile() && entry.name === name) yield path;
+    else if (entry.isDirectory() && depth < 3) yield* filesNamed(path, name, depth + 1);
+  }
+}
+
+/** The `.debug` files of the package for programs called `name`. */
+export function* packageDebugFiles(name: string, root = packageRoot): Generator<Uint8Array> {
+  if (name === '' || /[\\/\0]/.test(name)) return;
+  for (const folder of DEBUG_FOLDERS) {
+    for (const path of filesNamed(join(root, folder), `${name}.debug`)) yield new Uint8Array(readFileSync(path));
+  }
+}
+
+/** What a debugger on this host shows. */
+export const packageSources: SourceOptions = {
+  readSource: (path) => readPackageSource(path),
+  debugFiles: (name) => packageDebugFiles(name),
+};

@@ -1,0 +1,86 @@
+/** Which ELF file the code at an address came from, and where it has been moved: extension images and programs. */
+import type { Kernel } from '../../kernel/kernel.ts';
+import type { AddressSpace, Vma } from '../../kernel/mm/types.ts';
+import { findArea } from '../../kernel/mm/address-space.ts';
+import type { Task } from '../../kernel/task.ts';
+import { PT_LOAD } from '../../toolchain/elf/constants.ts';
+import type { CodeFile, CodeFiles } from './code-files.ts';
+
+export const KERNEL_HALF = 0x8000_0000_0000_0000n;
+
+export interface LoadedCode {
+  /** the program's path, or the extension's name */
+  readonly name: string;
+  readonly file: CodeFile;
+  /** an address is the file's own plus this */
+  readonly bias: bigint;
+}
+
+/** What a base's image is called: by the first of its programs. */
+function extensionName(kernel: Kernel, base: number): string {
+  for (const program of kernel.bpf.programs.values()) if (program.base === base) return program.name;
+  return kernel.bpf.programs.get(base)?.name ?? '';
+}
+
+const lastPart = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+
+function* extensions(kernel: Kernel, files: CodeFiles, address?: bigint): Generator<LoadedCode> {
+  for (const { id, image } of kernel.bpf.programs.values()) {
+    if (image?.file === undefined) continue;
+    if (address !== undefined && (address < image.address || address >= image.address + BigInt(image.size))) continue;
+    const name = extensionName(kernel, id);
+    yield { name, file: files.of(image.file, name), bias: image.address };
+  }
+}
+
+/** What a mapping of a file has been moved by; undefined where it is no loaded segment. */
+function biasOf({ elf }: CodeFile, { start, file }: Vma): bigint | undefined {
+  const offset = file!.offset;
+  for (const row of elf?.programHeaders ?? []) {
+    const skew = Number(row.virtualAddress & 0xfffn);
+    const first = row.offset - skew;
+    if (row.type !== PT_LOAD || offset < first || offset >= row.offset + Math.max(1, row.fileSize)) continue;
+    return start - (row.virtualAddress - BigInt(skew) + BigInt(offset - first));
+  }
+  return undefined;
+}
+
+function inArea(files: CodeFiles, area: Vma | undefined): LoadedCode | undefined {
+  if (area?.file === undefined) return undefined;
+  const file = files.of(area.file.data, lastPart(area.name));
+  const bias = biasOf(file, area);
+  return bias === undefined ? undefined : { name: area.name, file, bias };
+}
+
+export const spaceOfTask = (kernel: Kernel, task: Task | undefined): AddressSpace | undefined =>
+  kernel.addressSpaces.get(task?.addressSpace ?? -1);
+
+/** The file of the code at `address`; a user address is `task`'s. */
+export function codeAt(
+  kernel: Kernel,
+  files: CodeFiles,
+  address: bigint,
+  task: Task | undefined,
+): LoadedCode | undefined {
+  if (address >= KERNEL_HALF) return extensions(kernel, files, address).next().value as LoadedCode | undefined;
+  const space = spaceOfTask(kernel, task);
+  return space === undefined ? undefined : inArea(files, findArea(space, address));
+}
+
+/** Everything that is loaded now, each file once a place. */
+export function allCode(kernel: Kernel, files: CodeFiles): LoadedCode[] {
+  const found = new Map<string, LoadedCode>();
+  const numbers = new Map<CodeFile, number>();
+  const add = (code: LoadedCode | undefined): void => {
+    if (code === undefined) return;
+    if (!numbers.has(code.file)) numbers.set(code.file, numbers.size);
+    found.set(`${numbers.get(code.file)} ${code.bias}`, code);
+  };
+  for (const code of extensions(kernel, files)) add(code);
+  for (const { areas } of kernel.addressSpaces.values()) {
+    for (const area of areas) if ((area.protection & EXECUTE) !== 0) add(inArea(files, area));
+  }
+  return [...found.values()];
+}
+
+const EXECUTE = 4;
