@@ -3,7 +3,7 @@ import type { Kernel } from '../../kernel/kernel.ts';
 import type { AddressSpace, Vma } from '../../kernel/mm/types.ts';
 import { findArea } from '../../kernel/mm/address-space.ts';
 import type { Task } from '../../kernel/task.ts';
-import { PT_LOAD } from '../../toolchain/elf/constants.ts';
+import { ET_EXEC, PT_LOAD } from '../../toolchain/elf/constants.ts';
 import type { CodeFile, CodeFiles } from './code-files.ts';
 
 export const KERNEL_HALF = 0x8000_0000_0000_0000n;
@@ -33,16 +33,22 @@ function* extensions(kernel: Kernel, files: CodeFiles, address?: bigint): Genera
   }
 }
 
+/** PF_X 1, PF_W 2, PF_R 4 as PROT_EXEC 4, PROT_WRITE 2, PROT_READ 1 */
+const protectionOf = (flags: number): number => ((flags & 1) << 2) | (flags & 2) | ((flags & 4) >> 2);
+
 /** What a mapping of a file has been moved by; undefined where it is no loaded segment. */
-function biasOf({ elf }: CodeFile, { start, file }: Vma): bigint | undefined {
+function biasOf({ elf }: CodeFile, { start, file, protection }: Vma): bigint | undefined {
+  if (elf?.header.type === ET_EXEC) return 0n;
   const offset = file!.offset;
-  for (const row of elf?.programHeaders ?? []) {
+  const biases = (elf?.programHeaders ?? []).flatMap((row) => {
     const skew = Number(row.virtualAddress & 0xfffn);
     const first = row.offset - skew;
-    if (row.type !== PT_LOAD || offset < first || offset >= row.offset + Math.max(1, row.fileSize)) continue;
-    return start - (row.virtualAddress - BigInt(skew) + BigInt(offset - first));
-  }
-  return undefined;
+    if (row.type !== PT_LOAD || offset < first || offset >= row.offset + Math.max(1, row.fileSize)) return [];
+    const bias = start - (row.virtualAddress - BigInt(skew) + BigInt(offset - first));
+    return [{ bias, alike: protectionOf(row.flags) === protection }];
+  });
+  // a page of the file where two segments meet is mapped twice
+  return (biases.find(({ alike }) => alike) ?? biases[0])?.bias;
 }
 
 function inArea(files: CodeFiles, area: Vma | undefined): LoadedCode | undefined {
