@@ -5,7 +5,7 @@
 import type { Instruction } from './instruction.ts';
 import { DERIVED_SIZE, STATE_SIZE } from './slots.ts';
 import type { Stops } from './stops.ts';
-import { forgetWritable, type Tlb } from './tlb.ts';
+import { emptyWritable, forgetWritable, type Tlb } from './tlb.ts';
 
 export const PAGE_SIZE = 4096;
 const WASM_PAGE = 65536;
@@ -30,6 +30,8 @@ export interface Memory {
   readonly translated: Uint8Array;
   /** pages of `translated` that have been written since: their code is void */
   readonly forgotten: number[];
+  /** by physical page: 1 where something may have been written since somebody has taken note of it: see `takeWritten` */
+  readonly written: Uint8Array;
   /** where the processors are to stop: see stops.ts */
   stops: Stops | undefined;
 }
@@ -62,6 +64,7 @@ export function createMemory(size: number, cpus = 1): Memory {
     tlbs: [],
     translated: new Uint8Array(rounded / PAGE_SIZE),
     forgotten: [],
+    written: new Uint8Array(rounded / PAGE_SIZE),
     stops: undefined,
   };
 }
@@ -89,12 +92,23 @@ function firstOfPage(memory: Memory, page: number): undefined[] {
 export function forgetDecoded(memory: Memory, physical: number, length: number): void {
   const last = (physical + length - 1) >>> 12;
   for (let page = physical >>> 12; page <= last; page++) {
+    memory.written[page] = 1;
     if (memory.decoded[page] === undefined) continue;
     memory.decoded[page] = undefined;
     if (memory.translated[page] === 0) continue;
     memory.translated[page] = 0;
     memory.forgotten.push(page);
   }
+}
+
+/** The physical pages that may have been written since the last time, by number, ascending. */
+export function takeWritten({ written, tlbs }: Memory): number[] {
+  const pages: number[] = [];
+  for (let page = written.indexOf(1); page >= 0; page = written.indexOf(1, page + 1)) pages.push(page);
+  written.fill(0);
+  // a CPU that has an entry for a page writes to it unseen
+  for (const tlb of tlbs) emptyWritable(tlb);
+  return pages;
 }
 
 /** After memory as a whole has been written. */

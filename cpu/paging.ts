@@ -106,6 +106,7 @@ function fill(cpu: Cpu, low: number, high: number, access: Access, width: number
   const { memory } = cpu;
   if (cpu.mode >= MODES) requireAligned(cpu, linear, access, width / 8);
   const physical = walk(cpu, linear, access, (cpu.mode % MODES) as 0);
+  if (access === Access.write) memory.written[physical >>> 12] = 1;
   if (cpu.mode >= MODES) {
     noteAccess(cpu, linear, access, width / 8);
     if (memory.stops !== undefined) noteWatched(cpu, memory.stops, linear, access, width / 8);
@@ -190,6 +191,7 @@ function walk(cpu: Cpu, linear: bigint, access: Access, mode: 0 | 1 | 2, marks =
     if (marked !== value) {
       if (!marks) raise(Vector.PF, code, linear);
       memory.view.setBigUint64(at, marked, true);
+      memory.written[at >>> 12] = 1;
     }
     if (leaf) {
       const offset = linear & ((1n << shift) - 1n);

@@ -1,4 +1,5 @@
 /** From nothing to a kernel that can run programs: what firmware, boot loader and start_kernel would have left behind. */
+import { forgetDecoded } from '../cpu/memory.ts';
 import { Pte, refreshMode } from '../cpu/paging.ts';
 import { Slot } from '../cpu/state.ts';
 import { createKernel, MachineError, type MachineOptions } from './create-kernel.ts';
@@ -60,8 +61,10 @@ function loadImage(kernel: Kernel, image: KernelImage): void {
     for (let offset = 0; offset < bytes.length; offset += constants.PAGE_SIZE) {
       const physical = allocatePage(kernel);
       kernel.memory.bytes.set(bytes.subarray(offset, offset + constants.PAGE_SIZE), physical);
+      forgetDecoded(kernel.memory, physical, constants.PAGE_SIZE);
       const entry = entryAddress(kernel, kernel.swapperPgDir, address + BigInt(offset), true)!;
       kernel.memory.view.setBigUint64(entry, BigInt(physical) | flags, true);
+      forgetDecoded(kernel.memory, entry, 8);
     }
   }
   addSymbols(kernel.symbols, image.symbols);

@@ -1,4 +1,5 @@
 /** A process's memory: its areas, what mmap and its family do to them, copy-on-write. */
+import { forgetDecoded, PAGE_SIZE } from '../../cpu/memory.ts';
 import { flushTlb, Pte } from '../../cpu/paging.ts';
 import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
@@ -34,6 +35,7 @@ export function createAddressSpace(kernel: Kernel): AddressSpace {
   const pageTable = allocatePage(kernel);
   const upper = kernel.memory.bytes.subarray(kernel.swapperPgDir + 2048, kernel.swapperPgDir + 4096);
   kernel.memory.bytes.set(upper, pageTable + 2048);
+  forgetDecoded(kernel.memory, pageTable, PAGE_SIZE);
   const space: AddressSpace = {
     id: kernel.nextId.addressSpace++,
     pageTable,
@@ -131,6 +133,7 @@ export function unmap(kernel: Kernel, space: AddressSpace, start: bigint, end: b
       const entry = kernel.memory.view.getBigUint64(entryAt, true);
       if (entry !== 0n) {
         kernel.memory.view.setBigUint64(entryAt, 0n, true);
+        forgetDecoded(kernel.memory, entryAt, 8);
         releasePage(kernel, Number(entry & Pte.address));
       }
       at += PAGE;
@@ -207,6 +210,7 @@ function fillFromFile(kernel: Kernel, area: Vma, address: bigint, physical: numb
   if (length <= 0) return;
   const from = area.file.offset + skipped;
   kernel.memory.bytes.set(area.file.data.subarray(from, from + length), physical);
+  forgetDecoded(kernel.memory, physical, length);
 }
 
 /** Grows a stack area down to `address`. */
@@ -249,6 +253,7 @@ export function handleMmFault(
     } else if (access === 'write' && !shared && pageReferences(kernel, old) > 1) {
       const physical = allocatePage(kernel);
       kernel.memory.bytes.copyWithin(physical, old, old + Number(PAGE));
+      forgetDecoded(kernel.memory, physical, PAGE_SIZE);
       writeEntry(kernel, space.pageTable, page, BigInt(physical) | entryBits(area, true));
       releasePage(kernel, old);
     } else {
@@ -280,6 +285,8 @@ export function copyAddressSpace(kernel: Kernel, space: AddressSpace): AddressSp
       sharePage(kernel, Number(entry & Pte.address));
       view.setBigUint64(target, kept, true);
       view.setBigUint64(at, kept, true);
+      forgetDecoded(kernel.memory, target, 8);
+      forgetDecoded(kernel.memory, at, 8);
     });
   } catch (error) {
     releaseAddressSpace(kernel, copy.id);

@@ -1,4 +1,5 @@
 /** kmalloc: power-of-two slabs up to half a page, whole pages above; addresses are the direct map's. */
+import { forgetDecoded } from '../../cpu/memory.ts';
 import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { constants } from '../layout/constants.ts';
@@ -36,6 +37,7 @@ export function kmalloc(kernel: Kernel, size: number): bigint {
   let physical = list?.pop();
   if (physical !== undefined) {
     kernel.memory.bytes.fill(0, physical, physical + block);
+    forgetDecoded(kernel.memory, physical, block);
   } else if (block > LARGEST_SLAB) {
     physical = allocateContiguous(kernel, block / PAGE_SIZE);
   } else {

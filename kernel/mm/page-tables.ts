@@ -1,4 +1,5 @@
 /** Four-level page tables in guest memory, as the processor walks them. */
+import { forgetDecoded } from '../../cpu/memory.ts';
 import { flushPage } from '../../cpu/paging.ts';
 import { Pte } from '../../cpu/paging.ts';
 import type { Kernel } from '../kernel.ts';
@@ -24,6 +25,7 @@ export function entryAddress(
       if (!create) return undefined;
       value = BigInt(allocatePage(kernel)) | INNER;
       view.setBigUint64(entry, value, true);
+      forgetDecoded(kernel.memory, entry, 8);
     } else if (at <= 2 && (value & Pte.large) !== 0n) return undefined;
     table = Number(value & Pte.address);
   }
@@ -40,6 +42,7 @@ export function readEntry(kernel: Kernel, root: number, address: bigint): bigint
 export function writeEntry(kernel: Kernel, root: number, address: bigint, value: bigint): void {
   const at = entryAddress(kernel, root, address, true)!;
   kernel.memory.view.setBigUint64(at, value, true);
+  forgetDecoded(kernel.memory, at, 8);
   for (const cpu of kernel.cpus) flushPage(cpu, address);
 }
 
@@ -83,4 +86,5 @@ export function freeUserTables(kernel: Kernel, root: number): void {
 export function mapLarge(kernel: Kernel, root: number, address: bigint, physical: number, flags: bigint): void {
   const at = entryAddress(kernel, root, address, true, 1)!;
   kernel.memory.view.setBigUint64(at, BigInt(physical) | flags | Pte.large, true);
+  forgetDecoded(kernel.memory, at, 8);
 }

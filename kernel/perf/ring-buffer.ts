@@ -20,6 +20,8 @@ export const ringChannel = (id: number): string => `perf:${id}`;
 function control(kernel: Kernel, ring: RingBuffer, field: keyof typeof perf_event_mmap_page.fields): DataView {
   const { offset, size } = perf_event_mmap_page.fields[field];
   const { bytes } = kernel.memory;
+  // some of those who ask write to it
+  forgetDecoded(kernel.memory, ring.pages[0]!, PAGE_SIZE);
   return new DataView(bytes.buffer, bytes.byteOffset + ring.pages[0]! + offset, size);
 }
 
