@@ -1,0 +1,32 @@
+/** The lecture: the paragraph of the place where the tour is. */
+import { line, span, type Line } from '../style.ts';
+import { printable } from '../text/printable.ts';
+import { wrap } from '../text/width.ts';
+import type { Panel } from './panel.ts';
+
+const narrowest = 10;
+
+export const tourPanel: Panel = {
+  name: 'tour',
+  title({ tour }) {
+    if (tour === undefined) return '';
+    const { at, tour: lecture } = tour;
+    return at < 0 ? printable(lecture.title) : `${at + 1} of ${lecture.places.length}`;
+  },
+  lines({ tour }, columns) {
+    if (tour === undefined) return [];
+    const { at, tour: lecture } = tour;
+    const place = lecture.places[at];
+    const paragraphs = place === undefined ? lecture.introduction : place.paragraphs;
+    const text = paragraphs.flatMap((paragraph, n): Line[] => [
+      ...(n === 0 ? [] : [line('')]),
+      ...wrap(printable(paragraph), Math.max(narrowest, columns)).map((part) => line(part)),
+    ]);
+    const heading = place === undefined ? lecture.title : place.heading;
+    const last = at === lecture.places.length - 1;
+    const where = last
+      ? 'The end of the tour. Backspace: the place before.'
+      : 'Space: the next place. Backspace: the one before.';
+    return [[span(printable(heading), 'strong')], ...text, line(''), line(where, 'dim')];
+  },
+};
