@@ -24,7 +24,9 @@ export interface CodeFile {
   functionAt(address: bigint): FileSymbol | undefined;
   /** the variable that an address lies in */
   objectAt(address: bigint): FileSymbol | undefined;
-  /** of the file itself or of the debug file beside it; undefined: there is none, or it cannot be read */
+  /** the bytes with its debug information: its own, or those of the debug file beside it; undefined: there is none */
+  readonly debugFile: Uint8Array | undefined;
+  /** what `debugFile` says; undefined: there is none, or it cannot be read */
   readonly debug: DebugInformation | undefined;
   /** what of it could not be read */
   readonly problems: readonly string[];
@@ -93,23 +95,25 @@ function isDebugFileOf(program: ElfFile, candidate: ElfFile): boolean {
   return layoutOf(program) === layoutOf(candidate);
 }
 
-/** The debug information of `elf`, or of the first of the candidates that is its debug file. */
-function readDebug(elf: ElfFile, candidates: Iterable<Uint8Array>, problems: string[]): DebugInformation | undefined {
-  let from: ElfFile | undefined = hasLines(elf) ? elf : undefined;
-  for (const bytes of from === undefined ? candidates : []) {
+/** The file with the debug information of `elf`: itself, or the first of the candidates that is its debug file. */
+function findDebugFile(elf: ElfFile, candidates: () => Iterable<Uint8Array>): ElfFile | undefined {
+  if (hasLines(elf)) return elf;
+  for (const bytes of candidates()) {
     const candidate = elfOf(bytes);
-    if (typeof candidate === 'string' || !hasLines(candidate) || !isDebugFileOf(elf, candidate)) continue;
-    from = candidate;
-    break;
+    if (typeof candidate !== 'string' && hasLines(candidate) && isDebugFileOf(elf, candidate)) return candidate;
   }
-  if (from === undefined) return undefined;
-  const size = from.sections.reduce((sum, section) => sum + (isDebug(section.name) ? section.size : 0), 0);
+  return undefined;
+}
+
+/** The debug information in `file`. */
+function readDebug(file: ElfFile, problems: string[]): DebugInformation | undefined {
+  const size = file.sections.reduce((sum, section) => sum + (isDebug(section.name) ? section.size : 0), 0);
   if (size > MAX_DEBUG) {
     problems.push(`${size} bytes of debug information: expected at most ${MAX_DEBUG}`);
     return undefined;
   }
   try {
-    const debug = readDebugInformation(from.bytes);
+    const debug = readDebugInformation(file.bytes);
     problems.push(...debug.problems.map(({ message }) => message));
     return debug;
   } catch (error) {
@@ -125,7 +129,13 @@ function createCodeFile(bytes: Uint8Array, name: string, debugFiles: DebugFiles)
   const problems = typeof read === 'string' ? [read] : [];
   let functions: Intervals<FileSymbol> | undefined;
   let objects: Intervals<FileSymbol> | undefined;
+  let from: { readonly file: ElfFile | undefined } | undefined;
   let debug: { readonly value: DebugInformation | undefined } | undefined;
+  const debugFile = (): ElfFile | undefined => {
+    if (elf === undefined) return undefined;
+    from ??= { file: findDebugFile(elf, () => debugFiles(name)) };
+    return from.file;
+  };
   return {
     bytes,
     elf,
@@ -140,9 +150,13 @@ function createCodeFile(bytes: Uint8Array, name: string, debugFiles: DebugFiles)
       objects ??= symbolsOf(elf, [STT_OBJECT]);
       return smallestAt(objects, address)?.value;
     },
+    get debugFile() {
+      return debugFile()?.bytes;
+    },
     get debug() {
-      if (elf === undefined) return undefined;
-      debug ??= { value: readDebug(elf, debugFiles(name), problems) };
+      if (debug !== undefined) return debug.value;
+      const file = debugFile();
+      debug = { value: file === undefined ? undefined : readDebug(file, problems) };
       return debug.value;
     },
   };
