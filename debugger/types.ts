@@ -165,6 +165,8 @@ export interface StoryFrame extends PlaceDescription {
   /** stack pointer of the frame, and the stack that it lies on: `user`, `kernel`, `rex`, `nmi` … */
   readonly stackPointer: bigint;
   readonly stack: string;
+  /** found by what looks like a return address, where the code does not say what it does with its stack */
+  readonly guessed?: true;
 }
 
 // Values by name.

@@ -33,8 +33,8 @@ export interface Sources {
   readonly files: CodeFiles;
   /** The function that code at `address` belongs to; a user address is `task`'s. */
   symbolAt(address: bigint, task: Task | undefined): CodeSymbol | undefined;
-  /** `name+0x4`, or '' */
-  symbolText(address: bigint, task: Task | undefined): string;
+  /** `name+0x4`, or ''; `caller`: it is a return address, and the function is the call's */
+  symbolText(address: bigint, task: Task | undefined, caller?: boolean): string;
   /** Innermost first; [] unknown. */
   placesAt(address: bigint, task: Task | undefined): readonly SourcePlace[];
   /** `caller`: it is a return address, and the call before it is meant. */
@@ -82,13 +82,10 @@ export function createSources({ kernel }: Pick<Box, 'kernel'>, options: SourceOp
     if (symbol === undefined) return undefined;
     return { name: demangle(symbol.name), address: symbol.address, size: BigInt(symbol.size) };
   };
-  const symbolText = (address: bigint, task: Task | undefined): string => {
-    const probe = probeOfSlot(kernel, address);
-    if (probe !== undefined) {
-      const offset = address - probe.slot;
-      return describePlace({ symbol: `${probe.label}[slot]`, offset });
-    }
-    const symbol = symbolOf(address, task);
+  const symbolText = (address: bigint, task: Task | undefined, caller = false): string => {
+    const probe = caller ? undefined : probeOfSlot(kernel, address);
+    if (probe !== undefined) return describePlace({ symbol: `${probe.label}[slot]`, offset: address - probe.slot });
+    const symbol = symbolOf(caller ? address - 1n : address, task);
     return symbol === undefined ? '' : describePlace({ symbol: symbol.name, offset: address - symbol.address });
   };
   const placesAt = (at: bigint, task: Task | undefined): SourcePlace[] => {
@@ -114,7 +111,7 @@ export function createSources({ kernel }: Pick<Box, 'kernel'>, options: SourceOp
     placesAt,
     describe: (address, task, caller = false) => ({
       address,
-      symbol: symbolText(address, task),
+      symbol: symbolText(address, task, caller),
       space: spaceOf(address),
       source: placesAt(caller ? address - 1n : address, task),
     }),
