@@ -1,0 +1,46 @@
+/** Exceptions and interrupts that come while a task is stepped: not followed, but waited for until they are over. */
+import type { Context } from '../context.ts';
+import { vectorRows } from '../../kernel/entry/vectors.ts';
+import { readNumber } from '../stops/arguments.ts';
+import { atAddresses, instructionAt, onEvent, STEPPED, type Arrival, type Place, type Travel } from './travel.ts';
+import { stackPointer } from './travel.ts';
+
+/** bytes from the stack pointer at iretq to the stack pointer that it loads */
+const SAVED_RSP = 24n;
+
+/** Where the interrupted code's stack pointer is saved, when `now` is in an entry that `before` was not in. */
+function savedStackPointer({ kernel }: Context, before: Place, now: Place): bigint | undefined {
+  for (const { name, errorCode } of vectorRows) {
+    const symbol = kernel.symbols.byName.get(`asm_${name}`);
+    if (symbol === undefined || now.rip < symbol.address || now.rip >= symbol.address + BigInt(symbol.size)) continue;
+    if (before.rip >= symbol.address && before.rip < symbol.address + BigInt(symbol.size)) return undefined;
+    // a fault leads to the entry; an interrupt is taken before an instruction, which is then the entry's first: a push
+    const pushed = now.rip === symbol.address ? 0n : 8n;
+    return now.rsp + pushed + (errorCode ? 8n : 0n) + SAVED_RSP;
+  }
+  return undefined;
+}
+
+/**
+ * After one instruction of the task at `before`: when an exception or interrupt has begun, runs until it has returned to where
+ * the stack is the interrupted code's, which may be elsewhere in it (a kprobe's override). Undefined when none has.
+ */
+export function leaveException(travel: Travel, before: Place, now: Place, budget: number): Arrival | undefined {
+  const { context } = travel;
+  const { kernel, box } = context;
+  const at = savedStackPointer(context, before, now);
+  const saved = at === undefined ? undefined : readNumber(kernel, at, 8);
+  const iret = kernel.symbols.byName.get('native_iret')?.address;
+  if (saved === undefined || iret === undefined) return undefined;
+  const end = box.instructions + budget;
+  const returns = atAddresses(
+    [iret],
+    ({ pid, slots }) => pid === now.pid && readNumber(kernel, stackPointer(slots) + SAVED_RSP, 8) === saved,
+  );
+  const arrival = travel.run([returns, onEvent('exit', now.pid)], budget);
+  if (arrival.reason !== 'own') return arrival;
+  if (arrival.index === 1) return { reason: 'exited' };
+  if (instructionAt(context, iret, now.pid)?.mnemonic !== 'iretq') return STEPPED;
+  const last = travel.run([], 1);
+  return last.reason === 'budget' && box.instructions < end ? STEPPED : last;
+}

@@ -1,0 +1,51 @@
+/** To another line of source: into calls of functions that have lines, over those that have none. */
+import type { SourcePlace } from '../types.ts';
+import { stepInto, stepOver } from './step-over.ts';
+import { stepOut } from './step-out.ts';
+import { instructionAt, presentPlace, STEPPED, type Ending, type Place, type Travel } from './travel.ts';
+import type { Context } from '../context.ts';
+
+/** instructions that are stepped one by one: a loop on one line may have more */
+const MOST_STEPS = 200_000;
+
+/** Source of where a task is, innermost first; [] unknown. */
+export const sourceOf = ({ kernel, sources }: Context, { rip, pid }: Place): readonly SourcePlace[] =>
+  sources.placesAt(rip, kernel.tasks.get(pid));
+
+const isSameLine = (one: SourcePlace | undefined, other: SourcePlace | undefined): boolean =>
+  one !== undefined && one.file === other?.file && one.line === other.line && one.function === other.function;
+
+/**
+ * Whether `now` is another line than `before`; with `over`, what is inlined into a line is still that line.
+ */
+export function isAnotherLine(before: readonly SourcePlace[], now: readonly SourcePlace[], over: boolean): boolean {
+  if (now.length === 0) return false;
+  if (!over || now.length <= before.length) return !isSameLine(before[0], now[0]);
+  return !isSameLine(before[0], now[now.length - before.length]);
+}
+
+/** One instruction; a call of what has no lines is executed to its return. */
+function stepOnce(travel: Travel, over: boolean, budget: number): Ending {
+  const { context } = travel;
+  const place = presentPlace(context);
+  const mnemonic = instructionAt(context, place.rip, place.pid)?.mnemonic;
+  if (over || mnemonic === 'syscall') return stepOver(travel, budget);
+  const ending = stepInto(travel, budget);
+  if (ending.reason !== 'stepped' || mnemonic !== 'call') return ending;
+  return sourceOf(context, presentPlace(context)).length === 0 ? stepOut(travel, budget) : ending;
+}
+
+export function stepLine(travel: Travel, over: boolean, budget: number): Ending {
+  const { context } = travel;
+  const { box } = context;
+  const end = box.instructions + budget;
+  const before = sourceOf(context, presentPlace(context));
+  for (let n = 0; n < MOST_STEPS && box.instructions < end; n++) {
+    const left = end - box.instructions;
+    const lost = sourceOf(context, presentPlace(context)).length === 0;
+    const ending = lost ? stepOut(travel, left) : stepOnce(travel, over, left);
+    if (ending.reason !== 'stepped') return ending;
+    if (isAnotherLine(before, sourceOf(context, presentPlace(context)), over)) return STEPPED;
+  }
+  return { reason: 'budget' };
+}
