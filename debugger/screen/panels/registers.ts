@@ -26,7 +26,7 @@ export const flagText = (flags: bigint): string =>
 
 /** in the order that debuggers have */
 const general: readonly string[] = ['rax', 'rbx', 'rcx', 'rdx', 'rsi', 'rdi', 'rbp', 'rsp'].concat(
-  ordinary.filter((name) => /^r\d/.test(name)),
+  registerNames.filter((name) => /^r\d/.test(name)),
 );
 
 /** Those of 64 bits and less beside the general ones, in the debugger's order. */
