@@ -20,3 +20,9 @@ export function fieldText(
   }
   return withOffset(name, offset);
 }
+
+/** what kallsyms puts before the names of an image */
+const IMAGE_TAG = /^rex_prog_[0-9a-f]{16}::/;
+
+/** A symbol's name without its image's tag, which tells a reader nothing. */
+export const withoutTag = (name: string): string => name.replace(IMAGE_TAG, '');

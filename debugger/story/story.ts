@@ -4,6 +4,7 @@ import { constants } from '../../kernel/layout/constants.ts';
 import { readPtReg } from '../../kernel/kprobe/pt-regs.ts';
 import type { Task } from '../../kernel/task.ts';
 import { KERNEL_HALF, originalAddress, type Sources } from '../source/index.ts';
+import { withoutTag } from '../source/words.ts';
 import type { StoryFrame } from '../types.ts';
 import type { CodeRules } from './code-rules.ts';
 import { cpuOf, cpuRegisters, savedRegisters } from './registers.ts';
@@ -25,8 +26,6 @@ export interface StoryWhere {
 }
 
 const dispatchers: ReadonlySet<string> = new Set(['rex_dispatcher_func', 'rex_exit', 'rex_landingpad_asm']);
-/** what kallsyms puts before the names of an image */
-const IMAGE_TAG = /^rex_prog_[0-9a-f]{16}::/;
 const PROBE_HANDLER = 'kprobe_int3_handler';
 
 interface Named {
@@ -83,7 +82,7 @@ function describeInterruptFrame(walker: Walker, named: Named): Entered {
 function describeFrame(walker: Walker, named: Named, caller: Named | undefined): Entered {
   const { kernel, rules, cpu } = walker;
   const { frame, name, space, start } = named;
-  const title = name === '' ? `0x${named.code.toString(16)}` : name.replace(IMAGE_TAG, '');
+  const title = name === '' ? `0x${named.code.toString(16)}` : withoutTag(name);
   if (space === 'user') return { kind: 'user', title: frame.signal ? `${title}, interrupted by a signal` : title };
   if (frame.entrance === 'syscall') {
     return describeSyscall(walker, frame, frame.caller || frame.registers.ip >= rules.syscallReturn);

@@ -1,0 +1,3 @@
+export { describeInstruction, disassembleAt, type Describing } from './describe.ts';
+export { lookAt, type InstructionWhere, type LookedAt } from './look.ts';
+export { nodeValue } from './node-value.ts';
