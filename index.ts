@@ -1,9 +1,7 @@
 /** The public API: a deterministic computer with a kernel, to script, to test with and to debug. */
 export {
   Box,
-  DEFAULT_BUDGET,
   type BoxFiles,
-  type BoxListener,
   type BoxOptions,
   type BoxSnapshot,
   type BoxSymbols,
@@ -12,8 +10,14 @@ export {
   type RunResult,
   type Step,
 } from './box/box.ts';
-export { CloneError } from './box/clone.ts';
+export { DEFAULT_BUDGET } from './box/budget.ts';
+export type { Change } from './box/change.ts';
 export { BoxError } from './box/errors.ts';
+export { CloneError } from './box/frozen.ts';
+export type { HistoryOptions, HistoryReach } from './box/history/history.ts';
+export type { RunBack, RunBackOptions } from './box/history/run-back.ts';
+export type { Travel } from './box/history/travel.ts';
+export type { BoxListener } from './box/machine.ts';
 export type {
   BoxNetwork,
   InjectOptions,

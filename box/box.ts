@@ -1,4 +1,5 @@
 /** The public face of a machine with a kernel: a thin layer of functions over one `Kernel` record. */
+import type { Cpu } from '../cpu/cpu.ts';
 import { createEngine, type Engine, type EngineName } from '../cpu/engine.ts';
 import type { Registers } from '../cpu/state.ts';
 import type { TranslatorOptions } from '../cpu/translator/options.ts';
@@ -7,33 +8,40 @@ import type { SourceFile } from '../kernel/entry/text.ts';
 import type { KernelEvent } from '../kernel/events.ts';
 import { hostText } from '../kernel/fs/bytes.ts';
 import { readFile, writeFile } from '../kernel/fs/inodes.ts';
-import { createHost, type KernelHost } from '../kernel/host.ts';
+import { createHost } from '../kernel/host.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { peekUser } from '../kernel/mm/peek-user.ts';
 import { readKernel } from '../kernel/mm/kernel-memory.ts';
 import { formatLogRecord } from '../kernel/printk.ts';
-import { busy, retired, runKernel } from '../kernel/run.ts';
+import { busy, retired } from '../kernel/run.ts';
 import { describeAddress, type KernelSymbol } from '../kernel/symbols.ts';
 import { asked, BoxError, checkInteger } from './errors.ts';
-import { createEventLog, remember, type EventLog } from './event-log.ts';
-import { askForInput, provideInput, wantsInput } from './input.ts';
+import { DEFAULT_BUDGET } from './budget.ts';
+import type { Change } from './change.ts';
+import { drain } from './drain.ts';
+import { createEventLog, eventsUntilNow, remember } from './event-log.ts';
+import {
+  createHistory,
+  noteChange,
+  readReach,
+  restartHistory,
+  type HistoryOptions,
+  type HistoryReach,
+} from './history/history.ts';
+import { runBack, type RunBack, type RunBackOptions } from './history/run-back.ts';
+import { goTo, stepBack, type Travel } from './history/travel.ts';
+import { provideInput } from './input.ts';
+import { runFor, type BoxListener, type Machine } from './machine.ts';
 import { createNetwork, type BoxNetwork, type NetworkOptions } from './network.ts';
 import { appendOutput, createOutput, finishOutput, type Output } from './output.ts';
-import { createProfiler, DEFAULT_PERIOD, type Profile, type ProfileOptions, type Profiler } from './profile.ts';
+import { createProfiler, DEFAULT_PERIOD, type Profile, type ProfileOptions } from './profile.ts';
 import { loadRex, type RexExtension } from './rex.ts';
 import { restoreSnapshot, takeSnapshot, type Snapshot } from './snapshot.ts';
-import {
-  exitOf,
-  hasEnded,
-  signalProcess,
-  spawnProcess,
-  type Exit,
-  type InputSource,
-  type Process,
-  type SpawnOptions,
-} from './spawn.ts';
+import { exitOf, hasEnded, signalProcess, spawnProcess, type Exit, type Process, type SpawnOptions } from './spawn.ts';
 import { readStats, type BoxStats } from './stats.ts';
 import { armRun, type RunStops, type StopHit } from './stops.ts';
+
+export { DEFAULT_BUDGET };
 
 export interface BoxOptions {
   /** processors, 1 to 64; default 1 */
@@ -59,6 +67,8 @@ export interface BoxOptions {
   readonly recordSyscalls?: boolean;
   /** devices beside lo */
   readonly network?: NetworkOptions;
+  /** as `startHistory`, from the first instruction on: true for the defaults */
+  readonly history?: boolean | HistoryOptions;
   /** the kernel's `.S` files; default: read from the host's disk */
   readonly sources?: readonly SourceFile[];
 }
@@ -74,8 +84,6 @@ export interface RunOptions {
   /** stops before these instructions and behind these accesses */
   readonly stops?: RunStops;
 }
-
-export const DEFAULT_BUDGET = 1_000_000_000;
 
 export type RunReason =
   /** the process of `until` has ended */
@@ -129,8 +137,6 @@ export interface BoxSymbols {
   readonly all: readonly KernelSymbol[];
 }
 
-export type BoxListener = (event: KernelEvent) => void;
-
 /** A copy of everything in a box. */
 export interface BoxSnapshot {
   readonly kernel: Snapshot;
@@ -169,83 +175,55 @@ export interface Box {
   startProfile(options?: ProfileOptions): void;
   /** What has been noted since `startProfile`; nothing more is. BoxError. */
   stopProfile(): Profile;
-  /** The registers of a processor, live. BoxError. */
+  /** The registers of a processor, live, also to be written. BoxError. */
   registers(cpu?: number): Registers;
   /** A copy of kernel memory, or with `pid` of that process's; undefined unless all of it is mapped. */
   readMemory(address: bigint, length: number, options?: { readonly pid?: number }): Uint8Array | undefined;
   snapshot(): BoxSnapshot;
-  /** Everything as it was; what was handed out since is void. Listeners stay, and are told nothing. BoxError. */
+  /**
+   * Everything as it was; what was handed out since is void. Listeners stay, and are told nothing. History, if there is one,
+   * begins anew. BoxError.
+   */
   restore(mark: BoxSnapshot): void;
-}
-
-interface Machine {
-  readonly kernel: Kernel;
-  readonly host: KernelHost;
-  /** its `run` is the profiler's while there is one */
-  readonly engine: Engine;
-  profiler: Profiler | undefined;
-  /** instructions that `restore` has taken back */
-  takenBack: number;
-  readonly listeners: Set<BoxListener>;
-  log: EventLog;
-  source: InputSource | undefined;
-}
-
-/** Takes the kernel's events out and tells everybody. */
-function drain({ kernel, listeners, log }: Machine): void {
-  if (kernel.events.length === 0) return;
-  for (const event of kernel.events.splice(0)) {
-    remember(log, event);
-    for (const listener of listeners) listener(event);
-  }
-}
-
-/**
- * runKernel, but asks for input when a program waits for it. `done` changes only where a task leaves its CPU, or at guest
- * time `horizon`.
- */
-function runFor(
-  machine: Machine,
-  budget: number,
-  done: () => boolean,
-  horizon: number,
-): 'done' | 'idle' | 'budget' | 'dead' {
-  const { kernel, host } = machine;
-  const end = retired(kernel) + budget;
-  const stop = (): boolean => {
-    drain(machine);
-    return done() || (machine.source !== undefined && wantsInput(kernel));
-  };
-  for (;;) {
-    const outcome = runKernel(kernel, host, end - retired(kernel), stop, horizon);
-    drain(machine);
-    if (outcome !== 'done' || done() || machine.source === undefined) return outcome;
-    askForInput(kernel, machine.source);
-  }
+  /** From now on, keeps what it takes to go back in time. BoxError while it does already. */
+  startHistory(options?: HistoryOptions): void;
+  /** Forgets the past. */
+  stopHistory(): void;
+  /** What can be gone back to; undefined without history. */
+  readonly history: HistoryReach | undefined;
+  /** To the point when so many instructions had been executed; beyond the last that is known, runs on. BoxError. */
+  goTo(instruction: number): Travel;
+  /** `count` instructions back, or as far as is known. BoxError. */
+  stepBack(count?: number): Travel;
+  /** Back to the latest point before now that counts. BoxError. */
+  runBack(options: RunBackOptions): RunBack;
+  /**
+   * Whatever is done to `kernel` by other means than these functions, between two instructions, is to be done in here: history
+   * has to know.
+   */
+  readonly change: Change;
 }
 
 function run(machine: Machine, options: RunOptions): RunResult {
   const { until, quiet = false, time, budget = DEFAULT_BUDGET } = options;
-  const { kernel, listeners } = machine;
+  const { kernel } = machine;
   checkInteger('run: budget', budget, 0, Number.MAX_SAFE_INTEGER);
   const deadline =
     time === undefined ? Infinity : kernel.roundStart + checkInteger('run: time', time, 0, Number.MAX_SAFE_INTEGER);
   const ended = (): boolean => until !== undefined && hasEnded(kernel, until);
   const expired = (): boolean => kernel.roundStart >= deadline;
   const streams = { stdout: createOutput(), stderr: createOutput() };
-  const listener: BoxListener = (event) => {
-    if (event.type === 'write') appendOutput(streams[event.stream], event.bytes);
-  };
   const before = retired(kernel);
   const stopper = options.stops === undefined ? undefined : armRun(kernel, options.stops);
   const stopped = (): boolean => stopper?.met() ?? false;
-  kernel.turn.watched = listeners.size > 0;
-  listeners.add(listener);
+  machine.collector = (event) => {
+    if (event.type === 'write') appendOutput(streams[event.stream], event.bytes);
+  };
   let outcome;
   try {
     outcome = runFor(machine, budget, () => stopped() || ended() || expired() || (quiet && !busy(kernel)), deadline);
   } finally {
-    listeners.delete(listener);
+    machine.collector = undefined;
     stopper?.disarm();
   }
   const done = (): RunReason => (stopped() ? 'stopped' : ended() ? 'exited' : expired() ? 'time' : 'quiet');
@@ -263,7 +241,6 @@ function step(machine: Machine, count: number): Step {
   const { kernel } = machine;
   checkInteger('step: count', count, 0, Number.MAX_SAFE_INTEGER);
   const before = retired(kernel);
-  kernel.turn.watched = machine.listeners.size > 0;
   const counts = kernel.cpus.map((cpu) => cpu.retired);
   if (count > 1) runFor(machine, count - 1, () => false, Infinity);
   kernel.cpus.forEach((cpu, n) => (counts[n] = cpu.retired));
@@ -298,6 +275,22 @@ function stopProfile(machine: Machine, engine: Engine): Profile {
   return profiler.result();
 }
 
+/** As the processor's own, but history knows when they are written. */
+function notedRegisters({ registers }: Cpu, change: Change): Registers {
+  const noted = {} as Registers;
+  for (const name of Object.keys(registers) as (keyof Registers)[]) {
+    Object.defineProperty(noted, name, {
+      enumerable: true,
+      get: () => registers[name],
+      set: (value: bigint) =>
+        change(() => {
+          registers[name] = value;
+        }),
+    });
+  }
+  return noted;
+}
+
 function createBox(kernel: Kernel, engine: Engine, network: NetworkOptions | undefined): Box {
   const ours = { ...engine };
   const machine: Machine = {
@@ -307,21 +300,29 @@ function createBox(kernel: Kernel, engine: Engine, network: NetworkOptions | und
     takenBack: 0,
     host: createHost(kernel, ours),
     listeners: new Set(),
+    collector: undefined,
     log: createEventLog(),
     source: undefined,
+    history: undefined,
   };
   drain(machine);
+  const change: Change = (action) => {
+    noteChange(machine);
+    return action();
+  };
+  const registers = kernel.cpus.map((cpu) => notedRegisters(cpu, change));
   return {
     kernel,
     files: {
       write: (path, bytes, mode = 0o755) => {
-        const content = typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes;
-        asked(`write ${path}`, () => writeFile(kernel, path, content, mode));
+        // a copy of its own, whatever becomes of the caller's
+        const content = typeof bytes === 'string' ? new TextEncoder().encode(bytes) : new Uint8Array(bytes);
+        asked(`write ${path}`, () => change(() => writeFile(kernel, path, content, mode)));
       },
       read: (path) => readFile(kernel, path),
     },
-    network: createNetwork(kernel, network),
-    rex: { load: (bytes) => loadRex(kernel, bytes) },
+    network: createNetwork(kernel, change, network),
+    rex: { load: (bytes) => loadRex(kernel, bytes, change) },
     symbols: {
       lookup: (name) => kernel.symbols.byName.get(name)?.address,
       describe: (address) => describeAddress(kernel.symbols, address),
@@ -331,7 +332,7 @@ function createBox(kernel: Kernel, engine: Engine, network: NetworkOptions | und
     },
     get events() {
       drain(machine);
-      return machine.log.events;
+      return eventsUntilNow(machine.log);
     },
     get kernelLog() {
       return kernel.log.map((record) => hostText(formatLogRecord(record)));
@@ -354,17 +355,19 @@ function createBox(kernel: Kernel, engine: Engine, network: NetworkOptions | und
       return () => machine.listeners.delete(listener);
     },
     spawn(path, args = [], options = {}) {
-      const process = spawnProcess(kernel, path, args, options);
-      machine.source = provideInput(kernel, options.stdin);
-      return process;
+      return change(() => {
+        const process = spawnProcess(kernel, path, args, options);
+        machine.source = provideInput(kernel, options.stdin);
+        return process;
+      });
     },
     run: (options = {}) => run(machine, options),
-    signal: (process, name) => signalProcess(kernel, process, name),
+    signal: (process, name) => change(() => signalProcess(kernel, process, name)),
     step: (count = 1) => step(machine, count),
     startProfile: (options = {}) => startProfile(machine, engine, options),
     stopProfile: () => stopProfile(machine, engine),
     registers(cpu = 0) {
-      return kernel.cpus[checkInteger('registers: cpu', cpu, 0, kernel.cpus.length - 1)]!.registers;
+      return registers[checkInteger('registers: cpu', cpu, 0, kernel.cpus.length - 1)]!;
     },
     readMemory(address, length, { pid } = {}) {
       checkInteger('readMemory: length', length, 0, kernel.memory.size);
@@ -375,15 +378,30 @@ function createBox(kernel: Kernel, engine: Engine, network: NetworkOptions | und
     },
     snapshot() {
       drain(machine);
-      return { kernel: takeSnapshot(kernel), events: machine.log.events.slice() };
+      return { kernel: takeSnapshot(kernel), events: eventsUntilNow(machine.log).slice() };
     },
     restore(mark) {
       const executed = retired(kernel);
       restoreSnapshot(kernel, mark.kernel);
       machine.takenBack += executed - retired(kernel);
-      machine.log = createEventLog();
+      restartHistory(machine);
       for (const event of mark.events) remember(machine.log, event);
     },
+    startHistory(options = {}) {
+      if (machine.history !== undefined)
+        throw new BoxError('startHistory: there is a history that has not been stopped');
+      machine.history = createHistory(machine, options);
+    },
+    stopHistory() {
+      machine.history = undefined;
+    },
+    get history() {
+      return readReach(machine);
+    },
+    goTo: (instruction) => goTo(machine, instruction),
+    stepBack: (count = 1) => stepBack(machine, count),
+    runBack: (options) => runBack(machine, options),
+    change,
   };
 }
 
@@ -397,11 +415,13 @@ export const Box = {
    * @throws {MachineError | MemorySizeError} an option out of its range
    */
   async boot(options: BoxOptions = {}): Promise<Box> {
-    const { recordSyscalls = true, network, engine = 'translator', translator, ...rest } = options;
+    const { recordSyscalls = true, network, engine = 'translator', translator, history, ...rest } = options;
     const sources = options.sources ?? (await import('./host-files.ts')).readKernelSources();
     if (engine !== 'interpreter' && isNode()) (await import('./engine-flags.ts')).allowBranchHints();
     const kernel = bootKernel({ ...rest, sources });
     kernel.record.syscalls = recordSyscalls;
-    return createBox(kernel, createEngine(kernel.memory, engine, translator), network);
+    const box = createBox(kernel, createEngine(kernel.memory, engine, translator), network);
+    if (history !== undefined && history !== false) box.startHistory(history === true ? {} : history);
+    return box;
   },
 };

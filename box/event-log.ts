@@ -1,4 +1,4 @@
-/** The events that a box remembers: the latest ones, bounded in number and in bytes. */
+/** The events that a box remembers: the latest ones, bounded in number and in bytes. Back in time, those to come stay known. */
 import type { KernelEvent } from '../kernel/events.ts';
 
 /** The oldest go when there are more; half of them at once, so that it costs little. */
@@ -9,17 +9,38 @@ export interface EventLog {
   readonly events: KernelEvent[];
   /** of output in them */
   bytes: number;
+  /** older ones, which nobody remembers */
+  gone: number;
+  /** how many had happened by now, of those that are gone and those that are there */
+  position: number;
 }
 
 const sizeOf = (event: KernelEvent): number => (event.type === 'write' ? event.bytes.length : 0);
 
 export function createEventLog(): EventLog {
-  return { events: [], bytes: 0 };
+  return { events: [], bytes: 0, gone: 0, position: 0 };
 }
 
+/** Something happens for the first time: what was to come is not, any more. */
 export function remember(log: EventLog, event: KernelEvent): void {
+  forgetFuture(log);
   log.events.push(event);
+  log.position++;
   log.bytes += sizeOf(event);
   if (log.events.length <= EVENT_LIMIT && log.bytes <= BYTES_LIMIT) return;
-  for (const gone of log.events.splice(0, Math.ceil(log.events.length / 2))) log.bytes -= sizeOf(gone);
+  const half = log.events.splice(0, Math.ceil(log.events.length / 2));
+  log.gone += half.length;
+  for (const gone of half) log.bytes -= sizeOf(gone);
+}
+
+/** What is remembered of the time before now. */
+export function eventsUntilNow({ events, gone, position }: EventLog): readonly KernelEvent[] {
+  return position === gone + events.length ? events : events.slice(0, Math.max(0, position - gone));
+}
+
+export function forgetFuture(log: EventLog): void {
+  const { events, gone, position } = log;
+  if (position === gone + events.length) return;
+  for (const event of events.splice(Math.max(0, position - gone))) log.bytes -= sizeOf(event);
+  log.gone = Math.min(gone, position);
 }

@@ -12,6 +12,7 @@ import { receiveFrame } from '../kernel/net/transmit.ts';
 import type { DeviceStatistics, NetDevice, TcHook, XdpMode } from '../kernel/net/types.ts';
 import { attachXdp, XdpFlag } from '../kernel/net/xdp.ts';
 import { didYouMean } from '../toolchain/assembler/did-you-mean.ts';
+import type { Change } from './change.ts';
 import { asked, BoxError, checkInteger } from './errors.ts';
 import type { RexLink, RexProgram } from './rex.ts';
 
@@ -187,17 +188,17 @@ function addVeth(kernel: Kernel, options: VethOptions): NetDevice {
 const modeFlag: Readonly<Record<XdpMode, number>> = { skb: XdpFlag.skb, drv: XdpFlag.drv };
 
 /** Runs once, however often it is called. */
-function once(action: () => void): RexLink {
+function once(change: Change, action: () => void): RexLink {
   let done = false;
   return {
     detach() {
-      if (!done) action();
+      if (!done) change(action);
       done = true;
     },
   };
 }
 
-function createHandle(kernel: Kernel, ifindex: number): NetworkDevice {
+function createHandle(kernel: Kernel, change: Change, ifindex: number): NetworkDevice {
   const deviceOf = (): NetDevice => {
     const device = kernel.net.devices.get(ifindex);
     if (device === undefined) throw new BoxError(`the box has no device with ifindex ${ifindex} any more`);
@@ -207,14 +208,15 @@ function createHandle(kernel: Kernel, ifindex: number): NetworkDevice {
   const filter = (hook: TcHook, program: BpfProgram, directAction: boolean, priority?: number): RexLink => {
     const request = { program, directAction, ...(priority === undefined ? {} : { priority }) };
     const { priority: chosen, handle } = addFilter(kernel, deviceOf(), hook, request);
-    return once(() => {
+    return once(change, () => {
       const same = deviceOf().filters[hook].find((other) => other.priority === chosen && other.handle === handle);
       if (same?.program === program.id) removeFilters(kernel, deviceOf(), hook, chosen, handle);
     });
   };
   const inject = (frame: Uint8Array, { cpu }: InjectOptions = {}): boolean => {
     if (cpu !== undefined) checkInteger('inject: cpu', cpu, 0, kernel.cpus.length - 1);
-    return receiveFrame(kernel, deviceOf(), frame, cpu);
+    // a copy of its own, whatever becomes of the caller's
+    return change(() => receiveFrame(kernel, deviceOf(), new Uint8Array(frame), cpu));
   };
   return {
     ifindex,
@@ -237,28 +239,36 @@ function createHandle(kernel: Kernel, ifindex: number): NetworkDevice {
     get statistics() {
       return { ...deviceOf().statistics };
     },
-    configure: (options) => configure(kernel, deviceOf(), options),
+    configure: (options) => change(() => configure(kernel, deviceOf(), options)),
     addNeighbour(address, hardware) {
-      deviceOf().neighbours.set(ipv4('neighbour', address), mac('neighbour', hardware));
+      const [wanted, found] = [ipv4('neighbour', address), mac('neighbour', hardware)];
+      change(() => deviceOf().neighbours.set(wanted, found));
     },
     inject,
     injectPcap: (file, options) => readPcap(file).filter(({ bytes }) => inject(bytes, options)).length,
-    take: () => deviceOf().outside.splice(0),
+    take() {
+      const { outside } = deviceOf();
+      return outside.length === 0 ? [] : change(() => outside.splice(0));
+    },
     startCapture() {
-      deviceOf().capture = [];
+      change(() => {
+        deviceOf().capture = [];
+      });
     },
     stopCapture() {
       const device = deviceOf();
       const packets = device.capture ?? [];
-      device.capture = undefined;
+      change(() => {
+        device.capture = undefined;
+      });
       return writePcap(packets);
     },
     attachXdp(program, { mode } = {}) {
       const device = deviceOf();
       const flags = mode === undefined ? 0 : modeFlag[mode];
       return asked(`attach ${program.name} to ${device.name}`, () => {
-        attachXdp(kernel, device, { program: programOf(program), flags });
-        return once(() => {
+        change(() => attachXdp(kernel, device, { program: programOf(program), flags }));
+        return once(change, () => {
           const { xdp } = deviceOf();
           // somebody else's by now
           if (xdp === undefined || xdp.link !== undefined || xdp.program !== program.id) return;
@@ -269,24 +279,26 @@ function createHandle(kernel: Kernel, ifindex: number): NetworkDevice {
     attachTc(program, hook, { directAction = true, priority } = {}) {
       const device = deviceOf();
       return asked(`attach ${program.name} to ${device.name} ${hook}`, () => {
-        if (!device.clsact) addClsact(device);
-        return filter(hook, programOf(program), directAction, priority);
+        return change(() => {
+          if (!device.clsact) addClsact(device);
+          return filter(hook, programOf(program), directAction, priority);
+        });
       });
     },
-    addClsact: () => asked(`${deviceOf().name}: clsact`, () => addClsact(deviceOf())),
-    removeClsact: () => asked(`${deviceOf().name}: clsact`, () => removeClsact(kernel, deviceOf())),
+    addClsact: () => asked(`${deviceOf().name}: clsact`, () => change(() => addClsact(deviceOf()))),
+    removeClsact: () => asked(`${deviceOf().name}: clsact`, () => change(() => removeClsact(kernel, deviceOf()))),
     addPinnedFilter(hook, path, { directAction = false, priority } = {}) {
       return asked(`filter ${path} on ${deviceOf().name} ${hook}`, () => {
         const { type, driver, object } = resolveExisting(kernel, guestText(path));
         const program = type === 'pinned' && driver === 'bpf-prog' ? kernel.bpf.programs.get(object) : undefined;
-        return filter(hook, program ?? fail('EINVAL'), directAction, priority);
+        return change(() => filter(hook, program ?? fail('EINVAL'), directAction, priority));
       });
     },
   };
 }
 
 /** The devices that `options` name are made. BoxError. */
-export function createNetwork(kernel: Kernel, options: NetworkOptions = {}): BoxNetwork {
+export function createNetwork(kernel: Kernel, change: Change, options: NetworkOptions = {}): BoxNetwork {
   for (const veth of options.veth ?? []) addVeth(kernel, veth);
   return {
     get devices() {
@@ -294,12 +306,12 @@ export function createNetwork(kernel: Kernel, options: NetworkOptions = {}): Box
     },
     device(name) {
       const device = deviceNamed(kernel, name);
-      if (device !== undefined) return createHandle(kernel, device.ifindex);
+      if (device !== undefined) return createHandle(kernel, change, device.ifindex);
       const names = [...kernel.net.devices.values()].map((known) => known.name);
       throw new BoxError(
         `the box has no device ${JSON.stringify(name)}: it has ${names.join(', ')}${didYouMean(name, names)}`,
       );
     },
-    addVeth: (veth) => createHandle(kernel, addVeth(kernel, veth).ifindex),
+    addVeth: (veth) => createHandle(kernel, change, change(() => addVeth(kernel, veth)).ifindex),
   };
 }

@@ -1,47 +1,125 @@
-/** Copies of a machine's memory that hold only the pieces with something in them. */
-import { PAGE_SIZE } from '../cpu/memory.ts';
+/**
+ * Copies of a machine's memory as pages: those that have not changed are the same objects from one copy to the next, and
+ * all pages of zeros are one. What has to be looked at is what the memory says may have been written, so that a copy, and
+ * the way back to one, cost what has changed and not what there is.
+ */
+import { forgetDecoded, PAGE_SIZE, takeWritten, type Memory } from '../cpu/memory.ts';
 
-const PIECE = 65536;
+/** Pages that are shared as a whole. */
+const CHUNK = 128;
 
+/** Nobody writes to it. */
+export const ZERO_PAGE = new Uint8Array(PAGE_SIZE);
+const ZERO_CHUNK: readonly Uint8Array[] = Array.from({ length: CHUNK }, () => ZERO_PAGE);
+
+/** Of the CPU blocks, and of guest physical memory behind them. */
 export interface MemoryCopy {
-  /** bytes of the whole */
+  /** bytes, whole pages */
   readonly length: number;
-  /** by number of the piece; what is missing is zero */
-  readonly pieces: ReadonlyMap<number, Uint8Array>;
+  /** pages in chunks of 128, of which the last may have too many */
+  readonly chunks: readonly (readonly Uint8Array[])[];
 }
 
-/** Of the first `length` bytes, a multiple of a piece. */
-export function copyMemory(buffer: ArrayBuffer, length: number): MemoryCopy {
-  const pieces = new Map<number, Uint8Array>();
-  for (let at = 0; at < length; at += PIECE) {
-    const words = new Int32Array(buffer, at, PIECE / 4);
-    if (hasContent(words)) pieces.set(at / PIECE, new Uint8Array(buffer.slice(at, at + PIECE)));
-  }
-  return { length, pieces };
-}
+const zeroCopy = (length: number): MemoryCopy => ({
+  length,
+  chunks: Array.from({ length: Math.ceil(length / PAGE_SIZE / CHUNK) }, () => ZERO_CHUNK),
+});
 
-function hasContent(words: Int32Array): boolean {
-  for (let n = 0; n < words.length; n++) if (words[n] !== 0) return true;
-  return false;
-}
+/** The page with this number, counted from the first CPU block. */
+export const pageOf = ({ chunks }: MemoryCopy, page: number): Uint8Array =>
+  chunks[Math.floor(page / CHUNK)]![page % CHUNK]!;
 
-/** Puts a copy back into the memory it was taken of; `onChange` is told of every page whose content that changes. */
-export function restoreMemory(buffer: ArrayBuffer, copy: MemoryCopy, onChange: (at: number) => void): void {
-  const zero = new Int32Array(PIECE / 4);
-  for (let at = 0; at < copy.length; at += PIECE) {
-    const piece = copy.pieces.get(at / PIECE);
-    const saved = piece === undefined ? zero : new Int32Array(piece.buffer, piece.byteOffset, PIECE / 4);
-    const words = new Int32Array(buffer, at, PIECE / 4);
-    for (let page = 0; page < PIECE; page += PAGE_SIZE) {
-      const [from, to] = [page / 4, (page + PAGE_SIZE) / 4];
-      if (areEqual(words, saved, from, to)) continue;
-      words.set(saved.subarray(from, to), from);
-      onChange(at + page);
+/** A copy in which some pages are others. */
+export function withPages(copy: MemoryCopy, pages: ReadonlyMap<number, Uint8Array>): MemoryCopy {
+  if (pages.size === 0) return copy;
+  const chunks = [...copy.chunks];
+  const own = new Map<number, Uint8Array[]>();
+  for (const [page, content] of pages) {
+    const at = Math.floor(page / CHUNK);
+    let chunk = own.get(at);
+    if (chunk === undefined) {
+      own.set(at, (chunk = [...chunks[at]!]));
+      chunks[at] = chunk;
     }
+    chunk[page % CHUNK] = content;
+  }
+  return { length: copy.length, chunks };
+}
+
+/** Visits the pages that are not the same objects in two copies of one size. */
+export function forEachDifference(left: MemoryCopy, right: MemoryCopy, visit: (page: number) => void): void {
+  for (const [at, chunk] of left.chunks.entries()) {
+    const other = right.chunks[at]!;
+    if (chunk === other) continue;
+    for (let n = 0; n < CHUNK; n++) if (chunk[n] !== other[n]) visit(at * CHUNK + n);
   }
 }
 
-function areEqual(left: Int32Array, right: Int32Array, from: number, to: number): boolean {
-  for (let n = from; n < to; n++) if (left[n] !== right[n]) return false;
+/** A copy of no memory but zeros, from which others are made. */
+export const emptyCopy = zeroCopy;
+
+/** Bytes of `copy` that `other` does not hold, undefined: that are not zeros. */
+export function bytesBeyond(copy: MemoryCopy, other: MemoryCopy = zeroCopy(copy.length)): number {
+  let count = 0;
+  forEachDifference(copy, other, (page) => {
+    if (pageOf(copy, page) !== ZERO_PAGE) count++;
+  });
+  return count * PAGE_SIZE;
+}
+
+/** Two arrays of one length, whose parts are aligned to four bytes. */
+export function areEqual(left: Uint8Array, right: Uint8Array): boolean {
+  const words = left.length >> 2;
+  const first = new Int32Array(left.buffer, left.byteOffset, words);
+  const second = new Int32Array(right.buffer, right.byteOffset, words);
+  for (let n = 0; n < words; n++) if (first[n] !== second[n]) return false;
+  for (let n = words * 4; n < left.length; n++) if (left[n] !== right[n]) return false;
   return true;
+}
+
+const lengthOf = ({ derived }: Memory): number => derived;
+
+/** What memory held when `takeWritten` was last called. */
+const bases = new WeakMap<Memory, MemoryCopy>();
+/** in the beginning there were zeros */
+const baseOf = (memory: Memory): MemoryCopy => bases.get(memory) ?? zeroCopy(lengthOf(memory));
+
+/** Pages that may not be as in the base: the CPU blocks, whose writes nobody notes, and what has been written. */
+function* suspects(memory: Memory): Iterable<number> {
+  const first = memory.start / PAGE_SIZE;
+  for (let page = 0; page < first; page++) yield page;
+  for (const page of takeWritten(memory)) yield first + page;
+}
+
+const livePage = ({ buffer }: Memory, page: number): Uint8Array => new Uint8Array(buffer, page * PAGE_SIZE, PAGE_SIZE);
+
+/** Memory as it is. */
+export function copyMemory(memory: Memory): MemoryCopy {
+  const base = baseOf(memory);
+  const changed = new Map<number, Uint8Array>();
+  for (const page of suspects(memory)) {
+    const live = livePage(memory, page);
+    if (areEqual(live, pageOf(base, page))) continue;
+    changed.set(page, areEqual(live, ZERO_PAGE) ? ZERO_PAGE : live.slice());
+  }
+  const copy = withPages(base, changed);
+  bases.set(memory, copy);
+  return copy;
+}
+
+/** Puts a copy back into a memory of its size; what has been decoded stays where nothing changes. */
+export function restoreMemory(memory: Memory, copy: MemoryCopy): void {
+  const base = baseOf(memory);
+  const pages = new Set(suspects(memory));
+  forEachDifference(copy, base, (page) => pages.add(page));
+  for (const page of pages) {
+    const live = livePage(memory, page);
+    const saved = pageOf(copy, page);
+    if (areEqual(live, saved)) continue;
+    live.set(saved);
+    const at = page * PAGE_SIZE - memory.start;
+    if (at >= 0) forgetDecoded(memory, at, PAGE_SIZE);
+  }
+  takeWritten(memory);
+  bases.set(memory, copy);
 }

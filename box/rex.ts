@@ -13,6 +13,7 @@ import { loadRexBase, loadRexProgram } from '../kernel/rex-dispatcher/load.ts';
 import type { Rows } from '../kernel/rex-dispatcher/request.ts';
 import { readRexObject, RexObjectError, type RexObject } from '../kernel/rex-dispatcher/rex-object.ts';
 import { didYouMean } from '../toolchain/assembler/did-you-mean.ts';
+import { unnoted, type Change } from './change.ts';
 import { asked, BoxError } from './errors.ts';
 
 /** A key or value: its bytes, or a number in little-endian two's complement of the map's size. */
@@ -96,10 +97,11 @@ function ifPresent<Result>(body: () => Result): Result | undefined {
   }
 }
 
-function createMapHandle(kernel: Kernel, id: number, name: string): RexMap {
+function createMapHandle(kernel: Kernel, change: Change, id: number, name: string): RexMap {
   const mapOf = (): BpfMap => kernel.bpf.maps.get(id) ?? fail('EBADF');
   const act = <Result>(what: string, action: (map: BpfMap) => Result): Result =>
     asked(`map ${name}: ${what}`, () => action(mapOf()));
+  const alter = <Result>(what: string, action: (map: BpfMap) => Result): Result => change(() => act(what, action));
   const keyOf = (map: BpfMap, key: Cell): Uint8Array => cellBytes(`map ${name}: key`, key, map.keySize);
   const lookup = (key: Cell): Uint8Array | undefined =>
     act('lookup', (map) => ifPresent(() => readElement(kernel, map, keyOf(map, key))));
@@ -108,17 +110,17 @@ function createMapHandle(kernel: Kernel, id: number, name: string): RexMap {
     lookup,
     lookupNumber: (key) => lookup(key)?.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n),
     update: (key, value, flags = 0) =>
-      act('update', (map) => {
+      alter('update', (map) => {
         const bytes = cellBytes(`map ${name}: value`, value, userValueSize(kernel, map));
         writeElement(kernel, undefined, { map }, keyOf(map, key), bytes, BigInt(flags));
       }),
     take: (key) =>
-      act('lookup and delete', (map) => {
+      alter('lookup and delete', (map) => {
         const take = operationsOf(map).take ?? fail('ENOTSUPP');
         return ifPresent(() => take(kernel, map, keyOf(map, key)));
       }),
     delete: (key) =>
-      act('delete', (map) => {
+      alter('delete', (map) => {
         const bytes = keyOf(map, key);
         return ifPresent(() => (operationsOf(map).delete(kernel, map, bytes), true)) ?? false;
       }),
@@ -139,7 +141,7 @@ function createMapHandle(kernel: Kernel, id: number, name: string): RexMap {
 }
 
 /** perf_event_open and BPF_LINK_CREATE: the link holds what it needs. */
-function attach(kernel: Kernel, id: number, open: () => PerfEvent): RexLink {
+function attach(kernel: Kernel, change: Change, id: number, open: () => PerfEvent): RexLink {
   const program = kernel.bpf.programs.get(id) ?? fail('EBADF');
   const event = open();
   try {
@@ -147,7 +149,7 @@ function attach(kernel: Kernel, id: number, open: () => PerfEvent): RexLink {
     let attached = true;
     return {
       detach() {
-        if (attached) putLink(kernel, link.id);
+        if (attached) change(() => putLink(kernel, link.id));
         attached = false;
       },
     };
@@ -156,18 +158,22 @@ function attach(kernel: Kernel, id: number, open: () => PerfEvent): RexLink {
   }
 }
 
-function createProgramHandle(kernel: Kernel, id: number, name: string): RexProgram {
+function createProgramHandle(kernel: Kernel, change: Change, id: number, name: string): RexProgram {
   const kprobe = (symbol: string, offset: number | bigint): RexLink => {
     const hint = kernel.symbols.byName.has(symbol) ? '' : didYouMean(symbol, kernel.symbols.byName.keys());
     return asked(`program ${name}: attach to ${symbol}+${offset}${hint}`, () =>
-      attach(kernel, id, () => createKprobeEvent(kernel, { symbol, offset: BigInt(offset), address: 0n }, true)),
+      change(() =>
+        attach(kernel, change, id, () =>
+          createKprobeEvent(kernel, { symbol, offset: BigInt(offset), address: 0n }, true),
+        ),
+      ),
     );
   };
   const tracepoint = (path: string): RexLink => {
     const rows = new Map([...kernel.perf.tracepoints.values()].map((row) => [`${row.category}/${row.name}`, row]));
     const hint = rows.has(path) ? '' : didYouMean(path, rows.keys());
     return asked(`program ${name}: attach to ${path}${hint}`, () =>
-      attach(kernel, id, () => createTracepointEvent(kernel, rows.get(path) ?? fail('ENOENT'))),
+      change(() => attach(kernel, change, id, () => createTracepointEvent(kernel, rows.get(path) ?? fail('ENOENT')))),
     );
   };
   return {
@@ -186,7 +192,7 @@ function rows<Row>(list: readonly Row[]): Rows<Row> {
 
 /** rex_obj_load's first half: the image, with descriptors in place of map pointers. */
 function loadBase(kernel: Kernel, bytes: Uint8Array, object: RexObject, maps: readonly BpfMap[]): BpfProgram {
-  const file = bytes.slice();
+  const file = new Uint8Array(bytes);
   const view = new DataView(file.buffer);
   object.maps.forEach(({ fileOffset }, descriptor) => view.setBigUint64(fileOffset, BigInt(descriptor), true));
   return loadRexBase(kernel, undefined, {
@@ -256,16 +262,16 @@ function find<Item extends { readonly name: string }>(kind: string, items: reado
  * Loads the Rex object `bytes`: its maps, its image, its programs.
  * @throws {BoxError} not a Rex object, or what the kernel refuses (the kernel log says more)
  */
-export function loadRex(kernel: Kernel, bytes: Uint8Array): RexExtension {
+export function loadRex(kernel: Kernel, bytes: Uint8Array, change: Change = unnoted): RexExtension {
   const object = readObject(bytes);
-  const loaded = asked('rex.load', () => load(kernel, bytes, object));
-  const maps = loaded.maps.map(({ id, name }) => createMapHandle(kernel, id, name));
-  const programs = loaded.programs.map(({ id, name }) => createProgramHandle(kernel, id, name));
+  const loaded = asked('rex.load', () => change(() => load(kernel, bytes, object)));
+  const maps = loaded.maps.map(({ id, name }) => createMapHandle(kernel, change, id, name));
+  const programs = loaded.programs.map(({ id, name }) => createProgramHandle(kernel, change, id, name));
   return {
     programs: programs.map(({ name }) => name),
     maps: maps.map(({ name }) => name),
     program: (name) => find('program', programs, name),
     map: (name) => find('map', maps, name),
-    unload: () => release(kernel, loaded),
+    unload: () => change(() => release(kernel, loaded)),
   };
 }

@@ -1,20 +1,23 @@
 /** All of a box at one moment, and back to it. */
 import type { Cpu } from '../cpu/cpu.ts';
-import { forgetDecoded, PAGE_SIZE } from '../cpu/memory.ts';
 import { flushTlb } from '../cpu/paging.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { clone } from './clone.ts';
 import { BoxError } from './errors.ts';
+import { createFreezer, createThawer, freeze, thaw, type Counterparts, type Freezer, type Frozen } from './frozen.ts';
 import { copyMemory, restoreMemory, type MemoryCopy } from './pages.ts';
 
-/** Plain data; of use only to the box it was taken of. */
+type FrozenFields = Readonly<Record<string, Frozen>>;
+
+/** Immutable; of use only to the box it was taken of, and what is alike is shared with its other ones. */
 export interface Snapshot {
   readonly memory: MemoryCopy;
-  readonly cpus: readonly Record<string, unknown>[];
-  readonly kernel: Record<string, unknown>;
+  readonly cpus: readonly FrozenFields[];
+  readonly kernel: FrozenFields;
+  /** of the records: about how many bytes there are, and how many the one before did not have */
+  readonly records: { readonly bytes: number; readonly fresh: number };
 }
 
-/** Views of the machine's memory, what is computed from it, and the lines of the kernel's text: the same objects for the life of the box. */
+/** Views of the machine's memory and what is computed from it: the same objects for the life of the box. */
 const lasting: ReadonlySet<string> = new Set([
   'memory',
   'cpus',
@@ -24,24 +27,30 @@ const lasting: ReadonlySet<string> = new Set([
   'index',
   'tlb',
   'addressSpaceAge',
-  'listing',
 ]);
 
-const changing = (record: object): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(record).filter(([key]) => !lasting.has(key)));
+/** What the records of a kernel were when last looked at. */
+const counterparts = new WeakMap<Kernel, Counterparts>();
+
+function freezeFields(freezer: Freezer, name: string, record: object): FrozenFields {
+  const fields: Record<string, Frozen> = {};
+  for (const [key, value] of Object.entries(record)) {
+    if (!lasting.has(key)) fields[key] = freeze(freezer, `${name}.${key}`, value);
+  }
+  return fields;
+}
+
+function freezeRecords(kernel: Kernel): Omit<Snapshot, 'memory'> {
+  const freezer = createFreezer(counterparts.get(kernel) ?? new Map());
+  const cpus = kernel.cpus.map((cpu) => freezeFields(freezer, `cpus.${cpu.index}`, cpu));
+  const fields = freezeFields(freezer, 'kernel', kernel);
+  counterparts.set(kernel, freezer.known);
+  return { cpus, kernel: fields, records: { bytes: freezer.size, fresh: freezer.fresh } };
+}
 
 /** Between two instructions: registers and guest memory, and every record of the kernel. */
 export function takeSnapshot(kernel: Kernel): Snapshot {
-  return {
-    memory: copyMemory(kernel.memory.buffer, kernel.memory.derived),
-    cpus: kernel.cpus.map((cpu) => clone(changing(cpu), `cpus.${cpu.index}`)),
-    kernel: clone(changing(kernel), 'kernel'),
-  };
-}
-
-function restoreCpu(cpu: Cpu, saved: Record<string, unknown>): void {
-  Object.assign(cpu, clone(saved, `cpus.${cpu.index}`));
-  flushTlb(cpu);
+  return { memory: copyMemory(kernel.memory), ...freezeRecords(kernel) };
 }
 
 /** BoxError for a snapshot of a machine of another size. */
@@ -53,10 +62,16 @@ export function restoreSnapshot(kernel: Kernel, snapshot: Snapshot): void {
         `expected one of this box: ${kernel.cpus.length} CPUs and ${size} bytes`,
     );
   }
-  const { memory } = kernel;
-  restoreMemory(memory.buffer, snapshot.memory, (at) => {
-    if (at >= memory.start) forgetDecoded(memory, at - memory.start, PAGE_SIZE);
+  // records that are as they were then stay where they are
+  freezeRecords(kernel);
+  const thawer = createThawer(counterparts.get(kernel)!);
+  const thawFields = (target: object, fields: FrozenFields): void => {
+    for (const [key, value] of Object.entries(fields)) (target as Record<string, unknown>)[key] = thaw(thawer, value);
+  };
+  restoreMemory(kernel.memory, snapshot.memory);
+  kernel.cpus.forEach((cpu: Cpu, n) => {
+    thawFields(cpu, snapshot.cpus[n]!);
+    flushTlb(cpu);
   });
-  kernel.cpus.forEach((cpu, n) => restoreCpu(cpu, snapshot.cpus[n]!));
-  Object.assign(kernel, clone(snapshot.kernel, 'kernel'));
+  thawFields(kernel, snapshot.kernel);
 }

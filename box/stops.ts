@@ -58,11 +58,11 @@ function describeHit(kernel: Kernel, stops: Stops): StopHit | undefined {
   return { kind: 'memory', ...at, address: hit.cpu.current, access: hit.access, watch };
 }
 
-/** BoxError for addresses that are none. */
-export function armRun(kernel: Kernel, { addresses = [], watches = [] }: RunStops): RunStopper {
+/** BoxError for addresses that are none. `passes`: the instruction that the run begins with is let pass. */
+export function armRun(kernel: Kernel, { addresses = [], watches = [] }: RunStops, passes = true): RunStopper {
   for (const watch of watches) checkWatch(watch);
   const turn: Cpu = kernel.cpus[kernel.turn.cpu]!;
-  const pass = { cpu: turn.index, retired: turn.retired, rip: turn.registers.rip };
+  const pass = passes ? { cpu: turn.index, retired: turn.retired, rip: turn.registers.rip } : undefined;
   const stops = createStops(new Set(addresses), watches, pass);
   armStops(kernel.memory, stops);
   let hit: StopHit | undefined;

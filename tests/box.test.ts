@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { clone, CloneError } from '../box/clone.ts';
+import { createFreezer, createThawer, freeze, thaw } from '../box/frozen.ts';
 import { readHostFile } from '../box/host-files.ts';
 import { registerNames } from '../cpu/state.ts';
-import { Box, BoxError, MachineError, MemorySizeError, type KernelEvent } from '../index.ts';
+import { Box, BoxError, CloneError, MachineError, MemorySizeError, type KernelEvent } from '../index.ts';
 import { bootSample } from './support/samples.ts';
 import { catSource, exit, tinyProgram } from './support/tiny-program.ts';
 
@@ -205,7 +205,11 @@ test('a snapshot of another machine is refused', async () => {
   assert.throws(() => one.restore(two.snapshot()), isRefusal('restore'));
 });
 
-test('clone keeps what is shared shared, and names what is not plain data', () => {
+/** A deep copy, by way of what a snapshot keeps. */
+const clone = <Value>(value: Value, name: string): Value =>
+  thaw(createThawer(new Map()), freeze(createFreezer(new Map()), name, value)) as Value;
+
+test('a snapshot keeps what is shared shared, and names what is not plain data', () => {
   const buffer = new ArrayBuffer(16);
   const shared = {
     bytes: new Uint8Array(buffer, 4, 8),

@@ -75,12 +75,13 @@ function exchange(device: NetworkDevice, outside: Outside, statistics: BridgeSta
 }
 
 /** Every task sleeps: waits for the host, or for the next timer of the box or the outside. */
-async function sleep({ kernel }: Box, outside: Outside, bell: Bell): Promise<void> {
+async function sleep({ kernel, change }: Box, outside: Outside, bell: Bell): Promise<void> {
   const deadline = Math.min(nextDeadline(kernel) ?? Infinity, outside.deadline() ?? Infinity);
   const before = performance.now();
   const start = kernel.roundStart;
   await bell.wait(Math.max(0, Math.ceil((deadline - start) / NS_PER_MS)));
-  passTime(kernel, start + Math.round((performance.now() - before) * NS_PER_MS));
+  const time = start + Math.round((performance.now() - before) * NS_PER_MS);
+  change(() => passTime(kernel, time));
 }
 
 /** The event loop gets a turn. */
