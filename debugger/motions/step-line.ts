@@ -2,7 +2,7 @@
 import type { SourcePlace } from '../types.ts';
 import { stepInto, stepOver } from './step-over.ts';
 import { stepOut } from './step-out.ts';
-import { instructionAt, presentPlace, STEPPED, type Ending, type Place, type Travel } from './travel.ts';
+import { instructionAt, presentPlace, STEPPED, type Arrival, type Ending, type Place, type Travel } from './travel.ts';
 import type { Context } from '../context.ts';
 
 /** instructions that are stepped one by one: a loop on one line may have more */
@@ -24,12 +24,17 @@ export function isAnotherLine(before: readonly SourcePlace[], now: readonly Sour
   return !isSameLine(before[0], now[now.length - before.length]);
 }
 
+const firstOf = (arrival: Arrival): Ending =>
+  arrival.reason === 'budget' || arrival.reason === 'own' ? STEPPED : arrival;
+
 /** One instruction; a call of what has no lines is executed to its return. */
 function stepOnce(travel: Travel, over: boolean, budget: number): Ending {
   const { context } = travel;
   const place = presentPlace(context);
   const mnemonic = instructionAt(context, place.rip, place.pid)?.mnemonic;
   if (over || mnemonic === 'syscall') return stepOver(travel, budget);
+  // the trap of a probe is what the code does, other exceptions are what happens to it
+  if (mnemonic === 'int3') return firstOf(travel.run([], 1));
   const ending = stepInto(travel, budget);
   if (ending.reason !== 'stepped' || mnemonic !== 'call') return ending;
   return sourceOf(context, presentPlace(context)).length === 0 ? stepOut(travel, budget) : ending;

@@ -1,0 +1,162 @@
+/** A debugger of one box: its stops, its motions in both directions, and what can be looked at and changed on the way. */
+import { DEFAULT_BUDGET, type Box } from '../box/box.ts';
+import type { Process } from '../box/spawn.ts';
+import type { Context } from './context.ts';
+import { DebuggerError } from './error.ts';
+import { readMemory, writeMemory } from './memory.ts';
+import { goBackTo, stepBack } from './motions/back.ts';
+import { stepBackLine, stepBackOver } from './motions/step-back.ts';
+import { stepLine } from './motions/step-line.ts';
+import { stepOut } from './motions/step-out.ts';
+import { stepOver } from './motions/step-over.ts';
+import { arrivalOf, waitFor, type Arrival, type Ending, type Travel } from './motions/travel.ts';
+import { createPast } from './past.ts';
+import {
+  cpuOfTask,
+  findRegister,
+  readRegisters,
+  slotsOfCpu,
+  taskSlots,
+  writeRegister,
+  type ReadSlot,
+} from './registers/index.ts';
+import { describeRest, restOf } from './rest.ts';
+import { compile, evaluateIn, type Subject } from './scope.ts';
+import { createSources, type SourceOptions } from './source/index.ts';
+import { checkTarget, resolveTarget } from './stops/kinds.ts';
+import { createStopList, type WaitingStop } from './stops/list.ts';
+import { createNativeCalls } from './stops/native-calls.ts';
+import { parseStop } from './stops/parse.ts';
+import { advance, askedHere, type Asked } from './stops/runner.ts';
+import type { Waiting } from './stops/trigger.ts';
+import { addressOfName } from './symbols.ts';
+import { whoseTurn } from './turn.ts';
+import type { Debugger, Rest } from './types.ts';
+
+export interface DebuggerOptions extends SourceOptions {
+  /** motions end when it does */
+  readonly process?: Process;
+}
+
+type Where = { readonly cpu?: number; readonly pid?: number } | undefined;
+
+function checkCount(what: string, count: number): number {
+  if (Number.isSafeInteger(count) && count >= 0) return count;
+  throw new DebuggerError('range', `${what}: got ${count}, expected a whole number from 0`);
+}
+
+const isOfUser = (waiting: Waiting): waiting is WaitingStop => 'stop' in waiting;
+
+export function createDebugger(box: Box, options: DebuggerOptions = {}): Debugger {
+  const { kernel } = box;
+  const sources = createSources(box, options);
+  const context: Context = { box, kernel, sources, natives: createNativeCalls(kernel) };
+  const past = createPast(box);
+  const stops = createStopList(context);
+  const { process } = options;
+  let rest: Rest = describeRest(context, 'stepped');
+
+  /** Forward, and the user's stops with it. */
+  const runWith = (own: readonly Waiting[], budget: number, asked: Asked): Arrival => {
+    const waiting: readonly Waiting[] = [...stops.waiting(true), ...own];
+    const arrival = arrivalOf(advance(context, waiting, { budget, process, asked }), own, isOfUser);
+    if (arrival.reason === 'stopped' && arrival.met.waiting.stop.once) stops.remove(arrival.met.waiting.stop.id);
+    return arrival;
+  };
+  const travelFromHere = (): Travel => {
+    const asked = askedHere(context);
+    return { context, run: (own, budget) => runWith(own.map(waitFor), budget, asked) };
+  };
+  const come = (ending: Ending): Rest => (rest = restOf(context, ending));
+  /** In the past it goes on to the present, and no further. */
+  const goOn = (own: readonly Waiting[], budget: number): Arrival => {
+    const ahead = past.reach.last - box.instructions;
+    const limit = ahead > 0 ? Math.min(budget, ahead) : budget;
+    const arrival = runWith(own, limit, askedHere(context));
+    return arrival.reason === 'budget' && limit < budget && limit === ahead ? { reason: 'interrupted' } : arrival;
+  };
+
+  const subjectOf = (where: Where): Subject => {
+    const turn = whoseTurn(kernel);
+    if (where?.pid !== undefined) {
+      const cpu = cpuOfTask(kernel, where.pid) ?? turn.cpu;
+      return { cpu, pid: where.pid, slots: taskSlots(kernel, where.pid) };
+    }
+    if (where?.cpu !== undefined) {
+      const slots = slotsOfCpu(kernel, where.cpu);
+      return { cpu: where.cpu, pid: kernel.perCpu[where.cpu]!.current, slots };
+    }
+    const slots: ReadSlot = turn.pid === 0 ? slotsOfCpu(kernel, turn.cpu) : taskSlots(kernel, turn.pid);
+    return { cpu: turn.cpu, pid: turn.pid, slots };
+  };
+  const taskOf = (pid: number | undefined) => kernel.tasks.get(pid ?? whoseTurn(kernel).pid);
+
+  return {
+    box,
+    addStop: (target, stopOptions) => stops.add(target, stopOptions),
+    parseStop: (text) => parseStop(text, { addressOf: (name) => addressOfName(context, name, whoseTurn(kernel).pid) }),
+    removeStop: (id) => stops.remove(id),
+    changeStop: (id, stopOptions) => stops.change(id, stopOptions),
+    get stops() {
+      return stops.all;
+    },
+    get rest() {
+      return rest;
+    },
+
+    step(count = 1) {
+      const arrival = travelFromHere().run([], checkCount('step', count));
+      return come(arrival.reason === 'budget' ? { reason: 'stepped' } : (arrival as Ending));
+    },
+    stepOver: () => come(stepOver(travelFromHere(), DEFAULT_BUDGET)),
+    stepOut: () => come(stepOut(travelFromHere(), DEFAULT_BUDGET)),
+    stepLine: ({ over = false } = {}) => come(stepLine(travelFromHere(), over, DEFAULT_BUDGET)),
+    continue: ({ budget = DEFAULT_BUDGET } = {}) => come(goOn([], checkCount('continue: budget', budget)) as Ending),
+    until(target, { budget = DEFAULT_BUDGET } = {}) {
+      checkTarget(target, context);
+      let details = {};
+      const own: Waiting = {
+        whenLoaded: true,
+        resolve: () => resolveTarget(target, context),
+        hit: (_moment, met) => (details = met),
+      };
+      const arrival = goOn([own], checkCount('until: budget', budget));
+      if (arrival.reason !== 'own') return come(arrival);
+      return (rest = describeRest(context, 'stopped', { id: 0, target, details }));
+    },
+    stepBack: (count = 1) => come(stepBack(context, past, checkCount('stepBack', count))),
+    stepBackOver: () => come(stepBackOver(context, past)),
+    stepBackLine: ({ over = false } = {}) => come(stepBackLine(context, past, over)),
+    reverseContinue() {
+      const found = goBackTo(context, past, stops.waiting(false));
+      return come(found === undefined ? { reason: 'beginning' } : { reason: 'stopped', met: found.met });
+    },
+    goTo(instruction) {
+      const target = checkCount('goTo', instruction);
+      const { first } = past.reach;
+      past.goTo(Math.max(first, target));
+      if (target < first) return come({ reason: 'beginning' });
+      if (kernel.dead !== undefined) return come({ reason: 'dead' });
+      return come({ reason: box.instructions < target ? 'idle' : 'stepped' });
+    },
+    get reach() {
+      return past.reach;
+    },
+
+    registers: (where) => readRegisters(subjectOf(where).slots),
+    readMemory: (address, length, pid = whoseTurn(kernel).pid) => readMemory(kernel, address, length, pid),
+    writeMemory: (address, bytes, pid = whoseTurn(kernel).pid) => writeMemory(kernel, address, bytes, pid),
+    writeRegister(name, value, where) {
+      const { cpu, pid } = subjectOf(where);
+      writeRegister(kernel, findRegister(name), pid === 0 || where?.cpu !== undefined ? { cpu } : { pid }, value);
+    },
+    evaluate: (expression) => evaluateIn(context, compile(context, expression), subjectOf(undefined)),
+
+    describe: (address, pid) => sources.describe(address, taskOf(pid)),
+    instructionAt: () => undefined,
+    disassemble: () => [],
+    story: () => [],
+    sourceText: (file) => sources.sourceText(file),
+    addressesOf: (file, line) => sources.addressesOf(file, line),
+  };
+}
