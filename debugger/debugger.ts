@@ -101,7 +101,11 @@ export function createDebugger(box: Box, options: DebuggerOptions = {}): Debugge
       return stops.all;
     },
     get rest() {
-      return rest;
+      // the host may have done something since
+      const now = describeRest(context, rest.reason);
+      const { instruction, cpu, pid, rip } = rest;
+      const moved = now.instruction !== instruction || now.cpu !== cpu || now.pid !== pid || now.rip !== rip;
+      return moved ? (rest = now) : rest;
     },
 
     step(count = 1) {

@@ -70,6 +70,14 @@ const symbolKind: StopKindRow<'symbol'> = {
   },
 };
 
+/** Whether what is before an address is of another line: a line may be told of several times in a row. */
+function isBeginning({ kernel, sources }: Context, address: bigint, line: number): boolean {
+  const tasks = address < KERNEL_HALF ? [...kernel.tasks.values()] : [undefined];
+  const task = tasks.find((each) => codeAt(kernel, sources.files, address, each) !== undefined);
+  const [here, before] = [address, address - 1n].map((at) => sources.placesAt(at, task)[0]);
+  return before?.line !== line || before.file !== here?.file || before.function !== here.function;
+}
+
 const lineKind: StopKindRow<'line'> = {
   check({ file, line }) {
     checkName('file name', file);
@@ -77,8 +85,9 @@ const lineKind: StopKindRow<'line'> = {
     throw new DebuggerError('range', `${file}: got line ${line}, expected 1 to ${MOST_LINES}`);
   },
   whenLoaded: true,
-  resolve({ file, line }, { kernel, sources }) {
-    const addresses = sources.addressesOf(file, line);
+  resolve({ file, line }, context) {
+    const { kernel, sources } = context;
+    const addresses = sources.addressesOf(file, line).filter((address) => isBeginning(context, address, line));
     const isThere = (address: bigint, pid: number): boolean => {
       if (address >= KERNEL_HALF) return true;
       const code = codeAt(kernel, sources.files, address, kernel.tasks.get(pid));

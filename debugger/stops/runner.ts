@@ -80,11 +80,23 @@ function planOf<Each extends Waiting>({ natives }: Context, waiting: readonly Ea
   };
 }
 
+function waitsFor({ addresses, watch, register, event }: Trigger, cause: Cause): boolean {
+  switch (cause.kind) {
+    case 'address':
+      return addresses?.includes(cause.address) === true;
+    case 'memory':
+      return watch !== undefined;
+    case 'register':
+      return register === cause.row;
+    default:
+      return event === cause.event.type;
+  }
+}
+
 /** Which of those that wait are met. Each is asked, so that all count their hits. */
 function meet<Each extends Waiting>(plan: Plan<Each>, moment: Moment, found: Met<Each>[]): void {
-  const { cause } = moment;
   for (const [waiting, trigger] of plan.triggers) {
-    if (cause.kind === 'address' && trigger.addresses?.includes(cause.address) !== true) continue;
+    if (!waitsFor(trigger, moment.cause)) continue;
     const details = trigger.met(moment);
     const told = details === undefined ? undefined : waiting.hit(moment, details);
     if (told !== undefined) found.push({ waiting, details: told, moment });
