@@ -65,19 +65,21 @@ function elementLines(kernel: Kernel, map: BpfMap): Line[] {
 
 const typeName = (map: BpfMap): string => operationsOf(map).name;
 
+/** Every map: a line of its own, then its elements. */
+export function mapLines(kernel: Kernel): Line[] {
+  const maps = [...kernel.bpf.maps.values()];
+  if (maps.length === 0) return [line('there is no map', 'dim')];
+  return maps.flatMap((map): Line[] => [
+    [
+      span(`${map.id} ${printable(map.name)} `, 'strong'),
+      span(`${typeName(map)}, key ${map.keySize}, value ${map.valueSize}, at most ${map.maxEntries}`, 'dim'),
+    ],
+    ...elementLines(kernel, map),
+  ]);
+}
+
 export const mapsPanel: Panel = {
   name: 'maps',
   title: ({ debugger: session }) => count(session.box.kernel.bpf.maps.size, 'map'),
-  lines({ debugger: session }) {
-    const { kernel } = session.box;
-    const maps = [...kernel.bpf.maps.values()];
-    if (maps.length === 0) return [line('there is no map', 'dim')];
-    return maps.flatMap((map): Line[] => [
-      [
-        span(`${map.id} ${printable(map.name)} `, 'strong'),
-        span(`${typeName(map)}, key ${map.keySize}, value ${map.valueSize}, at most ${map.maxEntries}`, 'dim'),
-      ],
-      ...elementLines(kernel, map),
-    ]);
-  },
+  lines: ({ debugger: session }) => mapLines(session.box.kernel),
 };
