@@ -104,14 +104,14 @@ export function perform(run: Run, step: SampleStep): Outcome {
   return outcome;
 }
 
-/** The job's program, and once it waits or has ended its steps; then its end. */
-function runSteps(run: Run): Ending {
-  const { box, job, first, advance, budget } = run;
-  if (job.steps.length > 0) {
+/** The job's program, and once it waits or has ended the steps; then its end. */
+function runSteps(run: Run, steps: readonly SampleStep[]): Ending {
+  const { box, first, advance, budget } = run;
+  if (steps.length > 0) {
     const outcome = advance({ ended: first, quiet: true }, budget);
     if (outcome === 'budget' || outcome === 'dead') return outcome;
   }
-  for (const step of job.steps) {
+  for (const step of steps) {
     const outcome = perform(run, step);
     if (outcome !== 'done') return outcome;
   }
@@ -163,12 +163,16 @@ export function boxOptions(job: Job, { cpus, seed, memory, schedule, avx, watchd
   };
 }
 
-/** @throws {BoxError | CommandError} */
+/** Drives a box that is ready to run, as a debugger does; the steps of the job that are left when it lets go. */
+export type Drive = (box: Box, first: Process) => Promise<readonly SampleStep[]>;
+
+/** `drive` has the box before it runs to the end. @throws {BoxError | CommandError} */
 export async function runJob(
   job: Job,
   options: Options,
   output: CommandOutput,
   createView: (box: Box) => View,
+  drive?: Drive,
 ): Promise<Summary> {
   const start = performance.now();
   const { budget = DEFAULT_BUDGET } = options;
@@ -197,14 +201,17 @@ export async function runJob(
   const { stdin, argv0, program } = job;
   const process = box.spawn(program, job.args, { argv0, ...(stdin === undefined ? undefined : { stdin }) });
   const advance = options.trace ? await runTraced(box, view, flushEvents) : runAtFullSpeed(box);
-  const steps: string[] = [];
-  const ending = runSteps({ box, job, first: process, advance, budget, problems: steps });
+  const stepProblems: string[] = [];
+  const steps = drive === undefined ? job.steps : await drive(box, process);
+  const ending = runSteps({ box, job, first: process, advance, budget, problems: stepProblems }, steps);
   flushEvents();
   for (const { runs } of box.kernel.bpf.programs.values()) counts.programRuns += runs;
   const exit = exitOf(box.kernel, process);
   const texts = transcript?.texts(box.tracePipe);
   const problems =
-    job.sample === undefined || texts === undefined ? [] : [...steps, ...disagreements(job.sample.expectation, texts)];
+    job.sample === undefined || texts === undefined
+      ? []
+      : [...stepProblems, ...disagreements(job.sample.expectation, texts)];
   const facts: Facts = { ending, exit, missing, problems };
   const words = endings[ending](box, exit, budget);
   const exitCode = exitCodeOf(job, facts);

@@ -95,9 +95,14 @@ const entities: Readonly<Record<string, string>> = {
   "'": '&apos;',
 };
 
-/** Text in XML 1.0: what it cannot hold becomes `?`. */
+/** Whether XML 1.0 can hold it (2.2, Char). */
+function isXmlCharacter(code: number): boolean {
+  if (code < 0x20) return code === 0x09 || code === 0x0a || code === 0x0d;
+  return code !== 0xfffe && code !== 0xffff && !(code >= 0xd800 && code <= 0xdfff);
+}
+
+/** Text in XML: what it cannot hold becomes `?`. */
 export const xmlText = (text: string): string =>
-  // oxlint-disable-next-line no-control-regex
-  text
-    .replaceAll(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, '?')
-    .replaceAll(/[&<>"']/g, (character) => entities[character]!);
+  Array.from(text, (character) =>
+    isXmlCharacter(character.codePointAt(0)!) ? (entities[character] ?? character) : '?',
+  ).join('');

@@ -1,0 +1,238 @@
+/**
+ * Going on, as gdb asks for it, forwards and backwards: in slices, between which ^C and the end of the connection are heard,
+ * until there is something to reply.
+ */
+import { BoxError } from '../../box/errors.ts';
+import { DebuggerError } from '../error.ts';
+import type { Rest, StopTarget } from '../types.ts';
+import { sendConsole, sendText } from './send.ts';
+import { libraryPaths, librariesNow, noteProgram, type GdbSession, type Motion } from './session.ts';
+import { breakpointFields, exitReply, exitText, GdbSignal, stopReply } from './stop-reply.ts';
+import { findThread, requireThread, threadOfRest, whereOf } from './threads.ts';
+
+/** instructions of a slice, and single steps */
+const SLICE = 500_000;
+const STEPS = 2000;
+
+/** What changes what is loaded, or ends the process: gdb is told only if it does. */
+const watched: readonly StopTarget[] = [
+  { kind: 'process', event: 'exec' },
+  { kind: 'process', event: 'exit' },
+  { kind: 'syscall', name: 'bpf', at: 'exit' },
+];
+
+/** Stops of the server's own, by number. */
+const ownStops = new WeakMap<GdbSession, Set<number>>();
+
+export function watchLoading(session: GdbSession): void {
+  ownStops.set(session, new Set(watched.map((target) => session.debugger.addStop(target).id)));
+}
+
+export function unwatchLoading(session: GdbSession): void {
+  for (const id of ownStops.get(session) ?? []) session.debugger.removeStop(id);
+  ownStops.delete(session);
+}
+
+export const isOwnStop = (session: GdbSession, id: number): boolean => ownStops.get(session)?.has(id) ?? false;
+
+/** Whether gdb's list of libraries is out of date; it is told at most once of each change. */
+function librariesChanged(session: GdbSession): boolean {
+  if (session.toldLibraries === undefined) return false;
+  const paths = libraryPaths(librariesNow(session));
+  const changed = paths !== session.toldLibraries;
+  session.toldLibraries = paths;
+  return changed;
+}
+
+const LIBRARY = `T${GdbSignal.trap.toString(16).padStart(2, '0')}library:;`;
+
+/** The end of the process: a packet of its own, or a stop from which gdb can go back. */
+function ending(session: GdbSession): string | undefined {
+  const reply = exitReply(session);
+  if (reply === undefined) return undefined;
+  if (session.reportExit) return reply;
+  sendConsole(session, `${exitText(session)}\n`);
+  return stopReply(session, GdbSignal.none, '');
+}
+
+/** What to reply to a rest; undefined: go on. */
+function replyTo(session: GdbSession, motion: Motion, rest: Rest): string | undefined {
+  const backwards = motion.kind === 'reverse-continue' || motion.kind === 'reverse-step';
+  switch (rest.reason) {
+    case 'stopped': {
+      const { stop } = rest;
+      if (stop !== undefined && isOwnStop(session, stop.id)) {
+        if (!backwards && exitReply(session) !== undefined && stop.kind === 'process') return ending(session);
+        return librariesChanged(session) ? LIBRARY : undefined;
+      }
+      const breakpoint = stop === undefined ? undefined : session.breakpoints.find(stop.id);
+      if (breakpoint !== undefined) return stopReply(session, GdbSignal.trap, breakpointFields(session, breakpoint));
+      sendConsole(session, `${rest.text}\n`);
+      return stopReply(session, GdbSignal.trap, '');
+    }
+    case 'beginning':
+      return stopReply(session, GdbSignal.trap, 'replaylog:begin;');
+    case 'exited':
+    case 'idle': {
+      const end = ending(session);
+      if (end !== undefined) return end;
+      if (session.options.onIdle?.() === true) return undefined;
+      sendConsole(session, `${rest.text}\n`);
+      return stopReply(session, GdbSignal.none, '');
+    }
+    case 'dead':
+      sendConsole(session, `${rest.text}\n`);
+      return stopReply(session, GdbSignal.abrt, '');
+    case 'stepped':
+    case 'budget':
+    case 'interrupted':
+      return undefined;
+  }
+}
+
+const rip = (session: GdbSession, thread: number): bigint | undefined => {
+  const found = findThread(session.debugger.box, thread);
+  if (found === undefined) return undefined;
+  return session.debugger.registers(whereOf(found)).find(({ name }) => name === 'rip')?.value;
+};
+
+const stepped = (session: GdbSession, thread: number): string =>
+  stopReply(session, GdbSignal.trap, '', findThread(session.debugger.box, thread) === undefined ? undefined : thread);
+
+/** One instruction of `thread`; 'done', or a reply, or undefined: the others have to go on first. */
+function stepThread(session: GdbSession, motion: Motion, thread: number): 'done' | string | undefined {
+  const { debugger: host } = session;
+  if (threadOfRest(host.rest) !== thread && findThread(host.box, thread) !== undefined) {
+    const address = rip(session, thread);
+    if (address === undefined) return 'done';
+    const reply = replyTo(session, motion, host.until({ kind: 'address', address }, { budget: SLICE }));
+    if (reply !== undefined) return reply;
+    if (threadOfRest(host.rest) !== thread) return undefined;
+  }
+  const rest = host.step();
+  const reply = rest.reason === 'stepped' ? undefined : replyTo(session, motion, rest);
+  return reply ?? (rest.reason === 'idle' ? undefined : 'done');
+}
+
+/** At a breakpoint or another stop at an address. */
+function atAddressStop({ debugger: host }: GdbSession, address: bigint): boolean {
+  return host.stops.some(({ enabled, addresses }) => enabled && addresses.includes(address));
+}
+
+function stepRange(session: GdbSession, motion: Extract<Motion, { kind: 'range' }>): string | undefined {
+  const { thread, start, end } = motion;
+  for (let n = 0; n < STEPS; n++) {
+    const outcome = stepThread(session, motion, thread);
+    if (outcome !== 'done') return outcome;
+    const at = rip(session, thread);
+    if (at === undefined || at < start || at >= end || atAddressStop(session, at)) return stepped(session, thread);
+  }
+  return undefined;
+}
+
+function continueBack(session: GdbSession, motion: Motion): string | undefined {
+  const { debugger: host } = session;
+  const before = host.rest;
+  // the write that it has just stopped behind is the first that it comes to on the way back
+  const undone = before.reason === 'stopped' && before.stop?.kind === 'memory' ? before : undefined;
+  const watch = undone === undefined ? undefined : session.breakpoints.find(undone.stop!.id);
+  if (watch !== undefined) {
+    host.stepBack();
+    return stopReply(session, GdbSignal.trap, breakpointFields(session, watch));
+  }
+  const rest = host.reverseContinue();
+  // going back, gdb wants to be before the instruction that a watchpoint is about
+  if (rest.reason === 'stopped' && rest.stop?.kind === 'memory' && session.breakpoints.find(rest.stop.id)) {
+    const reply = breakpointFields(session, session.breakpoints.find(rest.stop.id)!);
+    host.stepBack();
+    return stopReply(session, GdbSignal.trap, reply);
+  }
+  return replyTo(session, motion, rest);
+}
+
+/** One slice of a motion: what to reply, or undefined when it is not over. */
+function advance(session: GdbSession, motion: Motion): string | undefined {
+  const { debugger: host } = session;
+  switch (motion.kind) {
+    case 'continue':
+      return replyTo(session, motion, host.continue({ budget: SLICE }));
+    case 'step': {
+      const outcome = stepThread(session, motion, motion.thread);
+      return outcome === 'done' ? stepped(session, motion.thread) : outcome;
+    }
+    case 'range':
+      return stepRange(session, motion);
+    case 'reverse-step': {
+      const rest = host.stepBack();
+      if (rest.reason === 'beginning') return replyTo(session, motion, rest);
+      return threadOfRest(rest) === motion.thread ? stepped(session, motion.thread) : undefined;
+    }
+    case 'reverse-continue':
+      return continueBack(session, motion);
+  }
+}
+
+/** What went wrong while it ran: gdb is told, and execution rests. */
+function troubled(session: GdbSession, error: unknown): string {
+  if (!(error instanceof DebuggerError) && !(error instanceof BoxError)) throw error;
+  sendConsole(session, `${error.message}\n`);
+  return stopReply(session, GdbSignal.trap, '');
+}
+
+/** Sends a stop reply; one that gdb must read the libraries for waits until it has. */
+function finish(session: GdbSession, reply: string): void {
+  session.motion = undefined;
+  session.interrupted = false;
+  noteProgram(session);
+  const final = /^[WX]/.test(reply);
+  if (!final) {
+    session.thread = threadOfReply(session, reply);
+    session.motionThread = session.thread;
+    session.lastStop = reply;
+  }
+  if (!final && reply !== LIBRARY && librariesChanged(session)) {
+    session.held = reply;
+    sendText(session, LIBRARY);
+    return;
+  }
+  sendText(session, reply);
+  if (final) session.options.onEnd?.('exited');
+}
+
+function threadOfReply({ debugger: { rest } }: GdbSession, reply: string): number {
+  const id = /;?thread:([0-9a-f]+);/.exec(reply)?.[1];
+  return id === undefined ? threadOfRest(rest) : Number.parseInt(id, 16);
+}
+
+function turn(session: GdbSession): void {
+  const { motion } = session;
+  if (motion === undefined || session.ended) return;
+  let reply: string | undefined;
+  try {
+    reply = advance(session, motion);
+  } catch (error) {
+    reply = troubled(session, error);
+  }
+  if (reply === undefined && session.interrupted) reply = stopReply(session, GdbSignal.int, '');
+  if (reply === undefined) session.host.later(() => turn(session));
+  else finish(session, reply);
+}
+
+/** Begins a motion; the reply comes when it is over. @throws {PacketError} for a thread that does not exist */
+export function move(session: GdbSession, motion: Motion): void {
+  if ('thread' in motion) requireThread(session.debugger.box, motion.thread);
+  const { held } = session;
+  if (held !== undefined) {
+    session.held = undefined;
+    sendText(session, held);
+    return;
+  }
+  session.motion = motion;
+  session.interrupted = false;
+  turn(session);
+}
+
+/** ^C: heard where the slice ends; without a motion it is a stop that gdb need not be told of. */
+export function interrupt(session: GdbSession): void {
+  if (session.motion !== undefined) session.interrupted = true;
+}
