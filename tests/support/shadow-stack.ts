@@ -100,7 +100,7 @@ export function createShadow(box: Box): Shadow {
   const isEntry = (address: bigint): boolean => starts(address) && nameAt(address).startsWith('asm_');
 
   return {
-    frames: (cpu) => [...stackOf(kernel.perCpu[cpu.index]!.current)].reverse(),
+    frames: (cpu) => stackOf(kernel.perCpu[cpu.index]!.current).toReversed(),
     step() {
       const before: Before[] = kernel.cpus.map((cpu, n) => ({
         rip: cpu.registers.rip,
