@@ -59,6 +59,10 @@ async function act(line: CommandLine, streams: Streams, output: CommandOutput): 
     const { runBridged } = await import('./bridge.ts');
     return runBridged(job, options, output);
   }
+  if (options.step || options.tour || options.script !== undefined) {
+    const { stepJob } = await import('./step.ts');
+    return stepJob(job, options, streams, output);
+  }
   return runOne(job, options, streams);
 }
 

@@ -76,6 +76,17 @@ const optionRows: readonly OptionRow[] = [
     form: { pattern: /^\d{1,5}(:\d{1,5})?$/, expected: 'a port of this host, or two: 11311:11211' },
     text: "carry the sample's network to this host's loopback: clients at PORT, a server at SERVER (bmc: 11211)",
   },
+  { name: 'step', text: "step through it, forwards and back, in the debugger's screen (? there lists the keys)" },
+  {
+    name: 'tour',
+    text: 'a guided tour of the sample (error_injector, panic) in the same screen: samples/NAME/tour.md',
+  },
+  {
+    name: 'script',
+    value: 'FILE',
+    form: { pattern: /./, expected: 'the path of a file' },
+    text: 'play keys from a file in the place of a terminal, and print screens: debugger/screen/README.md',
+  },
   { name: 'all', text: 'run every sample and print a table: held against its expectation, what it used, how long' },
   { name: 'support', text: 'print what is implemented: syscalls, bpf, helpers, maps, rex, programs, instructions' },
   { name: 'help', text: 'print this' },
@@ -104,6 +115,10 @@ export interface Options {
   readonly dispatcher: string | undefined;
   /** ports of the host: `PORT` or `PORT:SERVER` */
   readonly bridge: string | undefined;
+  readonly step: boolean;
+  readonly tour: boolean;
+  /** path of a file with keys */
+  readonly script: string | undefined;
   readonly all: boolean;
   readonly support: boolean;
   readonly help: boolean;
@@ -192,6 +207,9 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
     budget: number('budget'),
     dispatcher: given.get('dispatcher') as string | undefined,
     bridge: given.get('bridge') as string | undefined,
+    step: flag('step'),
+    tour: flag('tour'),
+    script: given.get('script') as string | undefined,
     all: flag('all'),
     support: flag('support'),
     help: flag('help'),
@@ -218,8 +236,15 @@ const exclusive = [
   ['profile', 'bridge'],
 ] as const;
 
+const screens = ['step', 'tour', 'script'] as const;
+/** what has output of its own, or is no single run */
+const notOnScreen = ['trace', 'strace', 'json', 'quiet', 'stats', 'profile', 'explore', 'bridge', 'all'] as const;
+
 function checkTogether(options: Options): void {
-  for (const [one, other] of exclusive) {
+  for (const [one, other] of [
+    ...exclusive,
+    ...screens.flatMap((one) => notOnScreen.map((other) => [one, other] as const)),
+  ]) {
     if (options[one] && options[other]) throw new UsageError(`--${one} and --${other} exclude each other`);
   }
 }

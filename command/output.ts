@@ -1,5 +1,6 @@
 /** The command's standard streams, written in the order of the calls and at once: the machine leaves no time for events. */
 import { writeSync } from 'node:fs';
+import { isatty, type ReadStream, type WriteStream } from 'node:tty';
 import type { InputSource } from '../box/spawn.ts';
 import { ExitCode } from './exit-codes.ts';
 import { createStandardInput } from './standard-input.ts';
@@ -33,10 +34,19 @@ export interface Streams {
   readonly stdin: InputSource;
   /** All of `bytes`: to standard output, 1, or standard error, 2. */
   write(descriptor: number, bytes: Uint8Array): void;
+  /** where somebody sits in front of both */
+  readonly terminal?: { readonly input: ReadStream; readonly output: WriteStream } | undefined;
 }
 
 /** This process's. */
-export const hostStreams = (): Streams => ({ stdin: createStandardInput(), write: writeAll });
+export const hostStreams = (): Streams => ({
+  stdin: createStandardInput(),
+  write: writeAll,
+  // process.stdin changes the terminal's mode: only who wants it is to touch it
+  get terminal() {
+    return isatty(0) && isatty(STDOUT) ? { input: process.stdin, output: process.stdout } : undefined;
+  },
+});
 
 export interface CommandOutput {
   out(data: string | Uint8Array): void;
