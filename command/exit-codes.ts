@@ -7,11 +7,13 @@ export const ExitCode = {
   oops: 5,
   unimplemented: 6,
   budget: 42,
+  /** by a signal, or by the debugger that drives it */
+  interrupted: 130,
   /** by SIGPIPE, as a shell reports it */
   brokenPipe: 141,
 } as const;
 
-/** For the help; 130 comes of the signal itself. */
+/** For the help. */
 export const exitCodeRows: readonly (readonly [code: number | string, meaning: string])[] = [
   [ExitCode.ok, 'ran and met its expectation'],
   [ExitCode.unexpected, 'ran and did not'],
@@ -20,7 +22,7 @@ export const exitCodeRows: readonly (readonly [code: number | string, meaning: s
   [ExitCode.oops, 'the kernel stopped: oops or panic'],
   [ExitCode.unimplemented, 'needed an instruction or system call that is not implemented'],
   [ExitCode.budget, 'the instruction budget was used up'],
-  [130, 'interrupted'],
+  [ExitCode.interrupted, 'interrupted'],
 ];
 
 /** Ends the command with a message and a status. */

@@ -163,10 +163,10 @@ export function boxOptions(job: Job, { cpus, seed, memory, schedule, avx, watchd
   };
 }
 
-/** Drives a box that is ready to run, as a debugger does; the steps of the job that are left when it lets go. */
-export type Drive = (box: Box, first: Process) => Promise<readonly SampleStep[]>;
+/** Drives a box that is ready to run through the steps of its job, as a debugger does. */
+export type Drive = (box: Box, first: Process) => Promise<void>;
 
-/** `drive` has the box before it runs to the end. @throws {BoxError | CommandError} */
+/** With `drive`, what is left when it lets go is to run to the end. @throws {BoxError | CommandError} */
 export async function runJob(
   job: Job,
   options: Options,
@@ -202,7 +202,8 @@ export async function runJob(
   const process = box.spawn(program, job.args, { argv0, ...(stdin === undefined ? undefined : { stdin }) });
   const advance = options.trace ? await runTraced(box, view, flushEvents) : runAtFullSpeed(box);
   const stepProblems: string[] = [];
-  const steps = drive === undefined ? job.steps : await drive(box, process);
+  const steps = drive === undefined ? job.steps : [];
+  await drive?.(box, process);
   const ending = runSteps({ box, job, first: process, advance, budget, problems: stepProblems }, steps);
   flushEvents();
   for (const { runs } of box.kernel.bpf.programs.values()) counts.programRuns += runs;
