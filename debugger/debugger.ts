@@ -1,5 +1,9 @@
-/** A debugger of one box: its stops, its motions in both directions, and what can be looked at and changed on the way. */
+/**
+ * A debugger of one box: its stops, its motions in both directions, and what can be looked at and changed on the way.
+ * README.md says how it works.
+ */
 import { DEFAULT_BUDGET, type Box } from '../box/box.ts';
+import { loadDisassembler, type Disassembler } from '../box/disassemble.ts';
 import type { Process } from '../box/spawn.ts';
 import type { Context } from './context.ts';
 import { DebuggerError } from './error.ts';
@@ -17,12 +21,13 @@ import {
   readRegisters,
   slotsOfCpu,
   taskSlots,
-  writeRegister,
+  checkedWrite,
   type ReadSlot,
 } from './registers/index.ts';
 import { describeRest, restOf } from './rest.ts';
 import { compile, evaluateIn, type Subject } from './scope.ts';
-import { createSources, type SourceOptions } from './source/index.ts';
+import { createInspector } from './inspector.ts';
+import type { SourceOptions } from './source/index.ts';
 import { checkTarget, resolveTarget } from './stops/kinds.ts';
 import { createStopList, type WaitingStop } from './stops/list.ts';
 import { createNativeCalls } from './stops/native-calls.ts';
@@ -34,6 +39,8 @@ import { whoseTurn } from './turn.ts';
 import type { Debugger, Rest } from './types.ts';
 
 export interface DebuggerOptions extends SourceOptions {
+  /** see box/disassemble.ts */
+  readonly disassemble: Disassembler;
   /** motions end when it does */
   readonly process?: Process;
 }
@@ -45,11 +52,15 @@ function checkCount(what: string, count: number): number {
   throw new DebuggerError('range', `${what}: got ${count}, expected a whole number from 0`);
 }
 
+/** of a disassembly, at once */
+const MOST_LINES = 100_000;
+
 const isOfUser = (waiting: Waiting): waiting is WaitingStop => 'stop' in waiting;
 
-export function createDebugger(box: Box, options: DebuggerOptions = {}): Debugger {
+export function createDebugger(box: Box, options: DebuggerOptions): Debugger {
   const { kernel } = box;
-  const sources = createSources(box, options);
+  const inspector = createInspector(box, options);
+  const { sources } = inspector;
   const context: Context = { box, kernel, sources, natives: createNativeCalls(kernel) };
   const past = createPast(box);
   const stops = createStopList(context);
@@ -89,7 +100,6 @@ export function createDebugger(box: Box, options: DebuggerOptions = {}): Debugge
     const slots: ReadSlot = turn.pid === 0 ? slotsOfCpu(kernel, turn.cpu) : taskSlots(kernel, turn.pid);
     return { cpu: turn.cpu, pid: turn.pid, slots };
   };
-  const taskOf = (pid: number | undefined) => kernel.tasks.get(pid ?? whoseTurn(kernel).pid);
 
   return {
     box,
@@ -149,18 +159,30 @@ export function createDebugger(box: Box, options: DebuggerOptions = {}): Debugge
 
     registers: (where) => readRegisters(subjectOf(where).slots),
     readMemory: (address, length, pid = whoseTurn(kernel).pid) => readMemory(kernel, address, length, pid),
-    writeMemory: (address, bytes, pid = whoseTurn(kernel).pid) => writeMemory(kernel, address, bytes, pid),
+    writeMemory(address, bytes, pid = whoseTurn(kernel).pid) {
+      // what cannot be done is no change, which would cut off what lies ahead
+      if (readMemory(kernel, address, bytes.length, pid) === undefined) return false;
+      return box.change(() => writeMemory(kernel, address, bytes, pid));
+    },
     writeRegister(name, value, where) {
       const { cpu, pid } = subjectOf(where);
-      writeRegister(kernel, findRegister(name), pid === 0 || where?.cpu !== undefined ? { cpu } : { pid }, value);
+      const whose = pid === 0 || where?.cpu !== undefined ? { cpu } : { pid };
+      const write = checkedWrite(kernel, findRegister(name), whose, value);
+      box.change(write);
     },
     evaluate: (expression) => evaluateIn(context, compile(context, expression), subjectOf(undefined)),
 
-    describe: (address, pid) => sources.describe(address, taskOf(pid)),
-    instructionAt: () => undefined,
-    disassemble: () => [],
-    story: () => [],
-    sourceText: (file) => sources.sourceText(file),
-    addressesOf: (file, line) => sources.addressesOf(file, line),
+    describe: (address, pid = whoseTurn(kernel).pid) => inspector.describe(address, pid),
+    instructionAt: (address) => inspector.instructionAt(address, whoseTurn(kernel)),
+    disassemble: (address, count, pid = whoseTurn(kernel).pid) =>
+      inspector.disassemble(address, checkCount('disassemble', Math.min(count, MOST_LINES)), pid),
+    story: () => inspector.story(whoseTurn(kernel)),
+    sourceText: (file) => inspector.sourceText(file),
+    addressesOf: (file, line) => inspector.addressesOf(file, line),
   };
+}
+
+/** As `createDebugger`, with a disassembler, which is loaded first. */
+export async function openDebugger(box: Box, options: Omit<DebuggerOptions, 'disassemble'> = {}): Promise<Debugger> {
+  return createDebugger(box, { ...options, disassemble: await loadDisassembler() });
 }

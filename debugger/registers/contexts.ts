@@ -1,7 +1,8 @@
 /** Whose registers: those of a processor, or of a task, which are saved while it is on none. */
 import type { Cpu } from '../../cpu/cpu.ts';
-import { flushTlb, refreshMode } from '../../cpu/paging.ts';
-import { settleFlags, Slot } from '../../cpu/state.ts';
+import { refreshMode } from '../../cpu/paging.ts';
+import { settleWords } from '../../cpu/flag-words.ts';
+import { Slot } from '../../cpu/slots.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { contextIndex } from '../../kernel/scheduler.ts';
 import type { Task } from '../../kernel/task.ts';
@@ -15,10 +16,18 @@ export function cpuOfTask(kernel: Kernel, pid: number): number | undefined {
   return index < 0 ? undefined : index;
 }
 
+/** rflags with the arithmetic flags computed, which may be waiting for that: on a copy, so that looking changes nothing. */
+function settledFlags(read: ReadSlot): bigint {
+  const slots = new BigUint64Array(Slot.flagsResult + 1);
+  for (let slot = Slot.rflags as number; slot <= Slot.flagsResult; slot++) slots[slot] = read(slot);
+  settleWords(new Int32Array(slots.buffer));
+  return slots[Slot.rflags]!;
+}
+
 /** The registers of a processor. */
 export function cpuSlots(cpu: Cpu): ReadSlot {
-  settleFlags(cpu);
-  return (slot) => cpu.slots[slot]!;
+  const read: ReadSlot = (slot) => cpu.slots[slot]!;
+  return (slot) => (slot === Slot.rflags ? settledFlags(read) : read(slot));
 }
 
 /** Slots that a context holds; its flags may be pending, and then have no settled value. */
@@ -32,25 +41,14 @@ function saved(task: Task, slot: number): bigint | undefined {
 
 /** The registers of a task that is on no processor: its own as they were saved, the others as those of CPU 0. */
 export function contextSlots(kernel: Kernel, task: Task): ReadSlot {
-  const scratch = kernel.cpus[0]!;
-  const flags = settledFlags(scratch, task);
+  const [first] = kernel.cpus;
   return (slot) => {
-    if (slot === Slot.rflags) return flags;
+    if (slot === Slot.rflags) return settledFlags((each) => saved(task, each)!);
     // a task leaves its processor in the kernel alone, whose selectors are saved with it
     if (slot === Slot.cpl) return 0n;
     if (slot === Slot.cr3) return pageTableOf(kernel, task);
-    return saved(task, slot) ?? scratch.slots[slot]!;
+    return saved(task, slot) ?? first!.slots[slot]!;
   };
-}
-
-/** The arithmetic flags of a context, which may be waiting to be computed: the processor's own function does it. */
-function settledFlags(scratch: Cpu, task: Task): bigint {
-  const kept = scratch.slots.slice(Slot.rflags, Slot.flagsResult + 1);
-  for (let slot = Slot.rflags as number; slot <= Slot.flagsResult; slot++) scratch.slots[slot] = saved(task, slot)!;
-  settleFlags(scratch);
-  const flags = scratch.slots[Slot.rflags]!;
-  scratch.slots.set(kept, Slot.rflags);
-  return flags;
 }
 
 function pageTableOf(kernel: Kernel, task: Task): bigint {
@@ -77,42 +75,44 @@ export function slotsOfCpu(kernel: Kernel, cpu: number): ReadSlot {
 /** Whose registers are meant. */
 export type Whose = { readonly cpu: number } | { readonly pid: number };
 
-/** DebuggerError for a register that only code can write, and for a value that it has no room for. */
-export function writeRegister(kernel: Kernel, row: RegisterRow, whose: Whose, value: bigint): void {
-  if (row.write === undefined) {
-    throw new DebuggerError(
-      'unsupported',
-      `${row.name} is not written from outside: it decides how the processor works`,
-    );
+/**
+ * What writes a register, once it is clear that it can be. DebuggerError for one that only code can write, for one of a
+ * processor's own where a task is on none, and for a value that there is no room for.
+ */
+export function checkedWrite(kernel: Kernel, row: RegisterRow, whose: Whose, value: bigint): () => void {
+  const { name, write } = row;
+  if (write === undefined) {
+    throw new DebuggerError('unsupported', `${name} is not written from outside: it decides how the processor works`);
   }
   const bits = BigInt(row.bits);
   if (value >= 1n << bits || value < -(1n << (bits - 1n))) {
-    throw new DebuggerError('range', `${row.name}: got ${hex(value)}, expected a value of ${row.bits} bits`);
+    throw new DebuggerError('range', `${name}: got ${hex(value)}, expected a value of ${row.bits} bits`);
   }
   const unsigned = BigInt.asUintN(row.bits, value);
-  const index = 'cpu' in whose ? whose.cpu : cpuOfTask(kernel, whose.pid);
-  if (index !== undefined) {
-    const cpu = kernel.cpus[index]!;
-    row.write(
-      cpuSlots(cpu),
-      (slot, written) => {
-        if (slot === Slot.rflags) cpu.registers.rflags = written;
-        else cpu.slots[slot] = written;
-      },
-      unsigned,
-    );
-    flushTlb(cpu);
-    refreshMode(cpu);
-    return;
-  }
-  const task = kernel.tasks.get((whose as { pid: number }).pid)!;
-  row.write(contextSlots(kernel, task), (slot, written) => writeContext(task, row.name, slot, written), unsigned);
-}
-
-function writeContext(task: Task, name: string, slot: number, value: bigint): void {
-  if (saved(task, slot) === undefined) {
+  const cpu = 'cpu' in whose ? kernel.cpus[whose.cpu] : kernel.cpus[cpuOfTask(kernel, whose.pid) ?? -1];
+  if (cpu !== undefined) return () => writeCpu(cpu, write, unsigned);
+  const task = kernel.tasks.get('pid' in whose ? whose.pid : 0);
+  if (task === undefined) throw new DebuggerError('not-there', `there is no such processor or task`);
+  const written: [slot: number, value: bigint][] = [];
+  write(contextSlots(kernel, task), (slot, part) => written.push([slot, part]), unsigned);
+  if (written.some(([slot]) => saved(task, slot) === undefined)) {
     throw new DebuggerError('unsupported', `${name} is a processor's own: task ${task.pid} is on none`);
   }
+  return () => {
+    for (const [slot, part] of written) writeContext(task, slot, part);
+  };
+}
+
+function writeCpu(cpu: Cpu, write: NonNullable<RegisterRow['write']>, value: bigint): void {
+  const writeSlot = (slot: number, part: bigint): void => {
+    if (slot === Slot.rflags) cpu.registers.rflags = part;
+    else cpu.slots[slot] = part;
+  };
+  write(cpuSlots(cpu), writeSlot, value);
+  refreshMode(cpu);
+}
+
+function writeContext(task: Task, slot: number, value: bigint): void {
   task.context[contextIndex(slot)] = value;
   if (slot === Slot.rflags) task.context[contextIndex(Slot.flagsKind)] = 0n;
 }

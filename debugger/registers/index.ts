@@ -8,7 +8,7 @@ import { DebuggerError, quote } from '../error.ts';
 import type { RegisterValue } from '../types.ts';
 import { allRegisterNames, registerRow, registerRows, type ReadSlot, type RegisterRow } from './table.ts';
 
-export { cpuOfTask, slotsOfCpu, taskSlots, writeRegister, type Whose } from './contexts.ts';
+export { checkedWrite, cpuOfTask, slotsOfCpu, taskSlots, type Whose } from './contexts.ts';
 export { allRegisterNames, registerRow, type ReadSlot, type RegisterRow } from './table.ts';
 
 /** All of them, in the order of the table. */
