@@ -12,8 +12,8 @@ import {
   type Describing,
   type InstructionWhere,
 } from './instruction/index.ts';
-import { createRegions, createSources, type SourceOptions, type Sources } from './source/index.ts';
-import { createCodeRules, story, type StoryWhere } from './story/index.ts';
+import { createRegions, createSources, type SavedRegisters, type SourceOptions, type Sources } from './source/index.ts';
+import { createCodeRules, registersOnStacks, story, type StoryWhere } from './story/index.ts';
 import type { DisassembledLine, InstructionDescription, PlaceDescription, StoryFrame } from './types.ts';
 
 export interface InspectorOptions extends SourceOptions {
@@ -56,7 +56,10 @@ export function createInspector(box: Box, options: InspectorOptions): Inspector 
     regionAt: (address, pid) => regions.at(address, taskOf(pid)),
     instructionAt(address, where = {}) {
       const look = lookAt(kernel, where);
-      return look === undefined ? undefined : describeInstruction(describing, look, address ?? look.rip);
+      if (look === undefined) return undefined;
+      let saved: readonly SavedRegisters[] | undefined;
+      const savedRegisters = () => (saved ??= registersOnStacks(kernel, sources, rules, where));
+      return describeInstruction(describing, { ...look, savedRegisters }, address ?? look.rip);
     },
     disassemble: (address, count, pid) => disassembleAt(describing, { kernel, task: taskOf(pid) }, address, count),
     story: (where = {}) => story(kernel, sources, rules, where),

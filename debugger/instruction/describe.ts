@@ -30,7 +30,7 @@ function describeEffect({ regions }: Describing, look: LookedAt, { at, name, bit
   return {
     name: `${size} ${size === 1 ? 'byte' : 'bytes'} at ${memoryName.exec(name)?.[1] ?? name}`,
     address,
-    place: address === undefined ? '' : regions.at(address, look.task),
+    place: address === undefined ? '' : regions.at(address, look.task, look.savedRegisters),
     value: locationValue(look, at, address),
     size,
   };

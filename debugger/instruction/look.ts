@@ -5,6 +5,7 @@ import type { Kernel } from '../../kernel/kernel.ts';
 import type { Task } from '../../kernel/task.ts';
 import { contextIndex } from '../../kernel/scheduler.ts';
 import { peek } from '../source/code-bytes.ts';
+import type { SavedRegisters } from '../source/index.ts';
 import type { Look } from './node-value.ts';
 
 export interface InstructionWhere {
@@ -15,6 +16,8 @@ export interface InstructionWhere {
 export interface LookedAt extends Look {
   readonly task: Task | undefined;
   readonly rip: bigint;
+  /** registers that exceptions have left on its stacks */
+  savedRegisters?(): readonly SavedRegisters[];
 }
 
 /** A copy of a processor's registers with its flags computed; a task on no processor has its own in their places. */

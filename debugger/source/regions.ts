@@ -1,6 +1,7 @@
 /** What lies at an address of data, in words: `kernel stack of userapp (2): pt_regs.ax`, `map pid_to_errno, key 2: value`. */
 import type { Box } from '../../box/box.ts';
 import { PAGE_OFFSET } from '../../kernel/layout/address-map.ts';
+import { pt_regs } from '../../kernel/layout/structures.ts';
 import { findArea } from '../../kernel/mm/address-space.ts';
 import { kernelPhysical } from '../../kernel/mm/kernel-memory.ts';
 import type { Task } from '../../kernel/task.ts';
@@ -8,11 +9,22 @@ import { codeAt, KERNEL_HALF, spaceOfTask, type LoadedCode } from './loaded-code
 import { kernelObjectAt } from './kernel-objects.ts';
 import { mapElementAt } from './map-elements.ts';
 import type { Sources } from './sources.ts';
-import { taskText, withOffset } from './words.ts';
+import { stackAt } from './stacks.ts';
+import { fieldText, taskText, withOffset } from './words.ts';
+
+/** A struct pt_regs that an exception has left on a stack. */
+export interface SavedRegisters {
+  readonly address: bigint;
+  /** as `#BP of the kprobe __x64_sys_dup` */
+  readonly of: string;
+}
 
 export interface Regions {
-  /** '' for what nothing is known of; a user address is `task`'s. */
-  at(address: bigint, task: Task | undefined): string;
+  /**
+   * '' for what nothing is known of; a user address is `task`'s. `saved`: what is found on the stacks by a story, which is
+   * asked for only where it counts.
+   */
+  at(address: bigint, task: Task | undefined, saved?: () => readonly SavedRegisters[]): string;
 }
 
 const SHF_ALLOC = 2;
@@ -49,8 +61,14 @@ export function createRegions(box: Pick<Box, 'kernel'>, sources: Sources): Regio
   const { kernel } = box;
 
   /** What a block of the heap or an area of vmalloc belongs to is said before that it is one. */
-  const kernelRegion = (address: bigint): string => {
+  const kernelRegion = (address: bigint, saved: (() => readonly SavedRegisters[]) | undefined): string => {
     const object = kernelObjectAt(kernel, address) ?? mapElementAt(kernel, address);
+    if (object !== undefined && saved !== undefined && stackAt(kernel, address) !== undefined) {
+      for (const { address: start, of } of saved()) {
+        const offset = Number(address - start);
+        if (offset >= 0 && offset < pt_regs.size) return `${object}: ${fieldText('pt_regs', pt_regs, offset)} of ${of}`;
+      }
+    }
     if (object !== undefined) return object;
     const symbol = sources.symbolText(address, undefined);
     if (symbol !== '') return symbol;
@@ -66,8 +84,8 @@ export function createRegions(box: Pick<Box, 'kernel'>, sources: Sources): Regio
       : '';
   };
   return {
-    at(address, task) {
-      if (address >= KERNEL_HALF) return kernelRegion(address);
+    at(address, task, saved) {
+      if (address >= KERNEL_HALF) return kernelRegion(address, saved);
       return task === undefined ? '' : userRegion(box, sources, address, task);
     },
   };

@@ -3,7 +3,7 @@ import type { Kernel } from '../../kernel/kernel.ts';
 import { constants } from '../../kernel/layout/constants.ts';
 import { readPtReg } from '../../kernel/kprobe/pt-regs.ts';
 import type { Task } from '../../kernel/task.ts';
-import { KERNEL_HALF, originalAddress, type Sources } from '../source/index.ts';
+import { KERNEL_HALF, originalAddress, type SavedRegisters, type Sources } from '../source/index.ts';
 import { withoutTag } from '../source/words.ts';
 import type { StoryFrame } from '../types.ts';
 import type { CodeRules } from './code-rules.ts';
@@ -114,16 +114,36 @@ function tell(walker: Walker, frames: readonly RawFrame[]): StoryFrame[] {
   });
 }
 
+interface Found {
+  readonly walker: Walker;
+  readonly frames: readonly RawFrame[];
+}
+
+function find(kernel: Kernel, sources: Sources, rules: CodeRules, where: StoryWhere): Found | undefined {
+  const { cpu = kernel.turn.cpu, pid = kernel.perCpu[cpu]?.current } = where;
+  const task: Task | undefined = kernel.tasks.get(pid ?? 0);
+  if (task === undefined || task.state === 'zombie') return undefined;
+  const on = cpuOf(kernel, task);
+  const walker: Walker = { kernel, sources, rules, task, cpu: on?.index ?? cpu };
+  return { walker, frames: unwind(walker, on === undefined ? savedRegisters(task) : cpuRegisters(on)) };
+}
+
 /** [] for a processor that is idle, and for what does not exist. */
-export function story(
+export function story(kernel: Kernel, sources: Sources, rules: CodeRules, where: StoryWhere): StoryFrame[] {
+  const found = find(kernel, sources, rules, where);
+  return found === undefined ? [] : tell(found.walker, found.frames);
+}
+
+/** Every struct pt_regs that an exception has left between here and user mode, innermost first. */
+export function registersOnStacks(
   kernel: Kernel,
   sources: Sources,
   rules: CodeRules,
-  { cpu = kernel.turn.cpu, pid = kernel.perCpu[cpu]?.current }: StoryWhere,
-): StoryFrame[] {
-  const task: Task | undefined = kernel.tasks.get(pid ?? 0);
-  if (task === undefined || task.state === 'zombie') return [];
-  const on = cpuOf(kernel, task);
-  const walker: Walker = { kernel, sources, rules, task, cpu: on?.index ?? cpu };
-  return tell(walker, unwind(walker, on === undefined ? savedRegisters(task) : cpuRegisters(on)));
+  where: StoryWhere,
+): SavedRegisters[] {
+  const found = find(kernel, sources, rules, where);
+  if (found === undefined) return [];
+  return nameFrames(found.walker, found.frames)
+    .filter(({ frame }) => frame.entrance === 'interrupt' && frame.ptRegs !== undefined)
+    .map((named) => ({ address: named.frame.ptRegs!, of: describeInterruptFrame(found.walker, named).title }));
 }
