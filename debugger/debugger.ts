@@ -61,7 +61,7 @@ export function createDebugger(box: Box, options: DebuggerOptions): Debugger {
   const { kernel } = box;
   const inspector = createInspector(box, options);
   const { sources } = inspector;
-  const context: Context = { box, kernel, sources, natives: createNativeCalls(kernel) };
+  const context: Context = { box, kernel, sources, inspector, natives: createNativeCalls(kernel) };
   const past = createPast(box);
   const stops = createStopList(context);
   const { process } = options;

@@ -6,29 +6,30 @@ import { atAddresses, instructionAt, onEvent, STEPPED, type Arrival, type Place,
 import { stackPointer } from './travel.ts';
 
 /** bytes from the stack pointer at iretq to the stack pointer that it loads */
-const SAVED_RSP = 24n;
+export const SAVED_RSP = 24n;
+const LONGEST_PUSH = 5n;
 
-/** Where the interrupted code's stack pointer is saved, when `now` is in an entry that `before` was not in. */
-function savedStackPointer({ kernel }: Context, before: Place, now: Place): bigint | undefined {
+/** Where the interrupted code's stack pointer is saved, when the instruction just executed has led to an exception's entry. */
+function savedStackPointer(context: Context, { pid, rip, rsp }: Place): bigint | undefined {
   for (const { name, errorCode } of vectorRows) {
-    const symbol = kernel.symbols.byName.get(`asm_${name}`);
-    if (symbol === undefined || now.rip < symbol.address || now.rip >= symbol.address + BigInt(symbol.size)) continue;
-    if (before.rip >= symbol.address && before.rip < symbol.address + BigInt(symbol.size)) return undefined;
+    const entry = context.kernel.symbols.byName.get(`asm_${name}`)?.address;
+    if (entry === undefined || rip < entry || rip - entry > LONGEST_PUSH) continue;
     // a fault leads to the entry; an interrupt is taken before an instruction, which is then the entry's first: a push
-    const pushed = now.rip === symbol.address ? 0n : 8n;
-    return now.rsp + pushed + (errorCode ? 8n : 0n) + SAVED_RSP;
+    const pushed = rip === entry ? 0n : 8n;
+    if (rip !== entry && rip !== entry + BigInt(instructionAt(context, entry, pid)?.length ?? 0)) return undefined;
+    return rsp + pushed + (errorCode ? 8n : 0n) + SAVED_RSP;
   }
   return undefined;
 }
 
 /**
- * After one instruction of the task at `before`: when an exception or interrupt has begun, runs until it has returned to where
+ * After one instruction of the task that is at `now`: when an exception or interrupt has begun, runs until it has returned to where
  * the stack is the interrupted code's, which may be elsewhere in it (a kprobe's override). Undefined when none has.
  */
-export function leaveException(travel: Travel, before: Place, now: Place, budget: number): Arrival | undefined {
+export function leaveException(travel: Travel, now: Place, budget: number): Arrival | undefined {
   const { context } = travel;
   const { kernel, box } = context;
-  const at = savedStackPointer(context, before, now);
+  const at = savedStackPointer(context, now);
   const saved = at === undefined ? undefined : readNumber(kernel, at, 8);
   const iret = kernel.symbols.byName.get('native_iret')?.address;
   if (saved === undefined || iret === undefined) return undefined;

@@ -8,6 +8,9 @@ import type { Context } from '../context.ts';
 /** instructions that are stepped one by one: a loop on one line may have more */
 const MOST_STEPS = 200_000;
 
+/** instructions in a function that has no lines, until it is left for one that has: what it calls may have some */
+const MOST_LOST = 2000;
+
 /** Source of where a task is, innermost first; [] unknown. */
 export const sourceOf = ({ kernel, sources }: Context, { rip, pid }: Place): readonly SourcePlace[] =>
   sources.placesAt(rip, kernel.tasks.get(pid));
@@ -45,10 +48,13 @@ export function stepLine(travel: Travel, over: boolean, budget: number): Ending 
   const { box } = context;
   const end = box.instructions + budget;
   const before = sourceOf(context, presentPlace(context));
+  let lost = 0;
   for (let n = 0; n < MOST_STEPS && box.instructions < end; n++) {
     const left = end - box.instructions;
-    const lost = sourceOf(context, presentPlace(context)).length === 0;
-    const ending = lost ? stepOut(travel, left) : stepOnce(travel, over, left);
+    if (sourceOf(context, presentPlace(context)).length === 0) lost++;
+    else lost = 0;
+    const leave = lost > (over ? 0 : MOST_LOST);
+    const ending = leave ? stepOut(travel, left) : stepOnce(travel, over, left);
     if (ending.reason !== 'stepped') return ending;
     if (isAnotherLine(before, sourceOf(context, presentPlace(context)), over)) return STEPPED;
   }

@@ -4,6 +4,7 @@ import type { Instruction } from '../../cpu/instruction.ts';
 import type { Context } from '../context.ts';
 import { readMemory } from '../memory.ts';
 import type { Moment } from '../stops/trigger.ts';
+import { isEntryCode, leaveEntry } from './leave-entry.ts';
 import { isBackAt, stepInto } from './step-over.ts';
 import {
   atAddresses,
@@ -99,6 +100,7 @@ export function stepOut(travel: Travel, budget: number): Ending {
   for (let jump = 0; jump < MOST_JUMPS; jump++) {
     const { rip, rsp } = presentPlace(context);
     const left = end - box.instructions;
+    if (pid !== 0 && isEntryCode(context, rip)) return leaveEntry(travel, left);
     const present = pid === 0 ? undefined : functionAt(context, rip, pid);
     if (present === undefined || present.exits.length === 0) return stepToReturn(travel, left);
     const returned = isReturned(pid, rsp);

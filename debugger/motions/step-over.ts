@@ -55,13 +55,12 @@ export function stepInto(travel: Travel, budget: number): Ending {
   const end = box.instructions + budget;
   const before = presentPlace(context);
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-    const from = presentPlace(context);
     const arrival = travel.run([], 1);
     if (arrival.reason !== 'budget') return arrival as Ending;
     let now = placeOfTask(context, before.pid);
     if (before.pid === 0) return STEPPED;
     if (now === undefined) return { reason: 'exited' };
-    const left = leaveException(travel, from, now, end - box.instructions);
+    const left = leaveException(travel, now, end - box.instructions);
     if (left !== undefined) {
       if (left.reason !== 'stepped') return left as Ending;
       now = placeOfTask(context, before.pid);
