@@ -1,6 +1,9 @@
 /** DWARF 4 sections, written: the little of it that gdb needs to know of the kernel's structures and lines. */
 import { joinBytes, utf8Bytes } from './text.ts';
 
+export const DWARF_VERSION = 4;
+export const ADDRESS_SIZE = 8;
+
 export interface ByteWriter {
   readonly length: number;
   u8(...values: readonly number[]): void;
@@ -12,8 +15,6 @@ export interface ByteWriter {
   /** with its NUL */
   string(text: string): void;
   bytes(bytes: Uint8Array): void;
-  /** Overwrites 4 bytes. */
-  patch(at: number, value: number): void;
   result(): Uint8Array;
 }
 
@@ -48,9 +49,6 @@ export function createByteWriter(): ByteWriter {
       written.push(0);
     },
     bytes: put,
-    patch(at, value) {
-      for (let n = 0; n < 4; n++) written[at + n] = (value >>> (8 * n)) & 0xff;
-    },
     result: () => Uint8Array.from(written),
   };
 }
@@ -89,4 +87,14 @@ export function withLength(body: Uint8Array): Uint8Array {
   const length = createByteWriter();
   length.u32(body.length);
   return joinBytes(length.result(), body);
+}
+
+/** A unit of .debug_info, with its header; `abbreviations`: the offset of its table. */
+export function debugUnit(abbreviations: number, write: (out: ByteWriter) => void): Uint8Array {
+  const out = createByteWriter();
+  out.u16(DWARF_VERSION);
+  out.u32(abbreviations);
+  out.u8(ADDRESS_SIZE);
+  write(out);
+  return withLength(out.result());
 }

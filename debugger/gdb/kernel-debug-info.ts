@@ -19,14 +19,9 @@ import {
   DW_FORM_sec_offset,
   DW_FORM_string,
   DW_FORM_udata,
-  DW_LNE_end_sequence,
-  DW_LNE_set_address,
-  DW_LNS_advance_line,
-  DW_LNS_advance_pc,
-  DW_LNS_copy,
-  DW_LNS_set_file,
 } from '../../toolchain/dwarf/constants.ts';
-import { abbreviationSection, createByteWriter, withLength, type Abbreviation } from './dwarf-writer.ts';
+import { abbreviationSection, ADDRESS_SIZE, debugUnit, type Abbreviation } from './dwarf-writer.ts';
+import { lineTable, type LineRow } from './line-writer.ts';
 import { joinBytes } from './text.ts';
 
 /** The part of the kernel that holds instructions. */
@@ -34,9 +29,6 @@ export interface TextRange {
   readonly low: bigint;
   readonly high: bigint;
 }
-
-const VERSION = 4;
-const ADDRESS_SIZE = 8;
 
 const DW_TAG_array_type = 0x01;
 const DW_TAG_member = 0x0d;
@@ -107,81 +99,23 @@ const abbreviations: readonly Abbreviation[] = [
   { tag: DW_TAG_subrange_type, children: false, attributes: [attribute(DW_AT_count, DW_FORM_udata)] },
 ];
 
-/** DWARF 4, 6.2.4: line number program header; opcodes above the standard ones are not used. */
-const STANDARD_OPCODE_LENGTHS = [0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1];
-
-function lineHeader(files: readonly string[]): Uint8Array {
-  const out = createByteWriter();
-  const minimumInstructionLength = 1;
-  const maximumOperations = 1;
-  const defaultIsStatement = 1;
-  const lineBase = 0;
-  const lineRange = 1;
-  out.u8(minimumInstructionLength, maximumOperations, defaultIsStatement, lineBase, lineRange);
-  out.u8(STANDARD_OPCODE_LENGTHS.length + 1, ...STANDARD_OPCODE_LENGTHS);
-  out.u8(0);
-  for (const file of files) {
-    out.string(file);
-    out.u8(0, 0, 0);
-  }
-  out.u8(0);
-  return out.result();
-}
-
-/** .debug_line: one sequence, the rows of the text. */
 function lineSection({ files, addresses, places }: KernelListing, { low, high }: TextRange): Uint8Array {
-  const program = createByteWriter();
-  const extended = (opcode: number, operand: Uint8Array): void => {
-    program.u8(0);
-    program.uleb(operand.length + 1);
-    program.u8(opcode);
-    program.bytes(operand);
-  };
-  const start = createByteWriter();
-  start.u64(low);
-  extended(DW_LNE_set_address, start.result());
-  let [at, file, line] = [low, 1, 1];
-  const moveTo = (address: bigint): void => {
-    program.u8(DW_LNS_advance_pc);
-    program.uleb(Number(address - at));
-    at = address;
-  };
+  const rows: LineRow[] = [];
   addresses.forEach((address, n) => {
     if (address < low || address >= high) return;
-    const [fileHere, lineHere] = [places[2 * n]! + 1, places[2 * n + 1]!];
-    moveTo(address);
-    if (fileHere !== file) {
-      program.u8(DW_LNS_set_file);
-      program.uleb(fileHere);
-    }
-    program.u8(DW_LNS_advance_line);
-    program.sleb(lineHere - line);
-    program.u8(DW_LNS_copy);
-    [file, line] = [fileHere, lineHere];
+    rows.push({ address, file: places[2 * n]!, line: places[2 * n + 1]! });
   });
-  moveTo(high);
-  extended(DW_LNE_end_sequence, new Uint8Array(0));
-  const header = lineHeader(files.map((row) => row.file));
-  const front = createByteWriter();
-  front.u16(VERSION);
-  front.u32(header.length);
-  return withLength(joinBytes(front.result(), header, program.result()));
+  return lineTable(
+    files.map(({ file }) => file),
+    [{ rows, end: high }],
+  );
 }
 
 const ABBREVIATIONS_AT = 0;
 const LINES_AT = 0;
 
-function unit(write: (out: ReturnType<typeof createByteWriter>) => void): Uint8Array {
-  const out = createByteWriter();
-  out.u16(VERSION);
-  out.u32(ABBREVIATIONS_AT);
-  out.u8(ADDRESS_SIZE);
-  write(out);
-  return withLength(out.result());
-}
-
 const assemblyUnit = ({ low, high }: TextRange): Uint8Array =>
-  unit((out) => {
+  debugUnit(ABBREVIATIONS_AT, (out) => {
     out.uleb(Die.assembly);
     out.string('kernel');
     out.string('.');
@@ -202,7 +136,7 @@ const scalars: readonly (readonly [scalar: Exclude<Scalar, 'pointer'>, name: str
 ];
 
 function typesUnit(): Uint8Array {
-  return unit((out) => {
+  return debugUnit(ABBREVIATIONS_AT, (out) => {
     /** offset from the unit's first byte: its length's 4 bytes are put before `out` */
     const here = (): number => out.length + 4;
     const offsets = new Map<string, number>();

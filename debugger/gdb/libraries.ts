@@ -3,12 +3,11 @@
  * at the same addresses in every process, and gdb has one address space: it is told of the one that is looked at.
  */
 import type { Box } from '../../box/box.ts';
-import type { BpfProgram } from '../../kernel/bpf/types.ts';
 import type { Task } from '../../kernel/task.ts';
 import { ET_DYN, PF_R, PF_X, PT_LOAD, SHF_ALLOC, SHF_EXECINSTR, STT_FUNC } from '../../toolchain/elf/constants.ts';
-import { ElfError, writeElf } from '../../toolchain/elf/index.ts';
+import { writeElf } from '../../toolchain/elf/index.ts';
 import { codeAt, createCodeFiles, type CodeFile, type CodeFiles, type DebugFiles } from '../source/index.ts';
-import { withDebugSections } from './debug-file.ts';
+import { gdbFile } from './gdb-file.ts';
 import { xmlText } from './text.ts';
 
 export interface Library {
@@ -26,12 +25,6 @@ export interface Libraries {
 
 const firstSegment = ({ elf }: CodeFile): bigint =>
   elf?.programHeaders.find(({ type }) => type === PT_LOAD)?.virtualAddress ?? 0n;
-
-/** What an image is called: by the first of its programs. */
-function imageName({ kernel }: Box, base: BpfProgram): string {
-  const programs = [...kernel.bpf.programs.values()];
-  return programs.find((program) => program.base === base.id)?.name ?? base.name;
-}
 
 /** An image whose file nobody has kept: its code, and its functions by kallsyms. */
 function imageElf(box: Box, { address, size }: { readonly address: bigint; readonly size: number }): Uint8Array {
@@ -51,32 +44,23 @@ function imageElf(box: Box, { address, size }: { readonly address: bigint; reado
   });
 }
 
-const fileName = (name: string): string => name.replaceAll(/[^\w.-]/g, '_') || 'image';
+/** A base is called after its file, of which the kernel keeps 15 characters; a name that stays while programs come and go. */
+const fileName = (name: string): string =>
+  `${name.replace(/\.(r|re|rex)?$/, '').replaceAll(/[^\w.-]/g, '_') || 'image'}.rex`;
 
 function extensionLibraries(box: Box, files: CodeFiles): Library[] {
   return [...box.kernel.bpf.programs.values()].flatMap((base): Library[] => {
     const { image } = base;
     if (image === undefined) return [];
-    const name = imageName(box, base);
-    const file = image.file === undefined ? undefined : files.of(image.file, name);
+    const file = image.file === undefined ? undefined : files.of(image.file, base.name);
     return [
       {
-        path: `/rex/${base.tag}/${fileName(name)}.rex`,
+        path: `/rex/${base.tag}/${fileName(base.name)}`,
         address: image.address + (file === undefined ? 0n : firstSegment(file)),
-        bytes: () => file?.bytes ?? imageElf(box, image),
+        bytes: () => (file === undefined ? imageElf(box, image) : gdbFile(file)),
       },
     ];
   });
-}
-
-function programBytes(file: CodeFile): Uint8Array {
-  if (file.elf === undefined || file.debugFile === undefined || file.debugFile === file.bytes) return file.bytes;
-  try {
-    return withDebugSections(file.elf, file.debugFile);
-  } catch (error) {
-    if (!(error instanceof ElfError)) throw error;
-    return file.bytes;
-  }
 }
 
 const EXECUTE = 4;
@@ -88,7 +72,7 @@ function programLibrary({ kernel }: Box, files: CodeFiles, task: Task): Library 
   const program = code === undefined ? undefined : codeAt(kernel, files, code.start, task);
   if (program === undefined) return undefined;
   const { file, bias, name } = program;
-  return { path: name, address: bias + firstSegment(file), bytes: () => programBytes(file) };
+  return { path: name, address: bias + firstSegment(file), bytes: () => gdbFile(file) };
 }
 
 export function createLibraries(box: Box, debugFiles?: DebugFiles): Libraries {

@@ -14,10 +14,9 @@ import { findThread, requireThread, threadOfRest, whereOf } from './threads.ts';
 const SLICE = 500_000;
 const STEPS = 2000;
 
-/** What changes what is loaded, or ends the process: gdb is told only if it does. */
+/** What changes what is loaded: gdb is told only if it does. */
 const watched: readonly StopTarget[] = [
   { kind: 'process', event: 'exec' },
-  { kind: 'process', event: 'exit' },
   { kind: 'syscall', name: 'bpf', at: 'exit' },
 ];
 
@@ -44,7 +43,9 @@ function librariesChanged(session: GdbSession): boolean {
   return changed;
 }
 
-const LIBRARY = `T${GdbSignal.trap.toString(16).padStart(2, '0')}library:;`;
+/** gdb reads the libraries anew, and goes on by itself. */
+const LIBRARY = 'library:;';
+const libraryReply = (session: GdbSession): string => stopReply(session, GdbSignal.trap, LIBRARY);
 
 /** The end of the process: a packet of its own, or a stop from which gdb can go back. */
 function ending(session: GdbSession): string | undefined {
@@ -56,14 +57,12 @@ function ending(session: GdbSession): string | undefined {
 }
 
 /** What to reply to a rest; undefined: go on. */
-function replyTo(session: GdbSession, motion: Motion, rest: Rest): string | undefined {
-  const backwards = motion.kind === 'reverse-continue' || motion.kind === 'reverse-step';
+function replyTo(session: GdbSession, rest: Rest): string | undefined {
   switch (rest.reason) {
     case 'stopped': {
       const { stop } = rest;
       if (stop !== undefined && isOwnStop(session, stop.id)) {
-        if (!backwards && exitReply(session) !== undefined && stop.kind === 'process') return ending(session);
-        return librariesChanged(session) ? LIBRARY : undefined;
+        return librariesChanged(session) ? libraryReply(session) : undefined;
       }
       const breakpoint = stop === undefined ? undefined : session.breakpoints.find(stop.id);
       if (breakpoint !== undefined) return stopReply(session, GdbSignal.trap, breakpointFields(session, breakpoint));
@@ -74,9 +73,9 @@ function replyTo(session: GdbSession, motion: Motion, rest: Rest): string | unde
       return stopReply(session, GdbSignal.trap, 'replaylog:begin;');
     case 'exited':
     case 'idle': {
+      if (session.options.onIdle?.() === true) return undefined;
       const end = ending(session);
       if (end !== undefined) return end;
-      if (session.options.onIdle?.() === true) return undefined;
       sendConsole(session, `${rest.text}\n`);
       return stopReply(session, GdbSignal.none, '');
     }
@@ -100,17 +99,17 @@ const stepped = (session: GdbSession, thread: number): string =>
   stopReply(session, GdbSignal.trap, '', findThread(session.debugger.box, thread) === undefined ? undefined : thread);
 
 /** One instruction of `thread`; 'done', or a reply, or undefined: the others have to go on first. */
-function stepThread(session: GdbSession, motion: Motion, thread: number): 'done' | string | undefined {
+function stepThread(session: GdbSession, thread: number): 'done' | string | undefined {
   const { debugger: host } = session;
   if (threadOfRest(host.rest) !== thread && findThread(host.box, thread) !== undefined) {
     const address = rip(session, thread);
     if (address === undefined) return 'done';
-    const reply = replyTo(session, motion, host.until({ kind: 'address', address }, { budget: SLICE }));
+    const reply = replyTo(session, host.until({ kind: 'address', address }, { budget: SLICE }));
     if (reply !== undefined) return reply;
     if (threadOfRest(host.rest) !== thread) return undefined;
   }
   const rest = host.step();
-  const reply = rest.reason === 'stepped' ? undefined : replyTo(session, motion, rest);
+  const reply = rest.reason === 'stepped' ? undefined : replyTo(session, rest);
   return reply ?? (rest.reason === 'idle' ? undefined : 'done');
 }
 
@@ -122,7 +121,7 @@ function atAddressStop({ debugger: host }: GdbSession, address: bigint): boolean
 function stepRange(session: GdbSession, motion: Extract<Motion, { kind: 'range' }>): string | undefined {
   const { thread, start, end } = motion;
   for (let n = 0; n < STEPS; n++) {
-    const outcome = stepThread(session, motion, thread);
+    const outcome = stepThread(session, thread);
     if (outcome !== 'done') return outcome;
     const at = rip(session, thread);
     if (at === undefined || at < start || at >= end || atAddressStop(session, at)) return stepped(session, thread);
@@ -130,7 +129,7 @@ function stepRange(session: GdbSession, motion: Extract<Motion, { kind: 'range' 
   return undefined;
 }
 
-function continueBack(session: GdbSession, motion: Motion): string | undefined {
+function continueBack(session: GdbSession): string | undefined {
   const { debugger: host } = session;
   const before = host.rest;
   // the write that it has just stopped behind is the first that it comes to on the way back
@@ -147,7 +146,7 @@ function continueBack(session: GdbSession, motion: Motion): string | undefined {
     host.stepBack();
     return stopReply(session, GdbSignal.trap, reply);
   }
-  return replyTo(session, motion, rest);
+  return replyTo(session, rest);
 }
 
 /** One slice of a motion: what to reply, or undefined when it is not over. */
@@ -155,20 +154,20 @@ function advance(session: GdbSession, motion: Motion): string | undefined {
   const { debugger: host } = session;
   switch (motion.kind) {
     case 'continue':
-      return replyTo(session, motion, host.continue({ budget: SLICE }));
+      return replyTo(session, host.continue({ budget: SLICE }));
     case 'step': {
-      const outcome = stepThread(session, motion, motion.thread);
+      const outcome = stepThread(session, motion.thread);
       return outcome === 'done' ? stepped(session, motion.thread) : outcome;
     }
     case 'range':
       return stepRange(session, motion);
     case 'reverse-step': {
       const rest = host.stepBack();
-      if (rest.reason === 'beginning') return replyTo(session, motion, rest);
+      if (rest.reason === 'beginning') return replyTo(session, rest);
       return threadOfRest(rest) === motion.thread ? stepped(session, motion.thread) : undefined;
     }
     case 'reverse-continue':
-      return continueBack(session, motion);
+      return continueBack(session);
   }
 }
 
@@ -190,9 +189,9 @@ function finish(session: GdbSession, reply: string): void {
     session.motionThread = session.thread;
     session.lastStop = reply;
   }
-  if (!final && reply !== LIBRARY && librariesChanged(session)) {
+  if (!final && !reply.includes(LIBRARY) && librariesChanged(session)) {
     session.held = reply;
-    sendText(session, LIBRARY);
+    sendText(session, libraryReply(session));
     return;
   }
   sendText(session, reply);

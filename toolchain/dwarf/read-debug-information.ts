@@ -23,6 +23,12 @@ export interface SourceFrame {
   readonly line: number;
 }
 
+/** Where a line begins. */
+export interface LinePlace {
+  readonly address: bigint;
+  readonly line: number;
+}
+
 export interface DebugInformation {
   /** The line that the instruction around `address` was compiled from. */
   lineAt(address: bigint): SourceLine | undefined;
@@ -36,6 +42,8 @@ export interface DebugInformation {
    * nothing is left but inlined calls begins where these do. `file` is a path or its last parts, `main.rs`.
    */
   addressesOf(file: string, line: number): readonly bigint[];
+  /** Lines of which nothing is left but inlined calls, and where those begin, by path. */
+  readonly inlinedLines: ReadonlyMap<string, readonly LinePlace[]>;
   /** paths that have lines, sorted */
   readonly files: readonly string[];
   /** what is damaged or refused, and left out; the first 100 */
@@ -49,15 +57,10 @@ function lineIn({ addresses, words, files }: Sequence, address: bigint): SourceL
   return { file: files[file], line, column: column >>> 1 };
 }
 
-interface Place {
-  readonly address: bigint;
-  readonly line: number;
-}
-
 /** path -> places */
-type Places = Map<string, Place[]>;
+type Places = Map<string, LinePlace[]>;
 
-function addPlace(places: Places, path: string | undefined, place: Place): void {
+function addPlace(places: Places, path: string | undefined, place: LinePlace): void {
   if (path === undefined) return;
   const list = places.get(path);
   if (list === undefined) places.set(path, [place]);
@@ -81,6 +84,16 @@ function callPlaces(functions: Iterable<CodeFunction>): Places {
   const places: Places = new Map();
   for (const { callFile, callLine, low } of functions) addPlace(places, callFile, { address: low, line: callLine });
   return places;
+}
+
+/** Those of lines that have no row. */
+function withoutRows(calls: Places, rows: Places): Places {
+  const rest: Places = new Map();
+  for (const [path, places] of calls) {
+    const lines = new Set(rows.get(path)?.map(({ line }) => line));
+    for (const place of places) if (place.line > 0 && !lines.has(place.line)) addPlace(rest, path, place);
+  }
+  return rest;
 }
 
 function addressesIn(places: Places, path: string, line: number): bigint[] {
@@ -134,6 +147,9 @@ export function readDebugInformation(bytes: Uint8Array): DebugInformation {
     addressesOf(path, line) {
       const found = addressesIn(rows, path, line);
       return found.length > 0 ? found : addressesIn(calls, path, line);
+    },
+    get inlinedLines() {
+      return withoutRows(calls, rows);
     },
     files: [...rows.keys()].sort(),
     problems: file.problems,
