@@ -57,7 +57,7 @@ function served(
     }).then(
       (listening) => {
         server = listening;
-        output.out(`waiting for gdb on 127.0.0.1:${server.port}:\n\n    ${gdbCommand(server.port)}\n\n`);
+        output.error(`waiting for gdb on 127.0.0.1:${server.port}:\n\n    ${gdbCommand(server.port)}\n\n`);
         output.flush();
       },
       (error: Error) =>

@@ -28,7 +28,12 @@ async function runOne(job: Job, options: Options, streams: Streams): Promise<num
     const { exploreSchedules } = await import('./explore.ts');
     return exploreSchedules(job, options.explore, options, output);
   }
-  const { exitCode } = await runJob(job, options, output, (box) => createView(box, job, options, output));
+  const viewOf = (box: Box): View => createView(box, job, options, output);
+  if (options.gdb !== undefined) {
+    const { gdbJob } = await import('./gdb.ts');
+    return gdbJob(job, options, output, viewOf);
+  }
+  const { exitCode } = await runJob(job, options, output, viewOf);
   const grade = await gradeJob(job, options);
   if (grade === undefined) return exitCode;
   output.out(['grade:', ...grade.lines].map((line) => `${line}\n`).join(''));

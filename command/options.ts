@@ -87,6 +87,13 @@ const optionRows: readonly OptionRow[] = [
     form: { pattern: /./, expected: 'the path of a file' },
     text: 'play keys from a file in the place of a terminal, and print screens: debugger/screen/README.md',
   },
+  {
+    name: 'gdb',
+    value: 'PORT',
+    least: 0,
+    most: 65535,
+    text: 'wait for gdb on this port of the loopback, 0 chooses one: debugger/gdb/README.md',
+  },
   { name: 'all', text: 'run every sample and print a table: held against its expectation, what it used, how long' },
   { name: 'support', text: 'print what is implemented: syscalls, bpf, helpers, maps, rex, programs, instructions' },
   { name: 'help', text: 'print this' },
@@ -119,6 +126,8 @@ export interface Options {
   readonly tour: boolean;
   /** path of a file with keys */
   readonly script: string | undefined;
+  /** port of the host */
+  readonly gdb: number | undefined;
   readonly all: boolean;
   readonly support: boolean;
   readonly help: boolean;
@@ -210,6 +219,7 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
     step: flag('step'),
     tour: flag('tour'),
     script: given.get('script') as string | undefined,
+    gdb: number('gdb'),
     all: flag('all'),
     support: flag('support'),
     help: flag('help'),
@@ -234,18 +244,36 @@ const exclusive = [
   ['profile', 'all'],
   ['profile', 'explore'],
   ['profile', 'bridge'],
+  ['gdb', 'trace'],
+  ['gdb', 'explore'],
+  ['gdb', 'bridge'],
+  ['gdb', 'all'],
 ] as const;
 
 const screens = ['step', 'tour', 'script'] as const;
 /** what has output of its own, or is no single run */
-const notOnScreen = ['trace', 'strace', 'json', 'quiet', 'stats', 'profile', 'explore', 'bridge', 'all'] as const;
+const notOnScreen = [
+  'trace',
+  'strace',
+  'json',
+  'quiet',
+  'stats',
+  'profile',
+  'explore',
+  'bridge',
+  'gdb',
+  'all',
+] as const;
+
+const isGiven = (value: Options[keyof Options]): boolean => value !== undefined && value !== false;
 
 function checkTogether(options: Options): void {
   for (const [one, other] of [
     ...exclusive,
     ...screens.flatMap((one) => notOnScreen.map((other) => [one, other] as const)),
   ]) {
-    if (options[one] && options[other]) throw new UsageError(`--${one} and --${other} exclude each other`);
+    if (isGiven(options[one]) && isGiven(options[other]))
+      throw new UsageError(`--${one} and --${other} exclude each other`);
   }
 }
 
