@@ -1,6 +1,7 @@
 /** The keys: one row each. The help is printed from this table. */
 import { frontTab, layoutOf, shownPanels } from './arrange.ts';
 import { DebuggerError } from '../error.ts';
+import type { PanelName } from './layout.ts';
 import { inTurn, once, repeated, running } from './motions.ts';
 import { codeRound, placeShown } from './panels/code.ts';
 import { createPrompt } from './prompt.ts';
@@ -174,7 +175,11 @@ function nextPlace(view: View): Motion | undefined {
   const { tour, debugger: session } = view;
   if (tour === undefined) return repeated(view, 'stepping', 1, () => session.step(), true);
   const approach = approachNext(tour, session);
-  const motion = running(view, 'to the next place', approach.advance);
+  const motion = running(view, 'to the next place', (budget) => {
+    const rest = approach.advance(budget);
+    // the present again: the place may be beyond it
+    return rest.reason === 'interrupted' ? approach.advance(budget) : rest;
+  });
   return {
     name: motion.name,
     slice() {
@@ -189,6 +194,14 @@ function nextPlace(view: View): Motion | undefined {
   };
 }
 
+const inTabs = (view: View, panel: PanelName): boolean => layoutOf(view)?.tabs?.panels.includes(panel) ?? false;
+
+/** From the lecture to the panel that it points to, and back. */
+function lectureOrPanel(view: View): void {
+  const show = view.tour?.tour.places[view.tour.at]?.show ?? 'source';
+  if (view.tour !== undefined) view.tab = view.tab === 'tour' ? show : 'tour';
+}
+
 /** At a place of the tour: its panel comes to the front, its keys are pressed. */
 function arrive(view: View): void {
   const { tour, debugger: session } = view;
@@ -199,7 +212,8 @@ function arrive(view: View): void {
   for (const key of place.keys) view.queue.push(() => view.press(key));
   view.queue.push(() => {
     tour.positions[tour.at] = session.rest.instruction;
-    if (place.show !== undefined) view.tab = place.show;
+    // beside the lecture where there is room for both
+    if (place.show !== undefined && !inTabs(view, 'tour')) view.tab = place.show;
     view.message = undefined;
   });
 }
@@ -253,11 +267,12 @@ export const commands: readonly Command[] = [
   { keys: ['page-down', 'right'], help: 'scrolls the panel down', action: (view) => scroll(view, 1) },
   { keys: ['page-up', 'left'], help: 'scrolls it up', action: (view) => scroll(view, -1) },
   { keys: ['m'], help: 'memory at an expression, as rsp or u64[rdi+8]; nothing: what the instruction reads or writes',
-    action: (view) => ask(view, 'memory at', (text) => { if (text !== '') view.debugger.evaluate(text); view.memory = text; view.scroll.delete('memory'); if (layoutOf(view)?.tabs?.panels.includes('memory') === true) view.tab = 'memory'; }) },
+    action: (view) => ask(view, 'memory at', (text) => { if (text !== '') view.debugger.evaluate(text); view.memory = text; view.scroll.delete('memory'); if (inTabs(view, 'memory')) view.tab = 'memory'; }) },
   { keys: ['p', '='], help: 'the value of an expression', action: evaluate },
   { keys: ['f'], help: 'follows a task (its pid) or a processor (cpu 1): its registers, and steps go on until it runs', action: follow },
   { keys: ['space'], help: 'the next place of the tour; without a tour one instruction', action: nextPlace },
   { keys: ['backspace'], help: 'the place of the tour before', action: previousPlace },
+  { keys: ['enter'], help: 'from the lecture of the tour to the panel that it points to, and back', action: lectureOrPanel },
   { keys: ['?', 'h'], help: 'this list', action: (view) => { view.help = !view.help; view.helpScroll = 0; } },
   { keys: ['ctrl-l'], help: 'paints the screen anew', action: (view) => { view.redraw = true; } },
   { keys: ['ctrl-c'], help: 'interrupts a run', action: (view) => say(view, 'nothing is running; q quits') },

@@ -90,8 +90,9 @@ function lowestLine({ prompt, message, count, tour, columns }: View): Line {
   if (message !== undefined) {
     return [span(printable(withoutTag(message.text)), message.error ? 'error' : 'plain')];
   }
-  const keys = 's step  n over  o out  c continue  S N C back  . : stop  / find  tab panel  ? help  q quit';
-  return [span(tour === undefined ? keys : `space next place  ${keys}`, 'dim')];
+  const keys = 's step n over o out c continue S N C back : stop / find tab panel ? help q quit';
+  const ofTour = 'space next place, backspace the one before, enter the panel, s step, ? help, q quit';
+  return [span(tour === undefined ? keys : ofTour, 'dim')];
 }
 
 function tooSmall(grid: Grid, view: View): Grid {

@@ -3,7 +3,7 @@ import type { ValueDescription } from '../types.ts';
 import { withoutTag } from './panels/panel.ts';
 import { span, type Line } from './style.ts';
 import { printable } from './text/printable.ts';
-import { wrap } from './text/width.ts';
+import { fit, wrap } from './text/width.ts';
 import type { View } from './view.ts';
 
 const MOST_VALUES = 6;
@@ -26,10 +26,11 @@ export function sentenceLines({ debugger: session }: View, columns: number, rows
   const found = values.slice(0, MOST_VALUES).map(valueText).join(', ');
   const words = withoutTag(printable(`${text}: ${sentence}${found === '' ? '' : `  [${found}]`}`));
   const head = withoutTag(printable(`${text}:`));
-  return wrap(words, columns)
-    .slice(0, rows)
-    .map((part, n): Line => {
-      if (n > 0 || !part.startsWith(head)) return [span(part)];
-      return [span(head, 'strong'), span(part.slice(head.length))];
-    });
+  const lines = wrap(words, columns);
+  // what has no room is said to be missing
+  if (lines.length > rows) lines[rows - 1] = `${fit(lines[rows - 1]!, columns - 2).trimEnd()} …`;
+  return lines.slice(0, rows).map((part, n): Line => {
+    if (n > 0 || !part.startsWith(head)) return [span(part)];
+    return [span(head, 'strong'), span(part.slice(head.length))];
+  });
 }

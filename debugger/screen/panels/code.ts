@@ -70,7 +70,7 @@ export const codePanel: Panel = {
         shown.push(line(`${withoutTag(printable(function_))}:`, 'name'));
       }
       const here = address === session.rest.rip;
-      const words = withoutTag(printable(text));
+      const words = targetsByName(withoutTag(printable(text)));
       const label = labelOf(symbol, address, columns).padStart(width);
       const mark = stops.has(address) ? '*' : ' ';
       const style = here ? 'current' : address === cursor ? 'cursor' : 'plain';
@@ -84,6 +84,9 @@ export const codePanel: Panel = {
     return shown.slice(0, Math.max(rows, 1));
   },
 };
+
+/** A target that has a name is that: `call do_syscall_64`. */
+const targetsByName = (text: string): string => text.replace(/\b0x[0-9a-f]{4,16} <([^<>]+(?:<.*>)?[^<>]*)>$/, '$1');
 
 /** Where an instruction is: its offset in its function, in wide panels its address too. */
 function labelOf(symbol: string, address: bigint, columns: number): string {

@@ -1,11 +1,11 @@
 /** The source of the instruction: the line marked, and how it came there by inlining. */
-import type { SourcePlace } from '../../types.ts';
+import type { SourcePlace, StoryFrame } from '../../types.ts';
 import { line, span, type Line } from '../style.ts';
 import { expandTabs, printable } from '../text/printable.ts';
 import { fit } from '../text/width.ts';
 import type { View } from '../view.ts';
 import { placeShown } from './code.ts';
-import type { Panel } from './panel.ts';
+import { withoutTag, type Panel } from './panel.ts';
 
 const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 const placeText = ({ file, line: number }: SourcePlace): string => `${baseName(file)}:${number}`;
@@ -32,6 +32,17 @@ function inlining(source: readonly SourcePlace[], shown: number, columns: number
   });
 }
 
+/** Where the text of an instruction is not at hand: the nearest caller's that is. */
+function callerWithSource(view: View): StoryFrame | undefined {
+  if (view.cursor !== undefined) return undefined;
+  return view.debugger.story().find(({ source }) => readable(view, source) !== undefined);
+}
+
+function callerLine(caller: StoryFrame, own: readonly SourcePlace[]): Line {
+  const missing = own[0] === undefined ? 'no source of this instruction' : `${placeText(own[0])} is not at hand`;
+  return line(printable(`${missing}; it was called from ${withoutTag(caller.symbol)}:`), 'dim');
+}
+
 /** most lines of inlining, so that the source itself has its share */
 const inliningRows = (rows: number): number => Math.floor(rows / 3);
 
@@ -42,10 +53,13 @@ export const sourcePanel: Panel = {
     return source[0] === undefined ? '' : printable(placeText(source[0]));
   },
   lines(view, columns, rows) {
-    const { source } = view.debugger.describe(placeShown(view));
+    const { source: own } = view.debugger.describe(placeShown(view));
+    const caller = readable(view, own) === undefined ? callerWithSource(view) : undefined;
+    const source = caller?.source ?? own;
     if (source.length === 0) return [line('no source is known for this instruction', 'dim')];
     const found = readable(view, source);
-    const chain = inlining(source, found?.at ?? -1, columns).slice(0, inliningRows(rows));
+    const inlined = inlining(source, found?.at ?? -1, columns).slice(0, inliningRows(rows));
+    const chain = caller === undefined ? inlined : [callerLine(caller, own), ...inlined];
     if (found === undefined) {
       const missing = `the text of ${printable(source[0]!.file)} is not at hand`;
       return [...chain, line(missing, 'dim')];

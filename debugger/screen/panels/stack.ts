@@ -1,13 +1,16 @@
 /** The stack telescope: the words of each stack on the way back to the program, with what they mean. */
 import type { StoryFrame } from '../../types.ts';
 import { line, span, type Line } from '../style.ts';
-import type { View } from '../view.ts';
+import { scrollOf, type View } from '../view.ts';
 import { hex, type Panel } from './panel.ts';
 import { meaningOf } from './values.ts';
 
 const WORD = 8;
 /** words of one stack beyond its frames that are known */
 const MOST_WORDS = 64;
+/** of a stack round its pointer, bytes that are taken for its own */
+const BELOW = 0x400n;
+const ABOVE = 0x2000n;
 
 interface Stack {
   readonly name: string;
@@ -24,29 +27,45 @@ function stacksOf(story: readonly StoryFrame[], pointer: bigint): readonly Stack
   return stacks.length === 0 ? [{ name: 'stack', pointer }] : stacks;
 }
 
-/** Shares of `rows` for the stacks: the innermost has what the others leave. */
-function shares(stacks: readonly Stack[], rows: number): number[] {
-  const outer = stacks.length === 1 ? 0 : Math.min(8, Math.max(2, Math.floor(rows / (2 * stacks.length))));
-  return stacks.map((_, n) => (n === 0 ? Math.max(2, rows - outer * (stacks.length - 1)) : outer));
+/** How many lines each of the stacks has: what it needs where there is room, else a fair share; the rest goes to the innermost. */
+function shares(needs: readonly number[], rows: number): number[] {
+  const given = needs.map(() => 0);
+  let left = rows;
+  for (let round = 0; round < 2; round++) {
+    needs.forEach((need, n) => {
+      const most = round === 0 ? Math.max(3, Math.floor(rows / needs.length)) : left;
+      const more = Math.max(0, Math.min(need - given[n]!, most, left));
+      given[n]! += more;
+      left -= more;
+    });
+  }
+  return given;
 }
 
-function wordLines(view: View, { pointer }: Stack, words: number, frames: ReadonlyMap<bigint, StoryFrame>): Line[] {
+/** The stack that an address lies on, if it is one of those that are shown. */
+function pointedStack(stacks: readonly Stack[], value: bigint): Line {
+  const found = stacks.find(({ pointer }) => value >= pointer - BELOW && value < pointer + ABOVE);
+  return found === undefined ? [] : [span(`(${found.name} stack)`, 'dim')];
+}
+
+function wordLines(view: View, stacks: readonly Stack[], at: number, frames: ReadonlySet<bigint>): Line[] {
   const { debugger: session } = view;
-  const lines: Line[] = [];
-  for (let n = 0; n < Math.min(words, MOST_WORDS); n++) {
+  const { name, pointer } = stacks[at]!;
+  const lines: Line[] = [line(`${name} stack at ${hex(pointer)}`, 'name')];
+  for (let n = 0; n < MOST_WORDS; n++) {
     const address = pointer + BigInt(n * WORD);
     const bytes = session.readMemory(address, WORD);
     if (bytes === undefined) {
-      if (n === 0) lines.push(line(`  nothing is mapped at 0x${hex(address)}`, 'dim'));
+      if (n === 0) lines.push(line('  nothing is mapped there', 'dim'));
       break;
     }
     const value = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+    const meaning = meaningOf(session, value);
     lines.push([
       span(frames.has(address) ? '>' : ' ', 'strong'),
       span(`+${(n * WORD).toString(16).padStart(3, '0')} `, 'dim'),
-      span(hex(value, 16)),
-      span(' '),
-      ...meaningOf(session, value),
+      span(`${hex(value, 16)} `),
+      ...(meaning.length > 0 ? meaning : pointedStack(stacks, value)),
     ]);
   }
   return lines;
@@ -60,11 +79,12 @@ export const stackPanel: Panel = {
     const pointer = session.registers().find(({ name }) => name === 'rsp')?.value ?? 0n;
     const story = session.story();
     const stacks = stacksOf(story, pointer);
-    const frames = new Map(story.map((frame) => [frame.stackPointer, frame]));
-    const parts = shares(stacks, rows);
-    return stacks.flatMap((stack, n) => [
-      line(`${stack.name} stack at ${hex(stack.pointer)}`, 'name'),
-      ...wordLines(view, stack, parts[n]! - 1, frames),
-    ]);
+    const frames = new Set(story.map(({ stackPointer }) => stackPointer));
+    const lines = stacks.map((_, n) => wordLines(view, stacks, n, frames));
+    const all = shares(
+      lines.map(({ length }) => length),
+      rows + scrollOf(view, 'stack'),
+    );
+    return lines.flatMap((part, n) => part.slice(0, all[n]));
   },
 };

@@ -23,10 +23,6 @@ export const tourPanel: Panel = {
       ...wrap(printable(paragraph), Math.max(narrowest, columns)).map((part) => line(part)),
     ]);
     const heading = place === undefined ? lecture.title : place.heading;
-    const last = at === lecture.places.length - 1;
-    const where = last
-      ? 'The end of the tour. Backspace: the place before.'
-      : 'Space: the next place. Backspace: the one before.';
-    return [[span(printable(heading), 'strong')], ...text, line(''), line(where, 'dim')];
+    return [[span(printable(heading), 'strong')], ...text];
   },
 };

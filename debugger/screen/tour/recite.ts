@@ -22,8 +22,8 @@ export function recite(screen: Screen, print: (text: string) => void): boolean {
       print(`${view.message?.text ?? `not reached: ${heading}`}\n`);
       return false;
     }
-    // the lecture is printed beside the screen
-    if (show === undefined) view.tab = 'source';
+    // the lecture is printed above the screen
+    view.tab = show ?? 'source';
     const words = `${n + 1}. ${heading}`;
     print(`${words}\n${'-'.repeat(words.length)}\n\n${paragraphsText(paragraphs)}`);
     print(`${printedScreen(screen, `place ${n + 1}`)}\n`);
