@@ -1,13 +1,12 @@
 /** --step, --script and --tour: a job in the debugger's screen, on a terminal or played from a script. */
 import { Box, DEFAULT_BUDGET } from '../box/box.ts';
 import { readHostFile, sampleNames, samplesDirectory } from '../box/host-files.ts';
-import { createDebugger } from '../debugger/debugger.ts';
+import { openDebugger } from '../debugger/debugger.ts';
 import { packageSources } from '../debugger/host/source-files.ts';
 import { createScreen, type Screen } from '../debugger/screen/screen.ts';
 import { parseScript, playScript, ScriptError } from '../debugger/screen/script.ts';
 import { parseTour, TourError, type Tour } from '../debugger/screen/tour/parse.ts';
 import { recite } from '../debugger/screen/tour/recite.ts';
-import { loadDisassembler } from '../box/disassemble.ts';
 import { withDispatcher } from './dispatcher-source.ts';
 import { CommandError, ExitCode } from './exit-codes.ts';
 import type { Job } from './job.ts';
@@ -53,8 +52,7 @@ async function openScreen(job: Job, options: Options, tour: Tour | undefined): P
   for (const [path, bytes] of job.files) box.files.write(path, bytes);
   const { argv0, program, args } = job;
   const process = box.spawn(program, args, { argv0 });
-  const inspecting = { ...packageSources, disassemble: await loadDisassembler() };
-  const session = createDebugger(box, inspecting);
+  const session = await openDebugger(box, packageSources);
   return createScreen(session, {
     title: job.sample?.name ?? argv0,
     budget,
