@@ -4,7 +4,8 @@
  *
  * - Registers, `u8[..]` to `u64[..]` and symbols are unsigned, `i8[..]` to `i64[..]` signed; `i32(x)` reads the low 32 bits
  *   of x as signed.
- * - Arithmetic is modulo the wider of the operands (64 where none has bits), unsigned unless an operand is negative.
+ * - Arithmetic is modulo the wider of the operands, of at least 32 bits as in C, or of 64 where no operand has bits or a
+ *   number that is written down needs them; unsigned unless an operand that has bits is negative.
  * - Comparisons are of numbers as they are; but where one is negative and the other unsigned with bits, the other is read as
  *   signed, so that `rax == -22`, `eax == -22` and `al == -22` mean what they say.
  */
@@ -92,6 +93,12 @@ function compareTexts(operator: BinaryOperator, left: Value, right: Value): Numb
   throw new DebuggerError('type', `texts are not compared by ${operator}; by == and != they are`);
 }
 
+/** As arithmetic counts it: 0 for a number written down that is in 32 bits. */
+function widthOf({ value, bits }: NumberValue): number {
+  if (bits > 0) return Math.max(bits, 32);
+  return value === BigInt.asUintN(32, value) || value === BigInt.asIntN(32, value) ? 0 : 64;
+}
+
 function binary(operator: BinaryOperator, left: Value, right: Value): NumberValue {
   const compare = comparisons[operator];
   if (compare !== undefined) {
@@ -100,7 +107,9 @@ function binary(operator: BinaryOperator, left: Value, right: Value): NumberValu
   }
   const [one, other] = [numberOf(left), numberOf(right)];
   const shifts = operator === '<<' || operator === '>>';
-  const bits = shifts ? one.bits : Math.max(one.bits, other.bits);
+  const operands = shifts ? [one] : [one, other];
+  const written = operands.every(({ bits }) => bits === 0);
+  const bits = written ? 0 : Math.max(...operands.map(widthOf));
   // a negative number written down has no sign to give to what it is added to
   const signed = (one.bits > 0 && one.value < 0n) || (!shifts && other.bits > 0 && other.value < 0n);
   return wrapped(arithmetic[operator]!(one.value, other.value), bits, signed);

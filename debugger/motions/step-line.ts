@@ -30,8 +30,8 @@ export function isAnotherLine(before: readonly SourcePlace[], now: readonly Sour
 const firstOf = (arrival: Arrival): Ending =>
   arrival.reason === 'budget' || arrival.reason === 'own' ? STEPPED : arrival;
 
-/** One instruction; a call of what has no lines is executed to its return. */
-function stepOnce(travel: Travel, over: boolean, budget: number): Ending {
+/** One instruction; from a line, a call of what has none is executed to its return. */
+function stepOnce(travel: Travel, over: boolean, lost: boolean, budget: number): Ending {
   const { context } = travel;
   const place = presentPlace(context);
   const mnemonic = instructionAt(context, place.rip, place.pid)?.mnemonic;
@@ -39,7 +39,7 @@ function stepOnce(travel: Travel, over: boolean, budget: number): Ending {
   // the trap of a probe is what the code does, other exceptions are what happens to it
   if (mnemonic === 'int3') return firstOf(travel.run([], 1));
   const ending = stepInto(travel, budget);
-  if (ending.reason !== 'stepped' || mnemonic !== 'call') return ending;
+  if (ending.reason !== 'stepped' || mnemonic !== 'call' || lost) return ending;
   return sourceOf(context, presentPlace(context)).length === 0 ? stepOut(travel, budget) : ending;
 }
 
@@ -54,7 +54,7 @@ export function stepLine(travel: Travel, over: boolean, budget: number): Ending 
     if (sourceOf(context, presentPlace(context)).length === 0) lost++;
     else lost = 0;
     const leave = lost > (over ? 0 : MOST_LOST);
-    const ending = leave ? stepOut(travel, left) : stepOnce(travel, over, left);
+    const ending = leave ? stepOut(travel, left) : stepOnce(travel, over, lost > 0, left);
     if (ending.reason !== 'stepped') return ending;
     if (isAnotherLine(before, sourceOf(context, presentPlace(context)), over)) return STEPPED;
   }

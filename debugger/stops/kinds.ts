@@ -70,12 +70,16 @@ const symbolKind: StopKindRow<'symbol'> = {
   },
 };
 
-/** Whether what is before an address is of another line: a line may be told of several times in a row. */
-function isBeginning({ kernel, sources }: Context, address: bigint, line: number): boolean {
+/**
+ * Whether what is before an address is of another line, or of another function: a line may be told of several times in a row,
+ * with what is inlined into it between.
+ */
+function isBeginning({ kernel, sources }: Context, address: bigint, file: string, line: number): boolean {
   const tasks = address < KERNEL_HALF ? [...kernel.tasks.values()] : [undefined];
   const task = tasks.find((each) => codeAt(kernel, sources.files, address, each) !== undefined);
-  const [here, before] = [address, address - 1n].map((at) => sources.placesAt(at, task)[0]);
-  return before?.line !== line || before.file !== here?.file || before.function !== here.function;
+  const [here, before] = [sources.placesAt(address, task), sources.placesAt(address - 1n, task)];
+  const own = here.findLast((place) => place.line === line && (place.file === file || place.file.endsWith(`/${file}`)));
+  return !before.some((place) => place.line === line && place.file === own?.file && place.function === own.function);
 }
 
 const lineKind: StopKindRow<'line'> = {
@@ -87,7 +91,7 @@ const lineKind: StopKindRow<'line'> = {
   whenLoaded: true,
   resolve({ file, line }, context) {
     const { kernel, sources } = context;
-    const addresses = sources.addressesOf(file, line).filter((address) => isBeginning(context, address, line));
+    const addresses = sources.addressesOf(file, line).filter((address) => isBeginning(context, address, file, line));
     const isThere = (address: bigint, pid: number): boolean => {
       if (address >= KERNEL_HALF) return true;
       const code = codeAt(kernel, sources.files, address, kernel.tasks.get(pid));
