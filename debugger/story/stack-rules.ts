@@ -278,7 +278,8 @@ export function stackRules(bytes: Uint8Array, start: bigint, roots: readonly Roo
           return;
         }
       } else if (isJump(mnemonic)) {
-        if (target === undefined) atSwitch ??= rule;
+        // with nothing on the stack it may be a call in tail position as well
+        if (target === undefined) atSwitch = atSwitch === undefined || atSwitch.sp === WORD ? rule : atSwitch;
         else {
           if (!entered.has(target)) waiting.push([target, rule]);
           if (rule.sp !== undefined) jumps.push({ target, depth: rule.sp });
@@ -297,13 +298,23 @@ export function stackRules(bytes: Uint8Array, start: bigint, roots: readonly Roo
       follow(address, rule!);
     }
   };
+  const enter = (address: bigint, depth: number): void => {
+    if (before.has(address)) return;
+    waiting.push([address, { sp: depth, bp: undefined, callerBp: 'register', left: undefined, root: address }]);
+    drain();
+  };
+  // a subroutine within a function is entered by its calls alone; what they lead to grows meanwhile
+  const enterCalled = (): void => {
+    for (const target of called) if (!entered.has(target)) enter(target, WORD);
+  };
   for (const { address, depth } of roots) {
     if (before.has(address)) continue;
     atSwitch = undefined;
-    const entry: StackRule = { sp: depth, bp: undefined, callerBp: 'register', left: undefined, root: address };
-    waiting.push([address, entry]);
-    drain();
-    followSwitch(address, atSwitch);
+    enter(address, depth);
+    const found = atSwitch;
+    enterCalled();
+    followSwitch(address, found);
+    enterCalled();
   }
   return { before, calls, jumps, called };
 

@@ -88,7 +88,7 @@ export function createShadow(box: Box): Shadow {
     else if (mnemonic === 'sysretq' || mnemonic === 'iretq') stack.pop();
     else if (mnemonic === 'jmp' && to >= KERNEL_HALF && starts(to) && top !== undefined) {
       if (['function', 'helper', 'dispatcher'].includes(top.kind) && nameAt(to) !== nameAt(at)) {
-        const kind = kindAt(to, undefined, 0n);
+        const kind = kindAt(to, undefined, at);
         if (kind !== 'function') top.kind = kind;
       }
     } else if (mnemonic === 'mov' && top?.kind === 'dispatcher' && sp > before.rsp && sp - before.rsp < STACK) {
