@@ -23,7 +23,7 @@ const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** The command line of a gdb that finds the sources and connects. */
 export function gdbCommand(port: number): string {
-  const commands = [`set substitute-path ${COMPILED_IN} ${root}`, `directory ${root}`, `target remote :${port}`];
+  const commands = [`set substitute-path ${COMPILED_IN} ${root}`, `target remote :${port}`];
   return `gdb -q ${commands.map((command) => `-ex ${quoted(command)}`).join(' ')}`;
 }
 

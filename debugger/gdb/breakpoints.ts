@@ -26,6 +26,8 @@ export interface Breakpoints {
   /** By the number of the debugger's stop. */
   find(stop: number): Breakpoint | undefined;
   clear(): void;
+  /** whether there are watchpoints */
+  readonly watching: boolean;
 }
 
 function targetOf(kind: BreakpointKind, address: bigint, length: number, pid: number): StopTarget {
@@ -70,6 +72,9 @@ export function createBreakpoints(host: Debugger): Breakpoints {
     clear() {
       for (const { stop } of byKey.values()) host.removeStop(stop);
       byKey.clear();
+    },
+    get watching() {
+      return [...byKey.values()].some(({ breakpoint }) => breakpoint.kind in accesses);
     },
   };
 }

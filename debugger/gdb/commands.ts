@@ -23,12 +23,15 @@ type Command = (session: GdbSession, rest: string) => Reply;
 const PAGE = 4096n;
 const ADDRESSES = 1n << 64n;
 
+/** 0 is nobody: an idle processor has no user memory. */
+const pidOf = (session: GdbSession): number => selected(session).task?.pid ?? 0;
+
 const selected = ({ debugger: { box }, thread }: GdbSession): Thread => requireThread(box, thread);
 
 /** Memory as the thread has it, up to the first byte that is not mapped. */
 function readMemory(session: GdbSession, address: bigint, length: number): Uint8Array {
   const { debugger: host } = session;
-  const pid = selected(session).task?.pid;
+  const pid = pidOf(session);
   const pieces: Uint8Array[] = [];
   let at = address;
   const end = address + BigInt(length) > ADDRESSES ? ADDRESSES : address + BigInt(length);
@@ -47,7 +50,7 @@ function readMemory(session: GdbSession, address: bigint, length: number): Uint8
 
 function writeMemory(session: GdbSession, address: bigint, bytes: Uint8Array): Reply {
   if (bytes.length === 0) return 'OK';
-  const pid = selected(session).task?.pid;
+  const pid = pidOf(session);
   const fits = address + BigInt(bytes.length) <= ADDRESSES;
   if (fits && session.debugger.writeMemory(address, bytes, pid)) return 'OK';
   throw new PacketError(Errno.EFAULT, `${bytes.length} bytes at 0x${address.toString(16)} are not all mapped`);
@@ -218,7 +221,7 @@ const commands: Readonly<Record<string, Command>> = {
   },
   Z(session, rest) {
     const [type, address, length] = readBreakpoint(rest);
-    session.breakpoints.insert(type, address, length, selected(session).task?.pid ?? 0);
+    session.breakpoints.insert(type, address, length, pidOf(session));
     return 'OK';
   },
   z(session, rest) {

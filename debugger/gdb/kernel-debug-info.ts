@@ -111,6 +111,9 @@ function lineSection({ files, addresses, places }: KernelListing, { low, high }:
   );
 }
 
+/** what the compilers of extensions and programs are told that the package's folder is called */
+const PACKAGE = '/rex';
+
 const ABBREVIATIONS_AT = 0;
 const LINES_AT = 0;
 
@@ -118,7 +121,7 @@ const assemblyUnit = ({ low, high }: TextRange): Uint8Array =>
   debugUnit(ABBREVIATIONS_AT, (out) => {
     out.uleb(Die.assembly);
     out.string('kernel');
-    out.string('.');
+    out.string(PACKAGE);
     out.u16(DW_LANG_Mips_Assembler);
     out.u64(low);
     out.u64(high);

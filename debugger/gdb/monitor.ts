@@ -1,5 +1,4 @@
 /** `monitor …`: what gdb has no command for. One row a command. */
-import { BoxError } from '../../box/errors.ts';
 import { didYouMean } from '../../toolchain/assembler/did-you-mean.ts';
 import { DebuggerError, quote } from '../error.ts';
 import { mapLines } from '../screen/panels/maps.ts';
@@ -183,7 +182,10 @@ export function runMonitor(session: GdbSession, line: string): string {
   const row = rows.find((command) => command.name === name);
   if (row === undefined) {
     const names = [...rows, ...(session.options.commands ?? [])].map((command) => command.name);
-    throw new BoxError(`monitor: there is no command ${quote(name)}${didYouMean(name, names)}; try: monitor help`);
+    throw new DebuggerError(
+      'unknown-name',
+      `there is no command ${quote(name)}${didYouMean(name, names) || '; try: monitor help'}`,
+    );
   }
   const lines = row.run(session, argument);
   return lines.length === 0 ? '' : `${lines.slice(-MOST_LINES).join('\n')}\n`;

@@ -14,6 +14,9 @@ import { findThread, requireThread, threadOfRest, whereOf } from './threads.ts';
 const SLICE = 500_000;
 const STEPS = 2000;
 
+/** The number of the stop that `until` makes of its target. */
+const UNTIL = 0;
+
 /** What changes what is loaded: gdb is told only if it does. */
 const watched: readonly StopTarget[] = [
   { kind: 'process', event: 'exec' },
@@ -104,7 +107,8 @@ function stepThread(session: GdbSession, thread: number): 'done' | string | unde
   if (threadOfRest(host.rest) !== thread && findThread(host.box, thread) !== undefined) {
     const address = rip(session, thread);
     if (address === undefined) return 'done';
-    const reply = replyTo(session, host.until({ kind: 'address', address }, { budget: SLICE }));
+    const there = host.until({ kind: 'address', address }, { budget: SLICE });
+    const reply = there.stop?.id === UNTIL ? undefined : replyTo(session, there);
     if (reply !== undefined) return reply;
     if (threadOfRest(host.rest) !== thread) return undefined;
   }
@@ -129,24 +133,27 @@ function stepRange(session: GdbSession, motion: Extract<Motion, { kind: 'range' 
   return undefined;
 }
 
+/** The reply when the instruction before this point meets one of gdb's watchpoints: then it has been undone. */
+function undoWatched(session: GdbSession): string | undefined {
+  const { debugger: host } = session;
+  const watch = host.rest.stop?.kind === 'memory' ? session.breakpoints.find(host.rest.stop.id) : undefined;
+  if (host.rest.reason !== 'stopped' || watch === undefined) return undefined;
+  host.stepBack();
+  return stopReply(session, GdbSignal.trap, breakpointFields(session, watch));
+}
+
+/** To the latest stop before now. gdb wants to be before the instruction that a watchpoint is about, and not behind it. */
 function continueBack(session: GdbSession): string | undefined {
   const { debugger: host } = session;
-  const before = host.rest;
-  // the write that it has just stopped behind is the first that it comes to on the way back
-  const undone = before.reason === 'stopped' && before.stop?.kind === 'memory' ? before : undefined;
-  const watch = undone === undefined ? undefined : session.breakpoints.find(undone.stop!.id);
-  if (watch !== undefined) {
-    host.stepBack();
-    return stopReply(session, GdbSignal.trap, breakpointFields(session, watch));
+  if (session.breakpoints.watching) {
+    // the instruction before this point is the first that it comes to
+    if (host.stepBack().reason === 'beginning') return replyTo(session, host.rest);
+    host.step();
+    const reply = undoWatched(session);
+    if (reply !== undefined) return reply;
   }
   const rest = host.reverseContinue();
-  // going back, gdb wants to be before the instruction that a watchpoint is about
-  if (rest.reason === 'stopped' && rest.stop?.kind === 'memory' && session.breakpoints.find(rest.stop.id)) {
-    const reply = breakpointFields(session, session.breakpoints.find(rest.stop.id)!);
-    host.stepBack();
-    return stopReply(session, GdbSignal.trap, reply);
-  }
-  return replyTo(session, rest);
+  return undoWatched(session) ?? replyTo(session, rest);
 }
 
 /** One slice of a motion: what to reply, or undefined when it is not over. */
