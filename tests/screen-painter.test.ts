@@ -159,7 +159,7 @@ test('leaving undoes what entering did', async () => {
   assert.is(terminal.terminal.buffer.active.type, 'alternate');
   const grid = ascending(createGrid(20, 3), [{ x: 0, y: 0, text: 'inside', style: 'current' }]);
   await terminal.write(paint(undefined, grid, { look: 'colour' }));
-  await terminal.write(LEAVE + LEAVE);
+  await terminal.write(LEAVE);
   assert.is(terminal.terminal.buffer.active.type, 'normal');
   assert.is(terminal.text()[0], 'before');
   assert.is(terminal.terminal.modes.wraparoundMode, true);

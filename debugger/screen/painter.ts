@@ -14,8 +14,8 @@ export interface PainterOptions {
 
 /** alternate screen, cursor hidden, no wrapping at the edge */
 export const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[0m\x1b[2J';
-/** as it was: right from any state, and harmless twice */
-export const LEAVE = '\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l';
+/** as it was; emptied first, for terminals that have been resized meanwhile and mix the two screens up */
+export const LEAVE = '\x1b[0m\x1b[2J\x1b[?7h\x1b[?25h\x1b[?1049l';
 
 /** as wide in every terminal */
 const ordinary = /^[ -~─│]$/;
