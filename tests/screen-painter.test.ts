@@ -1,5 +1,5 @@
 /** Cells, the painter and keys: held against a terminal emulator. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createGrid, gridText, putLine, putText, type Grid } from '../debugger/screen/grid.ts';

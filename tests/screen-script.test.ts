@@ -1,5 +1,5 @@
 /** Scripts and tours as files: what is read, and what is said of what is wrong. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readHostFile, sampleNames, samplesDirectory } from '../box/host-files.ts';

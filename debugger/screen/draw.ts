@@ -65,8 +65,8 @@ function statusLine(view: View): string {
     motion === undefined ? `instruction ${number(rest.instruction)}${ahead}` : `${motion.name} … ^C interrupts`,
     ...(box.kernel.cpus.length > 1 ? [`CPU ${rest.cpu}`] : []),
     rest.pid === 0 ? 'idle' : `${rest.pid} ${task?.comm ?? ''}`,
-    `${space} ${withoutTag(symbol)}`,
     ...(follow === undefined ? [] : ['pid' in follow ? `follows pid ${follow.pid}` : `follows CPU ${follow.cpu}`]),
+    `${space} ${withoutTag(symbol)}`,
   ];
   return ` ${printable(parts.join(' | '))}`;
 }
