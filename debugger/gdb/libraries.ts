@@ -44,9 +44,8 @@ function imageElf(box: Box, { address, size }: { readonly address: bigint; reado
   });
 }
 
-/** A base is called after its file, of which the kernel keeps 15 characters; a name that stays while programs come and go. */
-const fileName = (name: string): string =>
-  `${name.replace(/\.(r|re|rex)?$/, '').replaceAll(/[^\w.-]/g, '_') || 'image'}.rex`;
+/** A base is called `panic.rex.base`, as far as 15 characters go; its name stays while programs come and go. */
+const fileName = (name: string): string => `${name.split('.')[0]!.replaceAll(/[^\w-]/g, '_') || 'image'}.rex`;
 
 function extensionLibraries(box: Box, files: CodeFiles): Library[] {
   return [...box.kernel.bpf.programs.values()].flatMap((base): Library[] => {
