@@ -28,7 +28,7 @@ import { describeRest, restOf } from './rest.ts';
 import { compile, evaluateIn, type Subject } from './scope.ts';
 import { createInspector } from './inspector.ts';
 import type { SourceOptions } from './source/index.ts';
-import { checkTarget, resolveTarget } from './stops/kinds.ts';
+import { checkTarget, resolveTarget, settleTarget } from './stops/kinds.ts';
 import { createStopList, type WaitingStop } from './stops/list.ts';
 import { createNativeCalls } from './stops/native-calls.ts';
 import { parseStop } from './stops/parse.ts';
@@ -126,8 +126,9 @@ export function createDebugger(box: Box, options: DebuggerOptions): Debugger {
     stepOut: () => come(stepOut(travelFromHere(), DEFAULT_BUDGET)),
     stepLine: ({ over = false } = {}) => come(stepLine(travelFromHere(), over, DEFAULT_BUDGET)),
     continue: ({ budget = DEFAULT_BUDGET } = {}) => come(goOn([], checkCount('continue: budget', budget)) as Ending),
-    until(target, { budget = DEFAULT_BUDGET } = {}) {
-      checkTarget(target, context);
+    until(asked, { budget = DEFAULT_BUDGET } = {}) {
+      checkTarget(asked, context);
+      const target = settleTarget(asked, context);
       let details = {};
       const own: Waiting = {
         whenLoaded: true,

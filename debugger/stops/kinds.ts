@@ -8,6 +8,7 @@ import { checkAddress, readMemory } from '../memory.ts';
 import { findRegister } from '../registers/index.ts';
 import { codeAt } from '../source/loaded-code.ts';
 import { addressesOfName, hasCode, kernelNameHint } from '../symbols.ts';
+import { whoseTurn } from '../turn.ts';
 import type { StopKind, StopTarget } from '../types.ts';
 import {
   dispatcherKind,
@@ -166,12 +167,14 @@ const memoryKind: StopKindRow<'memory'> = {
         const now = readMemory(context.kernel, address, length, pid ?? who);
         const before = old;
         old = now;
+        // gone with its mapping, which is no access
+        if (now === undefined) return undefined;
         if (cause.watch !== watch && !isMetToo(target, cause, before, now)) return undefined;
         return {
           access: cause.access,
           address: cause.address,
           ...(before === undefined ? undefined : { old: contentOf(before) }),
-          ...(now === undefined ? undefined : { new: contentOf(now) }),
+          new: contentOf(now),
         };
       },
     };
@@ -228,6 +231,13 @@ const kinds: { readonly [Kind in StopKind]: StopKindRow<Kind> } = {
 function rowOf(target: StopTarget): StopKindRow<StopKind> {
   if (Object.hasOwn(kinds, target.kind)) return kinds[target.kind] as unknown as StopKindRow<StopKind>;
   throw new DebuggerError('unsupported', `there is no kind of stop ${quote(String(target.kind))}`);
+}
+
+/** As it is kept: a user address that is nobody's is that of the process whose turn it is. */
+export function settleTarget(target: StopTarget, { kernel }: Context): StopTarget {
+  if (target.kind !== 'memory' || target.pid !== undefined || target.address >= KERNEL_HALF) return { ...target };
+  const { pid } = whoseTurn(kernel);
+  return pid === 0 ? { ...target } : { ...target, pid };
 }
 
 /** DebuggerError for what can never be met. */

@@ -4,7 +4,7 @@ import { DebuggerError } from '../error.ts';
 import type { Node } from '../expression/index.ts';
 import { compile, evaluateIn } from '../scope.ts';
 import type { Stop, StopOptions, StopTarget } from '../types.ts';
-import { changesWhenLoaded, checkTarget, resolveTarget } from './kinds.ts';
+import { changesWhenLoaded, checkTarget, resolveTarget, settleTarget } from './kinds.ts';
 import { targetText } from './text.ts';
 import type { Details, Moment, Waiting } from './trigger.ts';
 
@@ -101,7 +101,7 @@ export function createStopList(context: Context): StopList {
       checkTarget(target, context);
       const entry: Entry = {
         id: nextId,
-        target: { ...target },
+        target: settleTarget(target, context),
         condition: conditionOf(condition),
         ignore: checkIgnore(ignore),
         once,
