@@ -282,10 +282,11 @@ function notedRegisters({ registers }: Cpu, change: Change): Registers {
     Object.defineProperty(noted, name, {
       enumerable: true,
       get: () => registers[name],
-      set: (value: bigint) =>
+      set(value: bigint) {
         change(() => {
           registers[name] = value;
-        }),
+        });
+      },
     });
   }
   return noted;

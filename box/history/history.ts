@@ -123,8 +123,8 @@ export function arrive(machine: Machine): void {
     history.replaying = false;
     return;
   }
-  history.last = now;
-  if (now < history.next || history.pending || kernel.dead !== undefined) return;
+  history.last = Math.max(history.last, now);
+  if (now < history.last || now < history.next || history.pending || kernel.dead !== undefined) return;
   if (markAt(history.marks, now) === undefined) keepMark(machine, history, { pinned: false, tip: false });
   history.next = dueAfter(now, history.marks.list[0]!.instruction);
 }
