@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as fc from 'fast-check';
-import { readHostFile } from '../box/host-files.ts';
+import { readHostFile, readKernelSources } from '../box/host-files.ts';
 import { registerNames } from '../cpu/state.ts';
 import { kernelPhysical } from '../kernel/mm/kernel-memory.ts';
 import { Box } from '../index.ts';
@@ -36,19 +36,32 @@ function runTo(box: Box, symbol: string): void {
   throw new Error(`${symbol} was not reached`);
 }
 
+/** Executes until a task is at the first instruction of the program; its pid. */
+function runToProgram(box: Box, path: string): number {
+  const { kernel } = box;
+  for (let n = 0; n < 1_000_000 && box.step().instructions > 0; n++) {
+    const task = kernel.tasks.get(kernel.perCpu[0]!.current);
+    if (task?.executable !== path || box.registers().rip >= 1n << 63n) continue;
+    return task.pid;
+  }
+  throw new Error(`${path} was not executed`);
+}
+
 /** Compares at every instruction for which `looks` says so; how many there were. */
 function compare(
   box: Box,
   looks: (n: number, frames: readonly { kind: string }[]) => boolean,
-  most = Infinity,
+  { most = Infinity, from }: { readonly most?: number; readonly from?: string } = {},
 ): number {
   const tell = storyteller(box);
-  const shadow = createShadow(box);
+  const pid = from === undefined ? undefined : runToProgram(box, from);
+  const shadow = createShadow(box, pid === undefined ? [] : [pid]);
   let compared = 0;
   for (let n = 0; n < most; n++) {
     const cpu = shadow.step();
     if (cpu === undefined) break;
-    if (box.kernel.perCpu[cpu.index]!.current === 0) continue;
+    const { current } = box.kernel.perCpu[cpu.index]!;
+    if (current === 0 || (pid !== undefined && current !== pid)) continue;
     const expected = shadow.frames(cpu);
     if (!looks(n, expected)) continue;
     compared++;
@@ -77,9 +90,25 @@ test('error_injector: the kinds are those of a shadow stack at every instruction
 for (const how of slow ? ['index', 'unwrap', 'panic', 'divide', 'lock', 'none'] : ['index']) {
   test(`panic ${how}: the same, over the panic, the landing pad and the dispatcher's stack`, async () => {
     const { box } = await bootSample('panic', [how]);
-    assert.ok(compare(box, interesting(601)) > 600);
+    assert.ok(compare(box, interesting(601), slow ? {} : { from: '/userapp' }) > 600);
   });
 }
+
+test('a dispatcher of one\u2019s own, which saves more and keeps the program\u2019s stack in another register: the same', async () => {
+  const file = 'kernel/rex-dispatcher/rex_64.S';
+  const edits: readonly (readonly [from: string, to: string])[] = [
+    ['\tmov\t%gs:rex_stack_ptr, %rbp\n', '\tpush\t%rdi\n\tsub\t$24, %rsp\n\tmov\t%gs:rex_stack_ptr, %rax\n'],
+    ['\tmov\t%rsp, (%rbp)\n\tmov\t%rbp, %rsp\n', '\tmov\t%rsp, (%rax)\n\tmov\t%rax, %rsp\n'],
+    ['\tpop\t%rsp\n', '\tpop\t%rsp\n\tadd\t$32, %rsp\n'],
+  ];
+  const sources = readKernelSources().map((each) => {
+    if (each.file !== file) return each;
+    for (const [from] of edits) assert.ok(each.source.includes(from), from);
+    return { file, source: edits.reduce((text, [from, to]) => text.replace(from, to), each.source) };
+  });
+  const { box } = await bootSample('error_injector', [], { sources });
+  assert.ok(compare(box, interesting(97), { from: '/userapp' }) > 150);
+});
 
 test('two processors: the same of each', async () => {
   const { box } = await bootSample('error_injector', [], { cpus: 2, schedule: 3 });
@@ -90,7 +119,7 @@ if (slow) {
   for (const name of ['termination', 'tracex5', 'spinlock_test', 'trace_event', 'syscall_tp', 'recursive', 'hello']) {
     test(`${name}: the same`, async () => {
       const { box } = await bootSample(name);
-      assert.ok(compare(box, (n) => n % 7 === 0, 700_000) > 400);
+      assert.ok(compare(box, (n) => n % 7 === 0, { most: 700_000 }) > 400);
     });
   }
 }

@@ -7,6 +7,12 @@ import { KERNEL_HALF } from './loaded-code.ts';
 
 const PAGE = 4096n;
 
+export function areEqual(left: Uint8Array, right: Uint8Array): boolean {
+  if (left.length !== right.length) return false;
+  for (let n = 0; n < left.length; n++) if (left[n] !== right[n]) return false;
+  return true;
+}
+
 /** Memory as an observer reads it, as far as it is mapped, at most `length` bytes. */
 export function peek(kernel: Kernel, task: Task | undefined, address: bigint, length: number): Uint8Array {
   if (address < KERNEL_HALF) {

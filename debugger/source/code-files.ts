@@ -5,6 +5,7 @@
 import { readDebugInformation, type DebugInformation } from '../../toolchain/dwarf/index.ts';
 import { demangle, ElfError, readElf, sectionData, type ElfFile } from '../../toolchain/elf/index.ts';
 import { SHN_UNDEF, SHT_NOBITS, STT_FUNC, STT_NOTYPE, STT_OBJECT } from '../../toolchain/elf/constants.ts';
+import { areEqual } from './code-bytes.ts';
 import { createIntervals, smallestAt, type Intervals } from '../../toolchain/dwarf/intervals.ts';
 
 /** A symbol of a file, by the file's own addresses. */
@@ -160,12 +161,6 @@ function createCodeFile(bytes: Uint8Array, name: string, debugFiles: DebugFiles)
       return debug.value;
     },
   };
-}
-
-function areEqual(left: Uint8Array, right: Uint8Array): boolean {
-  if (left.length !== right.length) return false;
-  for (let n = 0; n < left.length; n++) if (left[n] !== right[n]) return false;
-  return true;
 }
 
 export interface CodeFiles {

@@ -4,7 +4,7 @@ import { vectorRows } from '../../kernel/entry/vectors.ts';
 import { KERNEL_TEXT } from '../../kernel/layout/address-map.ts';
 import { pt_regs } from '../../kernel/layout/structures.ts';
 import type { Task } from '../../kernel/task.ts';
-import { peekCode } from '../source/code-bytes.ts';
+import { areEqual, peekCode } from '../source/code-bytes.ts';
 import type { Sources } from '../source/index.ts';
 import { stackRules, type Root, type StackRule, type StackRules } from './stack-rules.ts';
 
@@ -118,9 +118,6 @@ interface Known {
   readonly bytes: Uint8Array;
   readonly rules: StackRules;
 }
-
-const areEqual = (left: Uint8Array, right: Uint8Array): boolean =>
-  left.length === right.length && left.every((byte, n) => byte === right[n]);
 
 export function createCodeRules(kernel: Kernel, sources: Sources): CodeRules {
   let text: KernelText | undefined;

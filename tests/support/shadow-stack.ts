@@ -47,10 +47,13 @@ function mnemonicAt(kernel: Kernel, pid: number, address: bigint): string {
   return typeof instruction === 'string' ? '' : instruction.mnemonic;
 }
 
-/** `box` must have no task that has executed anything yet. */
-export function createShadow(box: Box): Shadow {
+/**
+ * `box` must have no task that has executed anything yet, or but for `begun` tasks that are at the first instruction of a
+ * program; others, which are not followed, are known once they execute a program of their own.
+ */
+export function createShadow(box: Box, begun: readonly number[] = []): Shadow {
   const { kernel } = box;
-  const stacks = new Map<number, ShadowFrame[]>();
+  const stacks = new Map<number, ShadowFrame[]>(begun.map((pid) => [pid, [{ kind: 'user', sp: 0n }]]));
   const nameAt = (address: bigint): string =>
     address < KERNEL_HALF ? '' : (symbolAt(kernel.symbols, address)?.name ?? '');
   const starts = (address: bigint): boolean => symbolAt(kernel.symbols, address)?.address === address;
