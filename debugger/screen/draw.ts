@@ -91,7 +91,7 @@ function lowestLine({ prompt, message, count, tour, columns }: View): Line {
     return [span(printable(withoutTag(message.text)), message.error ? 'error' : 'plain')];
   }
   const keys = 's step n over o out c continue S N C back : stop / find tab panel ? help q quit';
-  const ofTour = 'space next place, backspace the one before, enter the panel, s step, ? help, q quit';
+  const ofTour = 'space next place, backspace the one before, enter panel, s step, ? help, q quit';
   return [span(tour === undefined ? keys : ofTour, 'dim')];
 }
 

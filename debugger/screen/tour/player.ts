@@ -14,6 +14,8 @@ export interface TourPlayer {
   at: number;
   /** by place: where execution was when it had been reached and its keys had been pressed */
   readonly positions: number[];
+  /** where a stop of the viewer's has held up the way to the next place: it goes on from there */
+  detour: number | undefined;
   /** by place */
   readonly stops: readonly ParsedStop[];
 }
@@ -30,7 +32,7 @@ export function createTourPlayer(tour: Tour, session: Debugger): TourPlayer {
       throw new TourError(`${placeName(tour, place)}: stop: ${place.stop}: ${error.message}`);
     }
   });
-  return { tour, at: -1, positions: [], stops };
+  return { tour, at: -1, positions: [], detour: undefined, stops };
 }
 
 /** On the way to a place. */
@@ -48,7 +50,7 @@ export function approachNext(player: TourPlayer, session: Debugger): Approach {
   const { tour, at } = player;
   const place = tour.places[at + 1];
   if (place === undefined) throw new TourError(`${tour.file}: this is the last place of the tour`);
-  const position = player.positions[at];
+  const position = player.detour ?? player.positions[at];
   if (position !== undefined && session.rest.instruction > position) session.goTo(position);
   const { target, options } = player.stops[at + 1]!;
   let id: number;
@@ -67,9 +69,11 @@ export function approachNext(player: TourPlayer, session: Debugger): Approach {
     end(rest) {
       if (rest.stop?.id === id) {
         player.at++;
+        player.detour = undefined;
         return;
       }
       abandon();
+      if (rest.reason === 'stopped') player.detour = rest.instruction;
       if (rest.reason === 'stopped' || rest.reason === 'interrupted') return;
       throw new TourError(`${placeName(tour, place)}: not reached: ${place.stop}: ${rest.text}`);
     },
@@ -84,5 +88,6 @@ export function goBack(player: TourPlayer, session: Debugger): Rest {
   }
   const rest = session.goTo(position);
   player.at--;
+  player.detour = undefined;
   return rest;
 }
