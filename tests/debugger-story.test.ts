@@ -173,6 +173,21 @@ test('the landing pad: the program is left when the stack is the dispatcher\u201
   assert.equal(kinds().slice(0, 4), ['dispatcher', 'function', 'function', 'kprobe']);
 });
 
+test('a task on no processor: from where it sleeps', async () => {
+  const { box } = await bootSample('error_injector');
+  runTo(box, 'rex_dispatcher_func');
+  const sources = createSources(box);
+  const frames = story(box.kernel, sources, createCodeRules(box.kernel, sources), { pid: 1 });
+  assert.equal(
+    frames.map(({ kind }) => kind).filter((kind, n, all) => kind !== all[n - 1]),
+    ['function', 'syscall', 'user'],
+  );
+  assert.match(frames.find(({ kind }) => kind === 'syscall')!.title, /^wait4\(2, 0x[0-9a-f]+, 0, NULL\)$/);
+  assert.is(frames.at(-1)!.title, '_start');
+  assert.equal(story(box.kernel, sources, createCodeRules(box.kernel, sources), { pid: 99 }), []);
+  assert.equal(story(box.kernel, sources, createCodeRules(box.kernel, sources), { cpu: 5 }), []);
+});
+
 test('a system call: its name and arguments from the entry\u2019s first instruction to the user\u2019s next', async () => {
   const box = await Box.boot();
   box.files.write('/bin/hello', program('hello'));

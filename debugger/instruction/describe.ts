@@ -6,7 +6,7 @@ import { namedFlagBits, statusFlagBits } from '../../cpu/explain/node.ts';
 import type { Instruction } from '../../cpu/instruction.ts';
 import { Slot } from '../../cpu/state.ts';
 import { nativeNames } from '../../kernel/natives.ts';
-import { peek } from '../source/code-bytes.ts';
+import { peek, peekCode } from '../source/code-bytes.ts';
 import type { Regions, Sources } from '../source/index.ts';
 import { withoutTag } from '../source/words.ts';
 import type { DisassembledLine, InstructionDescription, ValueDescription } from '../types.ts';
@@ -128,6 +128,22 @@ function lineAt(
   return { text: name === '' ? text : `${text} <${name}>`, length };
 }
 
+/** Where a probe's int3 stands, the instruction below it counts, so that the next begins where it does. */
+function probedLine(
+  describing: Describing,
+  look: Pick<LookedAt, 'kernel' | 'task'>,
+  address: bigint,
+): { readonly text: string; readonly length: number } | undefined {
+  if (!look.kernel.kprobes.probes.has(address)) return undefined;
+  const { text, length } = lineAt(
+    describing,
+    look,
+    address,
+    peekCode(look.kernel, look.task, address, MAX_INSTRUCTION),
+  );
+  return { text: `int3 (kprobe on ${text})`, length };
+}
+
 /** most lines of one answer */
 const MAX_LINES = 65536;
 
@@ -142,7 +158,7 @@ export function disassembleAt(
   for (let at = address; lines.length < Math.min(count, MAX_LINES) && at <= 0xffff_ffff_ffff_ffffn;) {
     const mapped = peek(look.kernel, look.task, at, MAX_INSTRUCTION);
     if (mapped.length === 0) break;
-    const { text, length } = lineAt(describing, look, at, mapped);
+    const { text, length } = probedLine(describing, look, at) ?? lineAt(describing, look, at, mapped);
     const symbol = describing.sources.symbolText(at, look.task);
     lines.push({ address: at, bytes: mapped.slice(0, length), text, symbol });
     at += BigInt(Math.max(1, length));
