@@ -82,15 +82,15 @@ test('the dispatcher leaves its stack: the slot, the per-CPU variable and the pr
 test('the instructions behind a probe\u2019s int3 are what they were', async () => {
   const box = await Box.boot({ memory: 16 << 20 });
   const inspector = inspect(box);
-  const start = box.symbols.lookup('do_syscall_64')!;
-  const before = inspector.disassemble(start, 20);
-  const long = before.findIndex(({ text }) => text.startsWith('mov %gs:'));
+  const start = box.symbols.lookup('net_rx_action')!;
+  const before = inspector.disassemble(start, 12);
+  const long = before.findIndex(({ bytes, text }) => bytes.length === 3 && text === 'mov %rdi,%rbx');
   const extension = box.rex.load(
     readHostFile(new URL('../samples/error_injector/error_injector.rex', import.meta.url)),
   );
   const offset = before[long]!.address - start;
-  extension.program('err_injector').attachKprobe('do_syscall_64', offset);
-  const after = inspector.disassemble(start, 20);
+  extension.program('err_injector').attachKprobe('net_rx_action', offset);
+  const after = inspector.disassemble(start, 12);
   assert.is(after[long]!.text, `int3 (kprobe on ${before[long]!.text})`);
   assert.is(after[long]!.bytes[0], 0xcc);
   assert.equal(after.toSpliced(long, 1), before.toSpliced(long, 1));
