@@ -1,5 +1,5 @@
 /** Expressions: what they mean, by examples and against a plain reading; what is none is refused. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DebuggerError } from '../debugger/error.ts';

@@ -1,5 +1,5 @@
 /** Stops as text: what is written parses to what was meant, and back; what is no stop is refused. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DebuggerError } from '../debugger/error.ts';

@@ -1,5 +1,5 @@
 /** Stops of every kind, met by samples and programs, at the instruction that a full trace names. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readHostFile } from '../box/host-files.ts';

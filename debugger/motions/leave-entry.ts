@@ -30,11 +30,11 @@ export function isEntryCode({ kernel, sources }: Context, address: bigint): bool
 /** The instructions with which the kernel returns. */
 function returnsOf(context: Context): { readonly iret: bigint; readonly sysret: readonly bigint[] } {
   const { byName } = context.kernel.symbols;
-  const after = byName.get('entry_SYSCALL_64_after_hwframe');
+  const { address = 0n, size = 0 } = byName.get('entry_SYSCALL_64_after_hwframe') ?? {};
   const sysret: bigint[] = [];
-  for (let at = 0; after !== undefined && at < Math.min(after.size, LONGEST_ENTRY);) {
-    const instruction = instructionAt(context, after.address + BigInt(at), 0);
-    if (instruction?.mnemonic.startsWith('sysret') === true) sysret.push(after.address + BigInt(at));
+  for (let at = 0; at < Math.min(size, LONGEST_ENTRY);) {
+    const instruction = instructionAt(context, address + BigInt(at), 0);
+    if (instruction?.mnemonic.startsWith('sysret') === true) sysret.push(address + BigInt(at));
     at += instruction?.length ?? 1;
   }
   return { iret: byName.get('native_iret')!.address, sysret };

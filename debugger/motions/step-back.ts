@@ -94,11 +94,6 @@ function stepBackInto(context: Context, past: Past): Ending {
   return stepBackOver(context, past);
 }
 
-const isOfLine = (context: Context, place: Place, line: readonly SourcePlace[]): boolean => {
-  const [innermost] = sourceOf(context, place);
-  return innermost?.line === line[0]?.line && innermost?.file === line[0]?.file;
-};
-
 /** To the first instruction of the line that was executed before the present one. */
 export function stepBackLine(context: Context, past: Past, over: boolean): Ending {
   const { box } = context;
@@ -109,7 +104,10 @@ export function stepBackLine(context: Context, past: Past, over: boolean): Endin
     const point = box.instructions;
     const ending = back(context, past);
     const place = presentPlace(context);
-    if (target !== undefined && (ending.reason !== 'stepped' || !isOfLine(context, place, target))) {
+    if (
+      target !== undefined &&
+      (ending.reason !== 'stepped' || isAnotherLine(target, sourceOf(context, place), over))
+    ) {
       past.goTo(point);
       return STEPPED;
     }
