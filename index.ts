@@ -5,6 +5,8 @@ export {
   type BoxOptions,
   type BoxSnapshot,
   type BoxSymbols,
+  type EngineOptions,
+  type LoadOptions,
   type RunOptions,
   type RunReason,
   type RunResult,
@@ -30,6 +32,8 @@ export type { Output } from './box/output.ts';
 export type { Profile, ProfiledRegion, ProfiledSymbol, ProfileOptions } from './box/profile.ts';
 export type { Cell, RexExtension, RexLink, RexMap, RexProgram } from './box/rex.ts';
 export type { Exit, InputSource, Process, SpawnOptions } from './box/spawn.ts';
+export { SavedBoxError, type SavedBoxFault } from './box/saved/error.ts';
+export { SAVED_BOX_VERSION } from './box/saved/file.ts';
 export type { BoxStats, TranslationStats } from './box/stats.ts';
 export type { MemoryWatch, RunStops, StopHit } from './box/stops.ts';
 export { engineNames, type EngineName } from './cpu/engine.ts';

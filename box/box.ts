@@ -36,14 +36,39 @@ import { createNetwork, type BoxNetwork, type NetworkOptions } from './network.t
 import { appendOutput, createOutput, finishOutput, type Output } from './output.ts';
 import { createProfiler, DEFAULT_PERIOD, type Profile, type ProfileOptions } from './profile.ts';
 import { loadRex, type RexExtension } from './rex.ts';
+import { readSavedBox, writeSavedBox } from './saved/file.ts';
 import { restoreSnapshot, takeSnapshot, type Snapshot } from './snapshot.ts';
-import { exitOf, hasEnded, signalProcess, spawnProcess, type Exit, type Process, type SpawnOptions } from './spawn.ts';
+import {
+  exitOf,
+  hasEnded,
+  signalProcess,
+  spawnProcess,
+  type Exit,
+  type InputSource,
+  type Process,
+  type SpawnOptions,
+} from './spawn.ts';
 import { readStats, type BoxStats } from './stats.ts';
 import { armRun, type RunStops, type StopHit } from './stops.ts';
 
 export { DEFAULT_BUDGET };
 
-export interface BoxOptions {
+/** How a box is executed, which changes nothing of what happens in it. */
+export interface EngineOptions {
+  /** what executes instructions: the results are the same, bit for bit; default the translator */
+  readonly engine?: EngineName;
+  /** when and how much it translates */
+  readonly translator?: Partial<TranslatorOptions>;
+  /** as `startHistory`, from the first instruction on: true for the defaults */
+  readonly history?: boolean | HistoryOptions;
+}
+
+export interface LoadOptions extends EngineOptions {
+  /** who is asked for standard input from now on, where the saved box had a source of it */
+  readonly stdin?: InputSource;
+}
+
+export interface BoxOptions extends EngineOptions {
   /** processors, 1 to 64; default 1 */
   readonly cpus?: number;
   /** bytes of memory, 16 MiB to 2 GiB; default 128 MiB */
@@ -59,16 +84,10 @@ export interface BoxOptions {
   readonly watchdogPeriod?: number;
   /** AVX, AVX2 and XSAVE; default false, which is an x86-64-v2 processor */
   readonly avx?: boolean;
-  /** what executes instructions: the results are the same, bit for bit; default the translator */
-  readonly engine?: EngineName;
-  /** when and how much it translates */
-  readonly translator?: Partial<TranslatorOptions>;
   /** whether system calls become events; default true */
   readonly recordSyscalls?: boolean;
   /** devices beside lo */
   readonly network?: NetworkOptions;
-  /** as `startHistory`, from the first instruction on: true for the defaults */
-  readonly history?: boolean | HistoryOptions;
   /** the kernel's `.S` files; default: read from the host's disk */
   readonly sources?: readonly SourceFile[];
 }
@@ -191,6 +210,8 @@ export interface Box {
   stopHistory(): void;
   /** What can be gone back to; undefined without history. */
   readonly history: HistoryReach | undefined;
+  /** All of the box as a file, but for its past and what is the host's: listeners, a source of input, a profile. */
+  save(): Uint8Array;
   /** To the point when so many instructions had been executed; beyond the last that is known, runs on. BoxError. */
   goTo(instruction: number): Travel;
   /** `count` instructions back, or as far as is known. BoxError. */
@@ -292,7 +313,13 @@ function notedRegisters({ registers }: Cpu, change: Change): Registers {
   return noted;
 }
 
-function createBox(kernel: Kernel, engine: Engine, network: NetworkOptions | undefined): Box {
+interface BoxParts {
+  readonly network?: NetworkOptions | undefined;
+  readonly events?: readonly KernelEvent[];
+  readonly stdin?: InputSource | undefined;
+}
+
+function createBox(kernel: Kernel, engine: Engine, { network, events = [], stdin }: BoxParts): Box {
   const ours = { ...engine };
   const machine: Machine = {
     kernel,
@@ -303,9 +330,10 @@ function createBox(kernel: Kernel, engine: Engine, network: NetworkOptions | und
     listeners: new Set(),
     collector: undefined,
     log: createEventLog(),
-    source: undefined,
+    source: stdin,
     history: undefined,
   };
+  for (const event of events) remember(machine.log, event);
   drain(machine);
   const change: Change = (action) => {
     noteChange(machine);
@@ -399,6 +427,10 @@ function createBox(kernel: Kernel, engine: Engine, network: NetworkOptions | und
     get history() {
       return readReach(machine);
     },
+    save() {
+      drain(machine);
+      return writeSavedBox(kernel, eventsUntilNow(machine.log));
+    },
     goTo: (instruction) => goTo(machine, instruction),
     stepBack: (count = 1) => stepBack(machine, count),
     runBack: (options) => runBack(machine, options),
@@ -410,19 +442,41 @@ function createBox(kernel: Kernel, engine: Engine, network: NetworkOptions | und
 const isNode = (): boolean =>
   (globalThis as { process?: { versions?: Record<string, string> } }).process?.versions?.['node'] !== undefined;
 
+/** What executes instructions. In Node, the compiler of WebAssembly is told what it may do. */
+async function chooseEngine(kernel: Kernel, { engine = 'translator', translator }: EngineOptions): Promise<Engine> {
+  if (engine !== 'interpreter' && isNode()) (await import('./engine-flags.ts')).allowBranchHints();
+  return createEngine(kernel.memory, engine, translator);
+}
+
+function beginHistory(box: Box, history: EngineOptions['history']): void {
+  if (history !== undefined && history !== false) box.startHistory(history === true ? {} : history);
+}
+
 export const Box = {
   /**
    * A computer whose kernel has booted and that has no process yet.
    * @throws {MachineError | MemorySizeError} an option out of its range
    */
   async boot(options: BoxOptions = {}): Promise<Box> {
-    const { recordSyscalls = true, network, engine = 'translator', translator, history, ...rest } = options;
+    const { recordSyscalls = true, network, engine: _engine, translator: _translator, history, ...rest } = options;
     const sources = options.sources ?? (await import('./host-files.ts')).readKernelSources();
-    if (engine !== 'interpreter' && isNode()) (await import('./engine-flags.ts')).allowBranchHints();
     const kernel = bootKernel({ ...rest, sources });
     kernel.record.syscalls = recordSyscalls;
-    const box = createBox(kernel, createEngine(kernel.memory, engine, translator), network);
-    if (history !== undefined && history !== false) box.startHistory(history === true ? {} : history);
+    const box = createBox(kernel, await chooseEngine(kernel, options), { network });
+    beginHistory(box, history);
+    return box;
+  },
+
+  /**
+   * A box that `save` has written, which goes on as that one would have, bit for bit. Load what you trust: a file that was made
+   * to deceive can make a box that breaks, though not one that reaches the host.
+   * @throws {SavedBoxError} the bytes are none, or of another version
+   */
+  async load(bytes: Uint8Array, options: LoadOptions = {}): Promise<Box> {
+    const { kernel, events } = readSavedBox(bytes);
+    const { stdin } = options;
+    const box = createBox(kernel, await chooseEngine(kernel, options), { events, stdin });
+    beginHistory(box, options.history);
     return box;
   },
 };
