@@ -273,4 +273,43 @@ test('any bytes and any instruction in a program\u2019s text have a description,
   assert.ok(described > 500, `${described}`);
 });
 
+test('with any values in the registers, every instruction of the kernel has a description', async () => {
+  const { box } = await bootSample('error_injector', [], { memory: 16 << 20 });
+  runTo(box, 'rex_dispatcher_func');
+  const inspector = inspect(box);
+  const live = box.registers();
+  const { addresses } = box.kernel.listing;
+  const value = fc.oneof(
+    fc.bigInt(0n, (1n << 64n) - 1n),
+    fc.constantFrom(
+      0n,
+      1n,
+      (1n << 64n) - 1n,
+      1n << 63n,
+      0x7fff_ffff_fff8n,
+      0xffff_7fff_ffff_ffffn,
+      live.rsp,
+      live.gsBase,
+    ),
+  );
+  const values = fc.array(value, { minLength: registerNames.length, maxLength: registerNames.length });
+  const where = fc.integer({ min: 0, max: addresses.length - 1 });
+  fc.assert(
+    fc.property(values, fc.array(where, { minLength: 20, maxLength: 20 }), (set, indexes) => {
+      registerNames.forEach((name, n) => (live[name] = set[n]!));
+      for (const index of indexes) {
+        const description = inspector.instructionAt(addresses[index]!)!;
+        assert.ok(description.sentence.length > 0);
+        for (const { address } of [...description.reads, ...description.writes]) {
+          assert.ok(address === undefined || (address >= 0n && address < 1n << 64n));
+        }
+      }
+      inspector.instructionAt(set[0]!);
+      inspector.disassemble(set[1]!, 3);
+      inspector.regionAt(set[2]!);
+    }),
+    { numRuns: slow ? 1000 : 30 },
+  );
+});
+
 test.run();

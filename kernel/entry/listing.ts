@@ -41,5 +41,6 @@ export function listedAt(
     if (addresses[middle]! <= address) low = middle + 1;
     else high = middle;
   }
-  return low === 0 ? undefined : { file: files[places[low * 2 - 2]!]!.file, line: places[low * 2 - 1]! };
+  const file = low === 0 ? undefined : files[places[low * 2 - 2]!]?.file;
+  return file === undefined ? undefined : { file, line: places[low * 2 - 1]! };
 }
