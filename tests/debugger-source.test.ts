@@ -150,6 +150,19 @@ test('an extension that is unloaded takes its lines with it; one that is loaded 
   assert.equal(sources.addressesOf('main.rs', 19), []);
 });
 
+test('a saved box has the sources of its own kernel and of its extensions with it', async () => {
+  const own = readKernelSources().map(({ file, source }) => ({ file, source: `# mine\n${source}` }));
+  const box = await Box.boot({ memory: SMALL, sources: own });
+  box.rex.load(image());
+  const loaded = await Box.load(box.save());
+  const [before, after] = [createSources(box), createSources(loaded)];
+  assert.ok(after.sourceText('kernel/rex-dispatcher/rex_64.S')!.startsWith('# mine\n'));
+  assert.equal(after.addressesOf('main.rs', 19), before.addressesOf('main.rs', 19));
+  assert.is(after.addressesOf('main.rs', 19).length, 3);
+  const address = box.symbols.lookup('rex_exit')!;
+  assert.equal(after.describe(address, undefined), before.describe(address, undefined));
+});
+
 test('programs: lines from the debug file beside them, of the file that the task executes', async () => {
   const { box } = await bootSample('error_injector');
   runTo(box, 'rex_dispatcher_func');
