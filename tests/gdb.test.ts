@@ -1,11 +1,16 @@
 /** Stock gdb against a sample: breakpoints in the kernel and in Rust, watchpoints, steps, and all of it backwards. */
 import { execFile, spawnSync } from 'node:child_process';
+import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { main } from '../command/main.ts';
+import { encodePacket } from '../debugger/gdb/packets.ts';
+import { fromLatin1 } from '../debugger/gdb/text.ts';
 import { openDebugger } from '../debugger/debugger.ts';
 import { packageSources } from '../debugger/host/source-files.ts';
 import { serveGdb, type GdbServerOptions } from '../debugger/host/gdb-server.ts';
+import { runCommand } from './support/command.ts';
 import { bootSample } from './support/samples.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -86,7 +91,7 @@ if (!hasGdb) {
       ['break main.rs:19', /pending/],
       ['info registers cr3 efer', /cr3 +0x/, /efer +0xd01/],
       ['continue', /"userapp" hit Breakpoint 1, rex_dispatcher_func \(\) at .*rex_64\.S:9/, /push\s+%rbp/],
-      ['backtrace', /#1 .* in trace_call_bpf/, /in kprobe_int3_handler/, /in asm_exc_int3/],
+      ['backtrace', /#1 .* in trace_call_bpf/, /in kprobe_int3_handler/, /in main \(\) at .*userapp\.c/],
       ['info threads', /\* .*"userapp" \(process 2, on CPU 0\)/, /"loader" \(process 1, sleeping\)/],
       ['info breakpoints', /main\.rs:19/],
       // the first argument of a kprobe's program is struct pt_regs
@@ -98,7 +103,14 @@ if (!hasGdb) {
       ['delete 2'],
       ['break main.rs:20', /main\.rs, line 20/],
       ['continue', /Breakpoint 3/],
-      ['backtrace 5', /err_injector \(\) at .*main\.rs:20/],
+      [
+        'backtrace',
+        /err_injector \(\) at .*main\.rs:20/,
+        // over the Rex stack, the exception and the system call to the user's code
+        /<signal handler called>[^]* trace_call_bpf \(\)[^]* kprobe_int3_handler/,
+        /<signal handler called>[^]* __x64_sys_dup \(\)[^]* do_syscall_64 \(\)/,
+        /<signal handler called>[^]* syscall \(\)[^]* main \(\) at .*userapp\.c:57[^]* _start \(\)[^]*\n$/,
+      ],
       // the value that bpf_map_lookup_elem has found
       ['monitor maps', /pid_to_errno/, /\[2\] = -22/],
       ['stepi'],
@@ -179,6 +191,60 @@ if (!hasGdb) {
     });
   });
 }
+
+/** `run-sample … --gdb 0` in this process, and `packets` sent to it one after the other. */
+async function runCommandWith(packets: readonly string[], ...args: readonly string[]) {
+  const output = ['', '', ''];
+  let port: (value: number) => void;
+  const waiting = new Promise<number>((resolve) => (port = resolve));
+  const status = main([...args, '--gdb', '0'], {
+    stdin: () => undefined,
+    write(descriptor, bytes) {
+      output[descriptor] += Buffer.from(bytes).toString();
+      const found = /waiting for gdb on 127\.0\.0\.1:(\d+)/.exec(output[2]!);
+      if (found !== null) port(Number(found[1]));
+    },
+  });
+  const early = status.then((code): never => {
+    throw new Error(`it has ended with ${code}: ${output.join('')}`);
+  });
+  const socket = connect(await Promise.race([waiting, early]), '127.0.0.1');
+  early.catch(() => {});
+  for (const packet of packets) {
+    socket.write(encodePacket(fromLatin1(packet)));
+    await new Promise((resolve) => socket.once('data', resolve));
+  }
+  const result = await status;
+  socket.destroy();
+  return { status: result, stdout: output[1]!, stderr: output[2]! };
+}
+
+test('the command: a sample waits, and goes on when gdb has let go of it', async () => {
+  const { status, stdout, stderr } = await runCommandWith(['D'], 'error_injector');
+  assert.match(stderr, /gdb -q -ex 'set substitute-path \/rex .*' -ex 'target remote :\d+'/);
+  assert.match(stdout, /dup\(0\) = -1 EINVAL \(Invalid argument\) \(INJECTED\)/);
+  assert.match(stdout, /ok: \/loader exited with 0, as expected/);
+  assert.is(status, 0);
+});
+
+test('the command: steps of a sample are taken, and gdb sees the end', async () => {
+  const { status, stdout } = await runCommandWith(['QStartNoAckMode', 'c'], 'bmc');
+  assert.match(stdout, /ok: /);
+  assert.is(status, 0);
+});
+
+test('the command: gdb ends it', async () => {
+  const { status, stderr } = await runCommandWith(['vKill;1'], 'error_injector');
+  assert.match(stderr, /gdb has ended it/);
+  assert.is(status, 130);
+});
+
+test('the command: what does not go together', async () => {
+  const { status, stderr } = await runCommand('error_injector', '--gdb', '0', '--trace');
+  assert.match(stderr, /--gdb and --trace exclude each other/);
+  assert.is(status, 2);
+  assert.is((await runCommand('error_injector', '--gdb', '65536')).status, 2);
+});
 
 test('a port that is taken is an error', async () => {
   await served('hello', {}, async (port) => {

@@ -16,6 +16,7 @@ import { SHT_NOBITS, SHT_PROGBITS } from '../../toolchain/elf/constants.ts';
 import { assembleElf, ElfError, readElf, sectionData, type ElfFile } from '../../toolchain/elf/index.ts';
 import type { CodeFile } from '../source/index.ts';
 import { abbreviationSection, debugUnit, type Abbreviation } from './dwarf-writer.ts';
+import { programFrames } from './program-frames.ts';
 import { lineTable, type LineSequence } from './line-writer.ts';
 import { joinBytes } from './text.ts';
 
@@ -99,10 +100,12 @@ function withSections(program: ElfFile, debug: DebugSections): Uint8Array {
 /** The bytes for gdb: the file's own where there is nothing to add, or what there is cannot be read. */
 export function gdbFile(file: CodeFile): Uint8Array {
   const { elf, debugFile, debug } = file;
-  if (elf === undefined || debugFile === undefined || elf.sections.length === 0) return file.bytes;
+  if (elf === undefined || elf.sections.length === 0) return file.bytes;
   try {
-    const sections = debugSections(debugFile === file.bytes ? elf : readElf(debugFile));
+    const sections = debugSections(debugFile === undefined || debugFile === file.bytes ? elf : readElf(debugFile));
     addInlinedLines(sections, debug?.inlinedLines ?? new Map());
+    const frames = programFrames(elf);
+    if (frames !== undefined) sections.set('.debug_frame', frames);
     return withSections(elf, sections);
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;

@@ -17,6 +17,7 @@ import {
 } from '../../toolchain/elf/constants.ts';
 import { writeElf, type SymbolSource } from '../../toolchain/elf/index.ts';
 import { kernelDebugSections } from './kernel-debug-info.ts';
+import { kernelFrames } from './kernel-frames.ts';
 
 /** Where a program's entry point would be: gdb's backtraces end in this function. */
 const ENTRY = 'entry_SYSCALL_64';
@@ -78,10 +79,11 @@ export function kernelElf(box: Box): Uint8Array {
   if (text !== undefined) restoreProbed(box, text.data);
   const symbols = ownSymbols(box).map(symbolSource);
   const names = new Set(present.map(({ name }) => name));
-  const debug = kernelDebugSections(box.kernel.listing, {
-    low: KERNEL_TEXT,
-    high: KERNEL_TEXT + BigInt(text?.data.length ?? 0),
-  });
+  const range = { low: KERNEL_TEXT, high: KERNEL_TEXT + BigInt(text?.data.length ?? 0) };
+  const debug = {
+    ...kernelDebugSections(box.kernel.listing, range),
+    '.debug_frame': kernelFrames(box, range),
+  };
   return writeElf({
     type: ET_EXEC,
     entry: box.symbols.lookup(ENTRY) ?? 0n,
