@@ -65,14 +65,14 @@ function fieldsOf(reply: string): Map<string, string> {
 const numberOf = (name: string): number => registerRows.findIndex((row) => row.name === name);
 const readRegister = ({ client }: Machine, name: string): bigint => {
   const text = client.ask(`p${hex(numberOf(name))}`);
-  return BigInt(`0x${text.match(/../g)!.reverse().join('')}`);
+  return BigInt(`0x${text.match(/../g)!.toReversed().join('')}`);
 };
 const little = (value: bigint, bytes: number): string =>
   BigInt.asUintN(bytes * 8, value)
     .toString(16)
     .padStart(bytes * 2, '0')
     .match(/../g)!
-    .reverse()
+    .toReversed()
     .join('');
 
 /** As `c`, but over what gdb resumes from by itself. */
