@@ -430,6 +430,32 @@ test('thread by thread: a step is one instruction of the thread that is asked fo
   assert.is.not(readRegister(machine, 'rip'), before);
 });
 
+test('two processors: each thread is stepped by itself, whoever has the turn', async () => {
+  const box = await Box.boot({ memory: SMALL, cpus: 2 });
+  box.files.write('/bin/program', tinyProgram('again:\tinc %rbx\n\tjmp again\n'));
+  const process = box.spawn('/bin/program');
+  box.spawn('/bin/program');
+  const machine = await attach(box, process);
+  const { client, host } = machine;
+  client.ask('Z0,401003,1');
+  goOn(machine);
+  client.ask('z0,401003,1');
+  // both are in their loops
+  client.send('vCont;c');
+  client.connection.receive(Uint8Array.of(3));
+  client.run(10);
+  client.take();
+  for (const thread of [1, 2, 1, 2, 2, 1]) {
+    client.ask(`Hg${thread}`);
+    const [at, count] = [readRegister(machine, 'rip'), readRegister(machine, 'rbx')];
+    assert.match(goOn(machine, `vCont;s:${thread};c`), new RegExp(`thread:${thread};`));
+    const atInc = at === 0x40_1000n;
+    assert.is(readRegister(machine, 'rip'), atInc ? 0x40_1003n : 0x40_1000n);
+    assert.is(readRegister(machine, 'rbx'), atInc ? count + 1n : count);
+  }
+  assert.is(host.stops.filter(({ target }) => target.kind === 'address').length, 0);
+});
+
 /** packets from which others are made by damage */
 const seeds = [
   '?', 'g', 'G00', 'p10', 'P1=0000000000000000', 'P10=0010400000000000', 'm401000,40', 'x402000,8', 'M402000,2:0102',

@@ -49,6 +49,7 @@ function createSession(host: Debugger, connection: GdbHost, options: GdbOptions)
     pinnedProgram: undefined,
     shownProgram: undefined,
     toldLibraries: undefined,
+    ownStops: new Set(),
     documents: new Map(),
     held: undefined,
     lastStop: '',

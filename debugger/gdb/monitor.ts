@@ -3,7 +3,6 @@ import { didYouMean } from '../../toolchain/assembler/did-you-mean.ts';
 import { DebuggerError, quote } from '../error.ts';
 import { mapLines } from '../screen/panels/maps.ts';
 import { textOf } from '../screen/style.ts';
-import { isOwnStop } from './motion.ts';
 import type { GdbSession, MonitorCommand } from './session.ts';
 import { allThreads, threadName, threadText, threadOfRest } from './threads.ts';
 import type { Rest, Stop } from '../types.ts';
@@ -49,7 +48,7 @@ const stopLine = ({ id, text, enabled, hits, addresses, target }: Stop): string 
 };
 
 const ownStops = (session: GdbSession): Stop[] =>
-  session.debugger.stops.filter(({ id }) => !isOwnStop(session, id) && session.breakpoints.find(id) === undefined);
+  session.debugger.stops.filter(({ id }) => !session.ownStops.has(id) && session.breakpoints.find(id) === undefined);
 
 function storyLines({ debugger: host }: GdbSession): string[] {
   const frames = host.story().map(({ kind, title, symbol, address, source }) => {

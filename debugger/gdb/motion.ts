@@ -14,28 +14,30 @@ import { findThread, requireThread, threadOfRest, whereOf } from './threads.ts';
 const SLICE = 500_000;
 const STEPS = 2000;
 
-/** The number of the stop that `until` makes of its target. */
-const UNTIL = 0;
-
 /** What changes what is loaded: gdb is told only if it does. */
 const watched: readonly StopTarget[] = [
   { kind: 'process', event: 'exec' },
   { kind: 'syscall', name: 'bpf', at: 'exit' },
 ];
 
-/** Stops of the server's own, by number. */
-const ownStops = new WeakMap<GdbSession, Set<number>>();
-
-export function watchLoading(session: GdbSession): void {
-  ownStops.set(session, new Set(watched.map((target) => session.debugger.addStop(target).id)));
+export function watchLoading({ debugger: host, ownStops }: GdbSession): void {
+  for (const target of watched) ownStops.add(host.addStop(target).id);
 }
 
-export function unwatchLoading(session: GdbSession): void {
-  for (const id of ownStops.get(session) ?? []) session.debugger.removeStop(id);
-  ownStops.delete(session);
+export function unwatchLoading({ debugger: host, ownStops }: GdbSession): void {
+  for (const id of ownStops) host.removeStop(id);
+  ownStops.clear();
 }
 
-export const isOwnStop = (session: GdbSession, id: number): boolean => ownStops.get(session)?.has(id) ?? false;
+/** Runs `action` with the stops of the server's own turned off. */
+function unwatched<Result>({ debugger: host, ownStops }: GdbSession, action: () => Result): Result {
+  for (const id of ownStops) host.changeStop(id, { enabled: false });
+  try {
+    return action();
+  } finally {
+    for (const id of ownStops) host.changeStop(id, { enabled: true });
+  }
+}
 
 /** Whether gdb's list of libraries is out of date; it is told at most once of each change. */
 function librariesChanged(session: GdbSession): boolean {
@@ -64,7 +66,7 @@ function replyTo(session: GdbSession, rest: Rest): string | undefined {
   switch (rest.reason) {
     case 'stopped': {
       const { stop } = rest;
-      if (stop !== undefined && isOwnStop(session, stop.id)) {
+      if (stop !== undefined && session.ownStops.has(stop.id)) {
         return librariesChanged(session) ? libraryReply(session) : undefined;
       }
       const breakpoint = stop === undefined ? undefined : session.breakpoints.find(stop.id);
@@ -98,17 +100,30 @@ const rip = (session: GdbSession, thread: number): bigint | undefined => {
   return session.debugger.registers(whereOf(found)).find(({ name }) => name === 'rip')?.value;
 };
 
+/** Of the thread itself, wherever execution rests; of an idle processor, where it does. */
 const stepped = (session: GdbSession, thread: number): string =>
-  stopReply(session, GdbSignal.trap, '', findThread(session.debugger.box, thread) === undefined ? undefined : thread);
+  stopReply(session, GdbSignal.trap, '', findThread(session.debugger.box, thread)?.task?.pid);
+
+/** Lets the others go on until it is the turn of task `pid`: a reply, or undefined. */
+function waitForTurn(session: GdbSession, pid: number, address: bigint): string | undefined {
+  const { debugger: host } = session;
+  const { id } = host.addStop({ kind: 'address', address }, { condition: `pid == ${pid}` });
+  try {
+    const rest = host.continue({ budget: SLICE });
+    return rest.stop?.id === id ? undefined : replyTo(session, rest);
+  } finally {
+    host.removeStop(id);
+  }
+}
 
 /** One instruction of `thread`; 'done', or a reply, or undefined: the others have to go on first. */
 function stepThread(session: GdbSession, thread: number): 'done' | string | undefined {
   const { debugger: host } = session;
-  if (threadOfRest(host.rest) !== thread && findThread(host.box, thread) !== undefined) {
+  const task = findThread(host.box, thread)?.task;
+  // an idle processor executes nothing: then it is an instruction of whoever comes next
+  if (task !== undefined && threadOfRest(host.rest) !== thread) {
     const address = rip(session, thread);
-    if (address === undefined) return 'done';
-    const there = host.until({ kind: 'address', address }, { budget: SLICE });
-    const reply = there.stop?.id === UNTIL ? undefined : replyTo(session, there);
+    const reply = address === undefined ? undefined : waitForTurn(session, thread, address);
     if (reply !== undefined) return reply;
     if (threadOfRest(host.rest) !== thread) return undefined;
   }
@@ -152,7 +167,7 @@ function continueBack(session: GdbSession): string | undefined {
     const reply = undoWatched(session);
     if (reply !== undefined) return reply;
   }
-  const rest = host.reverseContinue();
+  const rest = unwatched(session, () => host.reverseContinue());
   return undoWatched(session) ?? replyTo(session, rest);
 }
 

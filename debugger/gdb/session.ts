@@ -71,8 +71,10 @@ export interface GdbSession {
   shownProgram: number | undefined;
   /** paths that gdb has been told of; undefined as long as it has not asked */
   toldLibraries: string | undefined;
-  /** documents of qXfer as they were when gdb began to read them */
-  readonly documents: Map<string, Uint8Array>;
+  /** stops of the server's own, by number */
+  readonly ownStops: Set<number>;
+  /** documents of qXfer by object, as they were when gdb began to read them */
+  readonly documents: Map<string, { readonly annex: string; readonly bytes: Uint8Array }>;
   /** a stop reply that follows when gdb has read the libraries anew, and goes on */
   held: string | undefined;
   /** the answer to `?` */

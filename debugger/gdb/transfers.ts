@@ -31,17 +31,18 @@ export function transfer(session: GdbSession, request: string): Uint8Array | und
   const [object = '', operation, annex = '', range] = request.split(':');
   if (!Object.hasOwn(documents, object) || operation !== 'read') return undefined;
   const { address: offset, length } = need(hexRange(range), 'offset and length');
-  const key = `${object}:${annex}`;
-  if (offset === 0n || !session.documents.has(key)) {
+  let whole = session.documents.get(object);
+  if (offset === 0n || whole?.annex !== annex) {
     const text = documents[object]!(session, annex);
     if (text === undefined) throw new PacketError(Errno.ENOENT, `${object} has no ${JSON.stringify(annex)}`);
-    session.documents.set(key, utf8Bytes(text));
+    whole = { annex, bytes: utf8Bytes(text) };
+    session.documents.set(object, whole);
   }
-  const whole = session.documents.get(key)!;
-  const start = Number(offset < BigInt(whole.length) ? offset : BigInt(whole.length));
-  const wanted = whole.subarray(start, start + Math.min(length, PACKET_SIZE));
+  const { bytes } = whole;
+  const start = Number(offset < BigInt(bytes.length) ? offset : BigInt(bytes.length));
+  const wanted = bytes.subarray(start, start + Math.min(length, PACKET_SIZE));
   const piece = wanted.subarray(0, fitting(wanted, PACKET_SIZE - 8));
-  const last = start + piece.length >= whole.length;
-  if (last) session.documents.delete(key);
+  const last = start + piece.length >= bytes.length;
+  if (last) session.documents.delete(object);
   return joinBytes(fromLatin1(last ? 'l' : 'm'), piece);
 }
