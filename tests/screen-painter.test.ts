@@ -39,7 +39,10 @@ const ascending = (grid: Grid, puts: readonly Put[]): Grid => {
   return grid;
 };
 
-/** Characters by cell; the second half of a wide one is '' also where the terminal takes it for narrow, and leaves a space there. */
+/**
+ * Characters by cell, as the grid has them where the terminal only knows less of Unicode: it may take the second half of a wide
+ * one for a space, and a new mark for a character, which the next cell then covers.
+ */
 function cellsShown({ terminal }: HeadlessTerminal, { columns, cells }: Grid): string[] {
   return cells.map((cell, at) => {
     const shown =
@@ -48,7 +51,8 @@ function cellsShown({ terminal }: HeadlessTerminal, { columns, cells }: Grid): s
         ?.getCell(at % columns)
         ?.getChars() ?? '?';
     const blank = shown === '' || shown === ' ';
-    return blank ? (cell === '' ? '' : ' ') : shown;
+    if (blank) return cell === '' || cell.startsWith(' ') ? cell : ' ';
+    return cell.length > 1 && cell.includes(shown) ? cell : shown;
   });
 }
 
