@@ -10,21 +10,39 @@ const restorers: readonly (readonly number[])[] = [
   [0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05],
   [0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05],
 ];
+/** bytes of `syscall` */
+const SYSCALL = 2;
+
+/** Whether a restorer's code is around `ip`, which is `offset(length)` bytes into it. */
+function isRestorer(kernel: Kernel, task: Task, ip: bigint, offset: (length: number) => number): boolean {
+  return restorers.some((bytes) => {
+    const code = peek(kernel, task, ip - BigInt(offset(bytes.length)), bytes.length);
+    return bytes.every((byte, n) => byte === code[n]);
+  });
+}
+
+/** Whether `ip` is at an instruction of a restorer, or behind its system call. */
+const insideRestorer = (kernel: Kernel, task: Task, ip: bigint): boolean =>
+  [0, SYSCALL].some((rest) => isRestorer(kernel, task, ip, (length) => length - rest)) ||
+  isRestorer(kernel, task, ip, () => 0);
 
 /** struct sigcontext, from its place behind the return address; 8 bytes each */
 const SIGCONTEXT = 40;
 const fields = { r8: 0, r9: 1, r10: 2, di: 8, si: 9, bp: 10, dx: 12, ax: 13, cx: 14, sp: 15, ip: 16 } as const;
 
-/** The interrupted registers, when `ip` is a restorer and its frame's return address lies below `end`. */
+/**
+ * The interrupted registers, when `ip` is a restorer and its frame's return address lies below `end`. `executing`: it is
+ * no return address, and `end` the stack pointer.
+ */
 export function signalContext(
   kernel: Kernel,
   task: Task | undefined,
   ip: bigint,
   end: bigint,
+  executing = false,
 ): FrameRegisters | undefined {
   if (ip >= KERNEL_HALF || task === undefined) return undefined;
-  const code = peek(kernel, task, ip, 9);
-  if (!restorers.some((bytes) => bytes.every((byte, n) => byte === code[n]))) return undefined;
+  if (!(executing ? insideRestorer(kernel, task, ip) : isRestorer(kernel, task, ip, () => 0))) return undefined;
   const bytes = peek(kernel, task, end + BigInt(SIGCONTEXT), 17 * 8);
   if (bytes.length < 17 * 8) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset);

@@ -212,17 +212,9 @@ function advance(instruction: Instruction, rule: StackRule): StackRule {
   return known;
 }
 
-const endings: ReadonlySet<string> = new Set([
-  'ret',
-  'retf',
-  'iretq',
-  'iret',
-  'sysretq',
-  'sysret',
-  'ud2',
-  'hlt',
-  'int3',
-]);
+const endings: ReadonlySet<string> = new Set(['ret', 'retf', 'iretq', 'iret', 'sysretq', 'sysret']);
+/** They may be returned from, and stand where nothing is executed. */
+const traps: ReadonlySet<string> = new Set(['int3', 'ud2', 'hlt']);
 const isJump = (mnemonic: string): boolean => mnemonic.startsWith('j') || mnemonic.startsWith('loop');
 
 function place(bytes: Uint8Array, at: number, start: bigint): Placed | undefined {
@@ -285,8 +277,12 @@ export function stackRules(bytes: Uint8Array, start: bigint, roots: readonly Roo
           if (rule.sp !== undefined) jumps.push({ target, depth: rule.sp });
         }
         if (mnemonic === 'jmp') return;
-      } else if (endings.has(mnemonic)) return;
-      else rule = advance(instruction, rule);
+      } else if (endings.has(mnemonic)) {
+        return;
+      } else if (traps.has(mnemonic)) {
+        if (!entered.has(next)) later.push([next, rule]);
+        return;
+      } else rule = advance(instruction, rule);
       address = next;
       if (entered.get(address)?.fixed === true) return;
     }

@@ -200,6 +200,10 @@ function callerOf(walker: Walker, frame: RawFrame, rule: StackRule | undefined):
   const { registers, caller } = frame;
   const symbol = walker.sources.symbolAt(caller ? registers.ip - 1n : registers.ip, walker.task);
   if (registers.ip < KERNEL_HALF && isStart(symbol?.name)) return undefined;
+  if (!caller) {
+    const context = signalContext(walker.kernel, walker.task, registers.ip, registers.sp, true);
+    if (context !== undefined) return { registers: context, caller: false, signal: true };
+  }
   let found: Next | undefined;
   if (rule?.left !== undefined) found = fromRexStack(walker, frame, rule);
   else if (rule !== undefined) {
