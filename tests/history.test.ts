@@ -1,103 +1,53 @@
 /** Going back is exact: the state at an instruction is the one that was there first, whatever way one came. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readHostFile } from '../box/host-files.ts';
-import { Box, type BoxOptions, type Process } from '../index.ts';
 import { stateDifferences, stateOf } from './support/box-state.ts';
-import { bootSample } from './support/samples.ts';
+import { scenarios } from './support/subjects.ts';
 
 const slow = process.env['TEST_TIER'] === 'slow';
-const MEMORY = 16 << 20;
 /** short distances, so that many marks are taken and forgotten */
 const few = { marks: 6 };
 
-interface Subject {
-  readonly name: string;
-  boot(options: BoxOptions): Promise<{ readonly box: Box; readonly process: Process }>;
-}
-
-const programFile = (name: string): Uint8Array => readHostFile(new URL(`programs/bin/${name}`, import.meta.url));
-
-const sample = (name: string): Subject => ({ name, boot: (options) => bootSample(name, [], options) });
-const program = (name: string): Subject => ({
-  name,
-  async boot(options) {
-    const box = await Box.boot(options);
-    box.files.write('/program', programFile(name));
-    return { box, process: box.spawn('/program') };
-  },
-});
-
-const subjects: readonly Subject[] = [
-  sample('error_injector'),
-  sample('panic'),
-  program('hello'),
-  ...(slow ? ['termination', 'bpf-maps'].map(sample).slice(0, 1) : []),
-  ...(slow ? ['signals', 'threads', 'pipes'].map(program).slice(0, 0) : []),
-];
-
-const engines = ['interpreter', 'translator'] as const;
-
-const scenario = fc.record({
-  subject: fc.constantFrom(...subjects),
-  engine: fc.constantFrom(...engines),
-  cpus: fc.integer({ min: 1, max: 3 }),
-  schedule: fc.option(fc.nat(1000), { nil: undefined }),
-});
-
-const optionsOf = ({
-  engine,
-  cpus,
-  schedule,
-}: {
-  engine: (typeof engines)[number];
-  cpus: number;
-  schedule: number | undefined;
-}): BoxOptions => ({
-  memory: MEMORY,
-  engine,
-  cpus,
-  ...(schedule === undefined ? {} : { schedule }),
-  translator: { threshold: 100 },
-});
-
 test('goTo in any order gives the states of a box that has never gone back', async () => {
   await fc.assert(
-    fc.asyncProperty(scenario, fc.array(fc.nat(9999), { minLength: 2, maxLength: 5 }), async (chosen, parts) => {
-      const options = optionsOf(chosen);
-      const one = await chosen.subject.boot({ ...options, history: few });
-      const end = one.box.run({ until: one.process, budget: 400_000 });
-      const last = one.box.instructions;
-      const final = stateOf(one.box);
-      for (const part of parts) {
-        const target = Math.floor((last * part) / 10_000);
-        const { reason, instruction } = one.box.goTo(target);
-        assert.equal([reason, instruction, one.box.instructions], ['reached', target, target]);
-        // oxlint-disable-next-line no-await-in-loop
-        const other = await chosen.subject.boot(options);
-        other.box.run({ budget: target });
-        assert.is(other.box.instructions, target);
-        assert.equal(stateDifferences(stateOf(other.box), stateOf(one.box)), [], `at ${target} of ${last}`);
-        assert.equal(one.box.events.length, other.box.events.length);
-      }
-      assert.is(one.box.history?.last, last);
-      const again = one.box.run({ until: one.process, budget: 400_000 - one.box.instructions });
-      assert.equal([again.reason, again.exitCode, one.box.instructions], [end.reason, end.exitCode, last]);
-      assert.equal(stateDifferences(final, stateOf(one.box)), [], 'forwards again');
-    }),
-    { numRuns: slow ? 300 : Number(process.env['RUNS'] ?? 12), endOnFailure: true },
+    fc.asyncProperty(
+      scenarios,
+      fc.array(fc.nat(9999), { minLength: 2, maxLength: 5 }),
+      async ({ subject, options }, parts) => {
+        const one = await subject.boot({ ...options, history: few });
+        const end = one.box.run({ until: one.process, budget: 400_000 });
+        const last = one.box.instructions;
+        const final = stateOf(one.box);
+        for (const part of parts) {
+          const target = Math.floor((last * part) / 10_000);
+          const { reason, instruction } = one.box.goTo(target);
+          assert.equal([reason, instruction, one.box.instructions], ['reached', target, target]);
+          // oxlint-disable-next-line no-await-in-loop
+          const other = await subject.boot(options);
+          other.box.run({ budget: target });
+          assert.is(other.box.instructions, target);
+          assert.equal(stateDifferences(stateOf(other.box), stateOf(one.box)), [], `at ${target} of ${last}`);
+          assert.equal(one.box.events.length, other.box.events.length);
+        }
+        assert.is(one.box.history?.last, last);
+        const again = one.box.run({ until: one.process, budget: 400_000 - one.box.instructions });
+        assert.equal([again.reason, again.exitCode, one.box.instructions], [end.reason, end.exitCode, last]);
+        assert.equal(stateDifferences(final, stateOf(one.box)), [], 'forwards again');
+      },
+    ),
+    { numRuns: slow ? 300 : 8, endOnFailure: true },
   );
 });
 
 test('run n, go back k, forward k: the same state', async () => {
   await fc.assert(
     fc.asyncProperty(
-      scenario,
+      scenarios,
       fc.nat(120_000),
       fc.array(fc.oneof(fc.integer({ min: 1, max: 30 }), fc.nat(50_000)), { minLength: 1, maxLength: 6 }),
-      async (chosen, n, distances) => {
-        const { box } = await chosen.subject.boot({ ...optionsOf(chosen), history: few });
+      async ({ subject, options }, n, distances) => {
+        const { box } = await subject.boot({ ...options, history: few });
         box.run({ budget: n });
         const now = box.instructions;
         const here = stateOf(box);
@@ -113,7 +63,7 @@ test('run n, go back k, forward k: the same state', async () => {
         }
       },
     ),
-    { numRuns: slow ? 300 : Number(process.env['RUNS'] ?? 12), endOnFailure: true },
+    { numRuns: slow ? 300 : 8, endOnFailure: true },
   );
 });
 

@@ -152,6 +152,23 @@ function fieldsOf(path: string, wanted: Fields, got: Frozen): Fields {
   return Object.fromEntries(keys.map((key, n) => [key, values[n]]));
 }
 
+/** What the box looks at in an event; the rest is for those who asked to be told. */
+function checkEvents(events: Frozen): void {
+  checkLike('events', { kind: 'array', values: [], holes: [] }, events);
+  for (const event of (events as FrozenArray).values) {
+    const bytes: Frozen = {
+      kind: 'view',
+      type: 'Uint8Array',
+      buffer: { kind: 'buffer', length: 0, pages: [] },
+      offset: 0,
+      length: 0,
+    };
+    checkLike('events', recordOf({ type: '' }), event);
+    const { keys, values } = event as FrozenRecord;
+    if (values[keys.indexOf('type')] === 'write') checkLike('events', recordOf({ bytes }), event);
+  }
+}
+
 export interface SavedBox {
   readonly kernel: Kernel;
   /** what the box remembers, oldest first */
@@ -176,8 +193,11 @@ export function readSavedBox(bytes: Uint8Array): SavedBox {
   if ((fields['perCpu'] as FrozenArray).values.length !== count) {
     throw new SavedBoxError('malformed', `kernel.perCpu: expected ${count} of them`);
   }
+  if ((fields['events'] as FrozenArray).values.length > 0) {
+    throw new SavedBoxError('malformed', 'kernel.events: expected none that nobody has been told of');
+  }
   const events = trees[count + 1];
-  checkLike('events', { kind: 'array', values: [], holes: [] }, events);
+  checkEvents(events);
   const snapshot: Snapshot = { memory, cpus, kernel: fields, records: { bytes: bytes.length, fresh: bytes.length } };
   restoreSnapshot(kernel, snapshot);
   return { kernel, events: thaw(createThawer(new Map()), events) as KernelEvent[] };
