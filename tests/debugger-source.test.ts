@@ -133,6 +133,28 @@ test('an extension, loaded by a guest or by the host: lines with what is inlined
   }
 });
 
+test('every line of error_injector that code was made of begins somewhere, is executed, and shown', async () => {
+  const { box } = await bootSample('error_injector');
+  runTo(box, 'rex_dispatcher_func');
+  const sources = createSources(box);
+  const file = '/rex/samples/error_injector/main.rs';
+  const source = readPackageSource(file)!.split('\n');
+  const lines = source.flatMap((_, n) => (sources.addressesOf(file, n + 1).length > 0 ? [n + 1] : []));
+  assert.ok(lines.length > 4 && source[lines[0]! - 1]!.startsWith('pub fn err_injector'));
+  const seen = new Set<number>();
+  const begun = new Set<number>();
+  const { address: start, size } = imageOf(box);
+  while (box.step().instructions > 0) {
+    const { rip } = box.registers();
+    if (rip < start || rip >= start + BigInt(size)) continue;
+    for (const place of sources.placesAt(rip, undefined)) if (place.file === file) seen.add(place.line);
+    for (const line of lines) if (sources.addressesOf(file, line).includes(rip)) begun.add(line);
+  }
+  const ascending = (set: ReadonlySet<number>): number[] => [...set].sort((left, right) => left - right);
+  assert.equal(ascending(seen), lines);
+  assert.equal(ascending(begun), lines);
+});
+
 test('an extension that is unloaded takes its lines with it; one that is loaded again has them again', async () => {
   const box = await Box.boot({ memory: SMALL });
   const sources = createSources(box);
