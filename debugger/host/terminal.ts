@@ -5,8 +5,8 @@
 import type { ReadStream, WriteStream } from 'node:tty';
 import { constants } from 'node:os';
 import { createKeyDecoder } from '../screen/keys.ts';
-import { gridText, type Grid } from '../screen/grid.ts';
-import { ENTER, LEAVE, paint, type PainterOptions } from '../screen/painter.ts';
+import type { Grid } from '../screen/grid.ts';
+import { ENTER, LEAVE, paint, plainText, type PainterOptions } from '../screen/painter.ts';
 import type { Screen } from '../screen/screen.ts';
 
 export interface Terminal {
@@ -39,6 +39,9 @@ const ESCAPE_WAIT = 50;
 const MOST_WAITING = 256;
 /** where the terminal does not say */
 const USUAL = { columns: 80, rows: 24 } as const;
+
+/** Nobody is at the other end of the terminal any more. */
+const isGone = (error: unknown): boolean => ['EIO', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 /** A run of the screen until it is quit; the exit status: 0, or 128 and the signal that ended it. */
 export function runOnTerminal(
@@ -79,8 +82,8 @@ export function runOnTerminal(
     screen.view.redraw = false;
     const grid = screen.draw();
     if (dumb) {
-      const text = gridText(grid).join('\r\n');
-      if (shown === undefined || text !== gridText(shown).join('\r\n')) write(`${text}\r\n`);
+      const [text, last] = [grid, shown].map((each) => each && plainText(each, look.ascii ?? false).join('\r\n'));
+      if (text !== last) write(`${text}\r\n`);
     } else {
       const sequences = paint(shown, grid, look);
       if (sequences !== '') write(sequences);
@@ -106,7 +109,8 @@ export function runOnTerminal(
       try {
         action();
       } catch (error) {
-        end(() => reject(error as Error));
+        if (isGone(error)) hangUp();
+        else end(() => reject(error as Error));
       }
     };
     const turn = guarded(() => {

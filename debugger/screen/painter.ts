@@ -3,7 +3,7 @@
  * differ from what is there are written. A terminal may hold another opinion on how wide a character is: after one that is not
  * ASCII the cursor is positioned anew, and its neighbour written again, so that nothing is displaced.
  */
-import type { Grid } from './grid.ts';
+import { gridText, type Grid } from './grid.ts';
 import { sequenceOf, styleNames, type Look } from './style.ts';
 
 export interface PainterOptions {
@@ -20,6 +20,17 @@ export const LEAVE = '\x1b[0m\x1b[2J\x1b[?7h\x1b[?25h\x1b[?1049l';
 /** as wide in every terminal */
 const ordinary = /^[ -~─│]$/;
 const asciiTwins: Readonly<Record<string, string>> = { '─': '-', '│': '|' };
+
+/** A cell as a terminal of ASCII has it. */
+const asciiCell = (cell: string): string => (/^[ -~]?$/.test(cell) ? cell : (asciiTwins[cell] ?? '?'));
+
+/** The lines for a terminal that knows no sequences. */
+export function plainText(grid: Grid, ascii: boolean): string[] {
+  if (!ascii) return gridText(grid);
+  // a wide character takes two cells there too
+  const cells = grid.cells.map((cell) => (cell === '' ? '?' : asciiCell(cell)));
+  return gridText({ ...grid, cells });
+}
 
 const position = (row: number, column: number): string => `\x1b[${row + 1};${column + 1}H`;
 
@@ -63,7 +74,7 @@ export function paint(before: Grid | undefined, now: Grid, { look, ascii = false
         style = now.styles[at]!;
         output += sequenceOf(styleNames[style]!, look);
       }
-      if (ordinary.test(cell)) output += ascii ? (asciiTwins[cell] ?? cell) : cell;
+      if (ordinary.test(cell)) output += ascii ? asciiCell(cell) : cell;
       else if (ascii) output += wide ? '??' : '?';
       else output += wide ? `  ${position(row, x)}${cell}` : cell;
       cursor = ascii || ordinary.test(cell) ? x + (wide ? 2 : 1) : -1;
