@@ -14,6 +14,7 @@ import { createRegions, createSources, type Sources } from '../debugger/source/i
 import type { SourcePlace } from '../debugger/types.ts';
 import { Box } from '../index.ts';
 import { KERNEL_DATA } from '../kernel/layout/address-map.ts';
+import { keptFile } from '../kernel/rex-dispatcher/kept-file.ts';
 import type { Task } from '../kernel/task.ts';
 import { demangle, readElf } from '../toolchain/elf/index.ts';
 import { STT_FUNC } from '../toolchain/elf/constants.ts';
@@ -131,6 +132,27 @@ test('an extension, loaded by a guest or by the host: lines with what is inlined
       createSources(guest).addressesOf('main.rs', 19)[0]! - imageOf(guest).address,
     );
   }
+});
+
+test('files of images are kept once, as they were when they were loaded, and not beyond a bound', async () => {
+  const box = await Box.boot({ memory: SMALL });
+  const bytes = image();
+  box.rex.load(bytes);
+  box.rex.load(bytes);
+  const other = bytes.slice();
+  other[other.length - 1]! ^= 1;
+  box.rex.load(other);
+  const files = [...box.kernel.bpf.programs.values()].flatMap((program) => program.image?.file ?? []);
+  assert.is(files.length, 3);
+  assert.is(files[0], files[1]);
+  assert.not.equal(files[0], files[2]);
+  assert.is(keptFile(box.kernel, files[0]!), files[0]);
+  const guest = files[0]!.slice();
+  guest[0] = 0;
+  const kept = keptFile(box.kernel, guest)!;
+  guest[1] = 0;
+  assert.is(kept[1], 0x45);
+  assert.is(keptFile(box.kernel, new Uint8Array((64 << 20) + 1)), undefined);
 });
 
 test('every line of error_injector that code was made of begins somewhere, is executed, and shown', async () => {
