@@ -22,6 +22,9 @@ const LONGEST_FUNCTION = 1 << 20;
 /** jumps to another function whose return is this one's, one after the other */
 const MOST_JUMPS = 1000;
 
+/** instructions that are stepped one by one */
+const MOST_STEPS = 200_000;
+
 const returning: ReadonlySet<string> = new Set(['ret', 'iretq', 'iret', 'sysret', 'sysretq', 'retf']);
 
 interface Function {
@@ -75,7 +78,7 @@ function stepToReturn(travel: Travel, budget: number): Ending {
   const { context } = travel;
   const { pid, rsp } = presentPlace(context);
   const end = context.box.instructions + budget;
-  while (context.box.instructions < end) {
+  for (let n = 0; n < MOST_STEPS && context.box.instructions < end; n++) {
     const place = presentPlace(context);
     const mnemonic = instructionAt(context, place.rip, pid)?.mnemonic ?? '';
     const ending = stepInto(travel, end - context.box.instructions);
@@ -102,9 +105,15 @@ export function stepOut(travel: Travel, budget: number): Ending {
     const left = end - box.instructions;
     if (pid !== 0 && isEntryCode(context, rip)) return leaveEntry(travel, left);
     const present = pid === 0 ? undefined : functionAt(context, rip, pid);
-    if (present === undefined || present.exits.length === 0) return stepToReturn(travel, left);
+    if (present === undefined) return stepToReturn(travel, left);
     const returned = isReturned(pid, rsp);
-    const triggers = [atAddresses(present.exits, returned), onEvent('exit', pid), onEvent('exec', pid)];
+    const triggers = [
+      atAddresses(present.exits, returned),
+      onEvent('exit', pid),
+      onEvent('exec', pid),
+      // or it falls into the next, as assembly does between its labels
+      atAddresses([present.end], returned),
+    ];
     // through the jumps that stay inside after all
     for (let inside = true; inside;) {
       const arrival = atExit(context, present) ? undefined : travel.run(triggers, end - box.instructions);
@@ -112,6 +121,7 @@ export function stepOut(travel: Travel, budget: number): Ending {
         if (arrival.reason !== 'own') return arrival;
         if (arrival.index === 1) return { reason: 'exited' };
         if (arrival.index === 2) return STEPPED;
+        if (arrival.index === 3) break;
       }
       const mnemonic = instructionAt(context, presentPlace(context).rip, pid)?.mnemonic ?? '';
       const ending = stepInto(travel, Math.max(1, end - box.instructions));
