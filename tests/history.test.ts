@@ -36,7 +36,7 @@ test('goTo in any order gives the states of a box that has never gone back', asy
         assert.equal(stateDifferences(final, stateOf(one.box)), [], 'forwards again');
       },
     ),
-    { numRuns: slow ? 300 : 8, endOnFailure: true },
+    { numRuns: slow ? 300 : 5, endOnFailure: true },
   );
 });
 
@@ -63,7 +63,7 @@ test('run n, go back k, forward k: the same state', async () => {
         }
       },
     ),
-    { numRuns: slow ? 300 : 8, endOnFailure: true },
+    { numRuns: slow ? 300 : 5, endOnFailure: true },
   );
 });
 

@@ -115,16 +115,17 @@ function leastWorth(marks: Marks, now: number): { readonly index: number; readon
 }
 
 /**
- * Makes room. When most of the marks are borders, which nothing can stand for, the oldest go: history begins later then.
+ * Makes room. Where time goes on and most of the marks are borders, which nothing can stand for, the oldest go: history begins
+ * later then. Going back never makes it shorter: then the tip comes on top of what is allowed.
  */
 function thin(marks: Marks, now: number): void {
   const { list, most, mostBytes } = marks;
-  while (list.length > 1 && (list.length > most || marks.bytes > mostBytes)) {
+  const atTip = list.at(-1)!.tip;
+  const goesOn = !atTip && list.at(-1)!.instruction <= now;
+  while (list.length > 1 && (list.length > (atTip ? most + 1 : most) || marks.bytes > mostBytes)) {
     const { index, count } = leastWorth(marks, now);
-    const canForget = list[1]!.instruction <= now;
-    if (canForget && count * 4 < list.length) removeAt(marks, 0);
+    if (goesOn && (count === 0 || count * 4 < list.length)) removeAt(marks, 0);
     else if (index >= 0) removeAt(marks, index);
-    else if (canForget) removeAt(marks, 0);
     else return;
   }
 }

@@ -1,5 +1,7 @@
 /** All of a box at one moment, as far as anybody in it can tell, to be compared with another moment or another box. */
 import { isDeepStrictEqual } from 'node:util';
+// first: modules of the kernel know each other, and this is the order in which they begin
+import '../../index.ts';
 import type { Box } from '../../box/box.ts';
 import { createFreezer, freeze, type Frozen } from '../../box/frozen.ts';
 import { Slot } from '../../cpu/state.ts';
