@@ -2,6 +2,7 @@
 import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { readHostFile } from '../box/host-files.ts';
 import { DebuggerError } from '../debugger/error.ts';
 import { openDebugger } from '../debugger/debugger.ts';
 import type { Debugger, Rest } from '../debugger/types.ts';
@@ -286,6 +287,42 @@ test('there and back: any points of the path, by either direction', async () => 
       debug.removeStop(id);
     }),
     { numRuns: slow ? 300 : 20 },
+  );
+});
+
+test('motions stay with their task while others run, and what they say is what is executed next', async () => {
+  const box = await Box.boot({ ...quick, cpus: 3 });
+  box.files.write('/program', readHostFile(new URL('programs/bin/threads', import.meta.url)));
+  box.spawn('/program');
+  const debug = await openDebugger(box);
+  debug.continue({ budget: 20_000_000 });
+  const { first, last } = debug.reach;
+  const motions = ['stepOver', 'stepOut', 'stepLine', 'stepBackOver'] as const;
+  const early = Math.min(last, first + 150_000);
+  const point = fc.oneof(fc.integer({ min: first, max: early }), fc.integer({ min: early, max: last }));
+  fc.assert(
+    fc.property(point, fc.constantFrom(...motions), (at, motion) => {
+      const before = debug.goTo(at);
+      fc.pre(before.pid !== 0);
+      const rest = debug[motion]();
+      if (rest.reason !== 'stepped') return;
+      assert.is(rest.pid, before.pid);
+      assert.is(rest.instruction < at, motion === 'stepBackOver');
+      if (motion === 'stepBackOver') {
+        // forwards again it comes by where it was, unless that was in a handler that is gone over
+        const entered = rest.rip < 1n << 63n && before.rip >= 1n << 63n;
+        const again = debug.stepOver();
+        const isInHandler = entered || debug.describe(before.rip).symbol.startsWith('asm_');
+        assert.ok(isInHandler || again.instruction <= at || again.reason !== 'stepped');
+        debug.goTo(rest.instruction);
+      }
+      const { cpu, pid } = box.step();
+      // an interrupt may come first
+      const { current } = box.kernel.cpus[cpu]!;
+      const name = box.symbols.describe(current) ?? '';
+      if (!name.startsWith('asm_')) assert.equal([cpu, pid, current], [rest.cpu, rest.pid, rest.rip]);
+    }),
+    { numRuns: slow ? 500 : 25 },
   );
 });
 
