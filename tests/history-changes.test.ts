@@ -155,10 +155,12 @@ test('frames that are taken, and looks at a box, are as they should be', async (
   const map = box.rex.load(sampleFile('error_injector/error_injector.rex')).map('pid_to_errno');
   map.update(1, 2);
   // an ARP request, which is answered
-  const request = Uint8Array.from([
-    ...[255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 9, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1],
-    ...[2, 0, 0, 0, 0, 9, 10, 0, 0, 9, 0, 0, 0, 0, 0, 0, 10, 0, 0, 1],
-  ]);
+  const request = Uint8Array.from(
+    [
+      [255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 9, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1],
+      [2, 0, 0, 0, 0, 9, 10, 0, 0, 9, 0, 0, 0, 0, 0, 0, 10, 0, 0, 1],
+    ].flat(),
+  );
   device.inject(request);
   box.run({ quiet: true });
   box.spawn('/spinner');
