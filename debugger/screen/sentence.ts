@@ -16,9 +16,14 @@ function valueText({ name, address, place, value }: ValueDescription): string {
 
 /** As many lines as there are, cut off at `rows`. */
 export function sentenceLines({ debugger: session }: View, columns: number, rows: number): Line[] {
+  const { rest, box } = session;
+  if (rest.pid === 0) {
+    const why = box.death === undefined ? 'every task sleeps or has ended' : 'the kernel has stopped for good';
+    return [[span(`Nothing is being executed: ${why}. Going back leads to what was.`, 'strong')]];
+  }
   const instruction = session.instructionAt();
   if (instruction === undefined) {
-    return [[span(`nothing is mapped at 0x${session.rest.rip.toString(16)}: executing it faults`, 'error')]];
+    return [[span(`nothing is mapped at 0x${rest.rip.toString(16)}: executing it faults`, 'error')]];
   }
   const { text, sentence, reads, writes } = instruction;
   const touched = writes.filter(({ address }) => address !== undefined);

@@ -24,7 +24,7 @@ function stacksOf(story: readonly StoryFrame[], pointer: bigint): readonly Stack
     if (stacks.at(-1)?.name === frame.stack) continue;
     stacks.push({ name: frame.stack, pointer: stacks.length === 0 ? pointer : frame.stackPointer });
   }
-  return stacks.length === 0 ? [{ name: 'stack', pointer }] : stacks;
+  return stacks.length === 0 ? [{ name: 'latest', pointer }] : stacks;
 }
 
 /** How many lines each of the stacks has: what it needs where there is room, else a fair share; the rest goes to the innermost. */
