@@ -45,7 +45,7 @@ export function goBackTo<Each extends Waiting>(
 ): Found<Each> | undefined {
   const { box } = context;
   const { first } = past.reach;
-  let last = box.instructions - 1;
+  let last = waiting.length === 0 ? first : box.instructions - 1;
   for (let stretch = FIRST_STRETCH; last > first; stretch *= GROWTH) {
     const from = Math.max(first, last - stretch);
     past.goTo(from);
