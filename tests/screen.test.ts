@@ -59,10 +59,7 @@ const panelText = (screen: Screen, name: (typeof panelNames)[number], columns = 
 
 test('a stop is typed, run to, and said', () => {
   const { screen } = back();
-  assert.match(
-    shown(screen)[0]!,
-    /error_injector \| instruction 102,\d+ \| 2 userapp \| extension err_injector/,
-  );
+  assert.match(shown(screen)[0]!, /error_injector \| instruction 102,\d+ \| 2 userapp \| extension err_injector/);
   press(screen, 'S', ':');
   type(screen, 'program err_injector');
   assert.match(lowest(screen), /^added \d+: program err_injector$/);
@@ -159,6 +156,19 @@ test('prompts: until, find, memory, expression, goto, follow', () => {
   press(screen, 's');
   assert.is(session.rest.pid, 1);
   assert.match(shown(screen)[0]!, /follows pid 1/);
+});
+
+test('a stop is switched off and on, and its hits are counted', () => {
+  const { screen, session } = back();
+  press(screen, ':');
+  type(screen, 'bpf_map_lookup_elem');
+  const { id } = session.stops[0]!;
+  press(screen, 'e');
+  type(screen, `${id}`);
+  assert.match(panelText(screen, 'stops'), new RegExp(`^ ${id} bpf_map_lookup_elem \\(off\\)$`));
+  press(screen, ...String(id), 'e', 'c');
+  assert.is(session.rest.rip, session.evaluate('bpf_map_lookup_elem'));
+  assert.match(panelText(screen, 'stops'), new RegExp(`^>${id} bpf_map_lookup_elem  1 hit$`));
 });
 
 test('what is typed wrong is said, and nothing happens', () => {

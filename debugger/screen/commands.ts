@@ -69,6 +69,14 @@ function removeStop(view: View, text: string): void {
   say(view, ids.length === 1 ? `removed ${ids[0]}` : `removed ${ids.length} stops`);
 }
 
+function switchStop(view: View, text: string): void {
+  const id = wholeNumber(text, 'number of a stop');
+  const present = view.debugger.stops.find((stop) => stop.id === id);
+  if (present === undefined) throw new DebuggerError('not-there', `there is no stop ${id}`);
+  const { enabled } = view.debugger.changeStop(id, { enabled: !present.enabled });
+  say(view, `${id} is ${enabled ? 'on' : 'off'}`);
+}
+
 function until(view: View): Motion | undefined {
   const { debugger: session, cursor } = view;
   if (cursor !== undefined) {
@@ -257,6 +265,8 @@ export const commands: readonly Command[] = [
   { keys: [':'], help: 'adds a stop: main.rs:19, syscall dup, helper, panic, write 0x…:8 … if rax == -22', action: (view) => ask(view, 'stop', (text) => addStop(view, text)) },
   { keys: ['x'], counts: true, help: 'removes a stop by its number, or * for all',
     action: (view, count) => count === undefined ? ask(view, 'remove stop', (text) => { if (text !== '') removeStop(view, text); }) : removeStop(view, `${count}`) },
+  { keys: ['e'], counts: true, help: 'switches a stop off, or on again, by its number',
+    action: (view, count) => count === undefined ? ask(view, 'switch stop', (text) => { if (text !== '') switchStop(view, text); }) : switchStop(view, `${count}`) },
   { keys: ['/'], help: 'finds a symbol, a part of one, main.rs:19 or an address; nothing: the next one', action: search },
   { keys: ['up', 'k'], counts: true, help: 'the cursor up in the code', action: (view, count = 1) => moveCursor(view, -Math.min(count, 100)) },
   { keys: ['down', 'j'], counts: true, help: 'the cursor down', action: (view, count = 1) => moveCursor(view, Math.min(count, 100)) },
