@@ -13,3 +13,6 @@ export function frontTab(view: View, layout: Layout): PanelName | undefined {
   const tabs = layout.tabs?.panels ?? [];
   return tabs.includes(view.tab) ? view.tab : tabs[0];
 }
+
+/** A panel has no place of its own at this size. */
+export const inTabs = (view: View, panel: PanelName): boolean => layoutOf(view)?.tabs?.panels.includes(panel) ?? false;
