@@ -148,6 +148,26 @@ function stepRange(session: GdbSession, motion: Extract<Motion, { kind: 'range' 
   return undefined;
 }
 
+/** To before the latest instruction of `thread`, or so far back as one slice goes. */
+function stepThreadBack(session: GdbSession, thread: number): string | undefined {
+  const { debugger: host } = session;
+  const { instruction: last } = host.rest;
+  const before = host.stepBack();
+  if (before.reason === 'beginning') return replyTo(session, before);
+  const task = findThread(host.box, thread)?.task;
+  if (task === undefined || threadOfRest(before) === thread) return stepped(session, thread);
+  // others have executed since: forwards again over a stretch that ends here
+  const from = Math.max(host.reach.first, last - STEPS);
+  let found: number | undefined;
+  let rest = host.goTo(from);
+  for (let n = from; n < last && rest.instruction < last; n++) {
+    if (threadOfRest(rest) === thread) found = rest.instruction;
+    rest = host.step();
+  }
+  host.goTo(found ?? from);
+  return found === undefined ? undefined : stepped(session, thread);
+}
+
 /** The reply when the instruction before this point meets one of gdb's watchpoints: then it has been undone. */
 function undoWatched(session: GdbSession): string | undefined {
   const { debugger: host } = session;
@@ -183,11 +203,8 @@ function advance(session: GdbSession, motion: Motion): string | undefined {
     }
     case 'range':
       return stepRange(session, motion);
-    case 'reverse-step': {
-      const rest = host.stepBack();
-      if (rest.reason === 'beginning') return replyTo(session, rest);
-      return threadOfRest(rest) === motion.thread ? stepped(session, motion.thread) : undefined;
-    }
+    case 'reverse-step':
+      return stepThreadBack(session, motion.thread);
     case 'reverse-continue':
       return continueBack(session);
   }
