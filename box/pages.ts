@@ -93,14 +93,29 @@ function* suspects(memory: Memory): Iterable<number> {
 
 const livePage = ({ buffer }: Memory, page: number): Uint8Array => new Uint8Array(buffer, page * PAGE_SIZE, PAGE_SIZE);
 
+/** Pages that are allocated together: many small buffers cost the host more than what they hold. */
+const SLAB = 16;
+
+function createSlabs(): (page: Uint8Array) => Uint8Array {
+  let slab = new Uint8Array(0);
+  return (page) => {
+    if (slab.length === 0) slab = new Uint8Array(SLAB * PAGE_SIZE);
+    const copy = slab.subarray(0, PAGE_SIZE);
+    slab = slab.subarray(PAGE_SIZE);
+    copy.set(page);
+    return copy;
+  };
+}
+
 /** Memory as it is. */
 export function copyMemory(memory: Memory): MemoryCopy {
   const base = baseOf(memory);
+  const keep = createSlabs();
   const changed = new Map<number, Uint8Array>();
   for (const page of suspects(memory)) {
     const live = livePage(memory, page);
     if (areEqual(live, pageOf(base, page))) continue;
-    changed.set(page, areEqual(live, ZERO_PAGE) ? ZERO_PAGE : live.slice());
+    changed.set(page, areEqual(live, ZERO_PAGE) ? ZERO_PAGE : keep(live));
   }
   const copy = withPages(base, changed);
   bases.set(memory, copy);
