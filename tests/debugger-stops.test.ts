@@ -390,4 +390,29 @@ test('programs of eight threads and many system calls run on to their end under 
   assert.is(debug.rest.reason, 'exited');
 });
 
+test('forks, signals, exits and memory: by either engine, on several processors, and backwards', async () => {
+  const meet = async (engine: 'interpreter' | 'translator') => {
+    const { debug } = await debugProgram(program('signals'), { cpus: 3, engine });
+    debug.until(target(debug, 'main'));
+    const stack = debug.evaluate('rsp') - 64n;
+    addAll(debug, [
+      'process fork',
+      'process exit',
+      'process signal',
+      `access ${stack}:8`,
+      'syscall * exit if pid == 2',
+    ]);
+    return { debug, rests: collect(debug) };
+  };
+  const plain = (rests: Awaited<ReturnType<typeof meet>>['rests']): unknown[] =>
+    rests.map(({ instruction, cpu, pid, rip, stop }) => ({ instruction, cpu, pid, rip, stop }));
+  const { debug, rests } = await meet('translator');
+  assert.equal(new Set(rests.map(({ stop }) => stop?.kind)), new Set(['process', 'memory', 'syscall']));
+  assert.equal(plain((await meet('interpreter')).rests), plain(rests));
+  const back = [];
+  for (let n = 0; n < 12; n++) back.push(debug.reverseContinue());
+  const passed = rests.filter(({ instruction }) => instruction < debug.reach.last).toReversed();
+  assert.equal(back.map(({ instruction, stop }) => [instruction, stop?.id]), passed.slice(0, 12).map(({ instruction, stop }) => [instruction, stop?.id])); // prettier-ignore
+});
+
 test.run();
