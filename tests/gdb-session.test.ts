@@ -430,6 +430,31 @@ test('thread by thread: a step is one instruction of the thread that is asked fo
   assert.is.not(readRegister(machine, 'rip'), before);
 });
 
+test('a watchpoint in another program: gdb reads the libraries while the value is as it knew it', async () => {
+  const machine = await sampleMachine();
+  const { client, box } = machine;
+  client.ask(`Z0,${hex(symbol(machine, 'rex_dispatcher_func'))},1`);
+  goOn(machine);
+  client.transfer('libraries');
+  client.ask(`z0,${hex(symbol(machine, 'rex_dispatcher_func'))},1`);
+  const [map] = box.kernel.bpf.maps.values();
+  if (map?.data.kind !== 'hash') throw new Error('expected a hash');
+  const [element] = map.data.elements.values();
+  // behind the key of 4 bytes
+  const at = hex(element!.address + 8n);
+  const value = (): string => client.ask(`m${at},8`);
+  assert.is(value(), little(-22n, 8));
+  client.ask(`Z2,${at},8`);
+  // the loader's child has written it, before it became userapp
+  assert.match(client.ask('bc'), /library:/);
+  assert.match(client.transfer('libraries'), /name="\/loader"/);
+  assert.is(value(), little(-22n, 8));
+  assert.is(fieldsOf(client.ask('bc')).get('watch'), at);
+  assert.is.not(value(), little(-22n, 8));
+  assert.is(fieldsOf(client.ask('vCont;c')).get('watch'), at);
+  assert.is(value(), little(-22n, 8));
+});
+
 test('two processors: each thread is stepped by itself, whoever has the turn', async () => {
   const box = await Box.boot({ memory: SMALL, cpus: 2 });
   box.files.write('/bin/program', tinyProgram('again:\tinc %rbx\n\tjmp again\n'));

@@ -217,8 +217,26 @@ function troubled(session: GdbSession, error: unknown): string {
   return stopReply(session, GdbSignal.trap, '');
 }
 
+const isWatch = (reply: string): boolean => /^T\w\w[ra]?watch:/.test(reply);
+
+/**
+ * Has gdb read the libraries before it hears of a stop. It then reads what it watches, too: the access that a watchpoint is about
+ * must not have happened yet, or not have been undone, or gdb would see no change.
+ */
+function hold(session: GdbSession, { kind }: Motion, reply: string): void {
+  const { debugger: host } = session;
+  const backwards = kind === 'reverse-continue' || kind === 'reverse-step';
+  if (!isWatch(reply)) session.held = { reply, by: undefined };
+  else {
+    if (backwards) host.step();
+    else host.stepBack();
+    session.held = { reply, by: backwards ? 'stepBack' : 'step' };
+  }
+  sendText(session, libraryReply(session));
+}
+
 /** Sends a stop reply; one that gdb must read the libraries for waits until it has. */
-function finish(session: GdbSession, reply: string): void {
+function finish(session: GdbSession, motion: Motion, reply: string): void {
   session.motion = undefined;
   session.interrupted = false;
   noteProgram(session);
@@ -229,8 +247,7 @@ function finish(session: GdbSession, reply: string): void {
     session.lastStop = reply;
   }
   if (!final && !reply.includes(LIBRARY) && librariesChanged(session)) {
-    session.held = reply;
-    sendText(session, libraryReply(session));
+    hold(session, motion, reply);
     return;
   }
   sendText(session, reply);
@@ -253,7 +270,7 @@ function turn(session: GdbSession): void {
   }
   if (reply === undefined && session.interrupted) reply = stopReply(session, GdbSignal.int, '');
   if (reply === undefined) session.host.later(() => turn(session));
-  else finish(session, reply);
+  else finish(session, motion, reply);
 }
 
 /** Begins a motion; the reply comes when it is over. @throws {PacketError} for a thread that does not exist */
@@ -262,7 +279,8 @@ export function move(session: GdbSession, motion: Motion): void {
   const { held } = session;
   if (held !== undefined) {
     session.held = undefined;
-    sendText(session, held);
+    if (held.by !== undefined) session.debugger[held.by]();
+    sendText(session, held.reply);
     return;
   }
   session.motion = motion;

@@ -49,6 +49,12 @@ export type Motion =
   | { readonly kind: 'reverse-step'; readonly thread: number }
   | { readonly kind: 'reverse-continue' };
 
+export interface HeldReply {
+  readonly reply: string;
+  /** the motion by which the box comes to where the reply is about */
+  readonly by: 'step' | 'stepBack' | undefined;
+}
+
 export interface GdbSession {
   readonly debugger: Debugger;
   readonly host: GdbHost;
@@ -76,7 +82,7 @@ export interface GdbSession {
   /** documents of qXfer by object, as they were when gdb began to read them */
   readonly documents: Map<string, { readonly annex: string; readonly bytes: Uint8Array }>;
   /** a stop reply that follows when gdb has read the libraries anew, and goes on */
-  held: string | undefined;
+  held: HeldReply | undefined;
   /** the answer to `?` */
   lastStop: string;
   /** points in time by name */
