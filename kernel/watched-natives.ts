@@ -15,7 +15,8 @@ export interface TaskWatch extends Watch {
 function bytesOf(kernel: Kernel, { address, length, pid }: TaskWatch, current: number): Uint8Array | undefined {
   if (address >= KERNEL_HALF) return readKernel(kernel, address, length);
   const task = kernel.tasks.get(pid ?? current);
-  return task === undefined ? undefined : peekUser(kernel, task, address, length);
+  const bytes = task === undefined ? undefined : peekUser(kernel, task, address, length);
+  return bytes?.length === length ? bytes : undefined;
 }
 
 const differ = (before: Uint8Array | undefined, after: Uint8Array | undefined): boolean =>

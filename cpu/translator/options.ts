@@ -1,9 +1,9 @@
 /** What a translator can be told, and what it tells. */
 
 export interface TranslatorOptions {
-  /** times that an address is come to before it is translated */
+  /** instructions interpreted from an address on before it is translated */
   readonly threshold: number;
-  /** of so many interpreted instructions one in `thrift` pays for translation, of those behind them each */
+  /** executed instructions before which translation is kept short: one in `thrift` of those interpreted pays for it */
   readonly patientFor: number;
   readonly thrift: number;
   /** of a translation, as a part of what it is thought to take; 0: nothing has to be paid */
@@ -24,9 +24,9 @@ export interface TranslatorOptions {
 }
 
 export const defaultOptions: TranslatorOptions = {
-  threshold: 400,
+  threshold: 2000,
   patientFor: 4_000_000,
-  thrift: 8,
+  thrift: 4,
   price: 1,
   regions: 8192,
   bytes: 64 << 20,

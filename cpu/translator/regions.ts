@@ -224,6 +224,8 @@ export class Regions {
     if (second === undefined) return undefined;
     const instruction = decodeAcross(this.memory, first.frame + Number(rip & 0xfffn), second.frame);
     if (typeof instruction !== 'object') return undefined;
+    // no instruction may be known to begin in either
+    noteCode(this.memory, first.frame >>> 12);
     noteCode(this.memory, second.frame >>> 12);
     pages.set(number - 1n, first);
     pages.set(number, second);

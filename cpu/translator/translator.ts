@@ -15,6 +15,7 @@ import { checkRegion } from './both.ts';
 import { cacheIndex } from './core.ts';
 import { CACHE_ENTRIES, cacheBase, COPIES, COPY_SIZE, copiesBase, stateOf, Status } from './machine.ts';
 import { defaultOptions, type TranslatorOptions, type TranslatorStats } from './options.ts';
+import { Policy } from './policy.ts';
 import { Regions, type Region, type RegionWatcher } from './regions.ts';
 
 const PAGE = 4096;
@@ -30,11 +31,9 @@ const STOPPED = 4;
 /** most generations of cached addresses, in 14 bits: all ones would make a kernel address a tag of zeros */
 const GENERATIONS = 0x3ffe;
 const HEATS = 1 << 15;
-/** what an interpreted instruction pays for when the box has run for some time */
-const GENEROSITY = 4;
-/** what translation takes, in instructions of the interpreter's */
-const COST_OF_REGION = 10_000;
-const COST_OF_INSTRUCTION = 100;
+/** most instructions between two looks at where the interpreter is, while it meets no region: a part of `threshold` */
+const STRIDE = 256;
+const STRIDES = 8;
 
 /** What is known of a CPU between its runs. */
 interface CpuCode {
@@ -64,8 +63,11 @@ export class Translator {
   private readonly options: TranslatorOptions;
   private readonly regions: Regions;
   private readonly cpus = new Map<Cpu, CpuCode>();
-  /** how often an address has been come to without a region, by a hash of it */
-  private readonly heat = new Uint16Array(HEATS);
+  /** instructions interpreted from an address on, by a hash of it */
+  private readonly heat = new Uint32Array(HEATS);
+  private readonly policy: Policy;
+  /** instructions until the interpreter's next look at whether there is a region */
+  private stride = 1;
   // of the run in progress
   private cpu: Cpu | undefined = undefined;
   private algebra: Reading | undefined = undefined;
@@ -73,9 +75,8 @@ export class Translator {
   private end = 0;
   private mode = 0;
   private reason: RunEnd | undefined = undefined;
-  /** instructions executed by the interpreter, and what they have paid for */
+  /** instructions executed by the interpreter */
   private interpreted = 0;
-  private spent = 0;
   /** made so far */
   private copies = 0;
   /** whether the last miss in the TLB was for bytes of two pages */
@@ -93,6 +94,7 @@ export class Translator {
     this.memory = memory;
     this.checks = checks;
     this.options = { ...defaultOptions, ...options };
+    this.policy = new Policy(this.options);
     this.regions = new Regions(memory, this.options, {
       locate: (linear: bigint, what: number) => this.locate(linear, what),
       step: () => this.step(),
@@ -115,7 +117,7 @@ export class Translator {
     // kept while nobody is to be stopped: whoever steps over a stop will want it again
     if (this.memory.stops !== undefined) this.regions.stopAt(this.memory.stops.addresses);
     const code = this.codeOf(cpu);
-    // in the middle of a block
+    // not in the middle of a block
     let arrives = false;
     while (cpu.retired < cpu.limit) {
       if (isWatched(cpu) || isInterruptible(cpu)) {
@@ -124,7 +126,10 @@ export class Translator {
         continue;
       }
       const status = this.enter(cpu, code);
-      if (status !== Status.missing) arrives = false;
+      if (status !== Status.missing) {
+        arrives = false;
+        this.stride = 1;
+      }
       if (status === STOPPED) {
         if (this.reason !== undefined) return this.reason;
         continue;
@@ -133,14 +138,27 @@ export class Translator {
       if (cpu.retired >= cpu.limit) break;
       if (status === Status.missing && this.isHot(cpu, arrives) && this.link(cpu, code)) continue;
       if (this.crosses) this.noteCrossing(cpu);
-      const before = cpu.retired;
-      const reason = burst(cpu, algebra, cpu.limit, true);
-      this.interpreted += cpu.retired - before;
+      const reason = this.interpret(cpu, algebra);
       if (reason !== undefined) return reason;
       if (cpu.leave) return 'left';
       arrives = true;
     }
     return 'limit';
+  }
+
+  /** From rip on to the first jump behind `this.stride` instructions. */
+  private interpret(cpu: Cpu, algebra: Reading): RunEnd | undefined {
+    const { stride } = this;
+    this.stride = Math.min(stride * 2, STRIDE, this.options.threshold / STRIDES);
+    const before = cpu.retired;
+    const hash = hashOf(cpu);
+    let reason = stride <= 1 ? undefined : burst(cpu, algebra, before + stride);
+    if (reason === undefined && !cpu.leave) reason = burst(cpu, algebra, cpu.limit, true);
+    const count = cpu.retired - before;
+    this.heat[hash]! += count;
+    this.interpreted += count;
+    this.policy.earn(count, this.interpreted + this.regions.stats.translated);
+    return reason;
   }
 
   private codeOf(cpu: Cpu): CpuCode {
@@ -160,8 +178,8 @@ export class Translator {
   private enter(cpu: Cpu, code: CpuCode): number {
     const { words } = cpu;
     this.refresh(cpu, code);
-    if (this.regions.stats.regions === 0) return Status.missing;
     words[KEY + 1] = keyOf(code, cpu.mode);
+    if (!this.isKnown(cpu, code)) return Status.missing;
     words[SHADOW] = 0;
     const budget = Math.min(cpu.limit - cpu.retired, this.options.quantum);
     words[BUDGET] = budget;
@@ -229,13 +247,16 @@ export class Translator {
     return status;
   }
 
-  /** The region that is known at rip. */
-  private regionAt({ words }: Cpu, { entries }: CpuCode): Region | undefined {
+  /** Whether a region is known at rip. */
+  private isKnown({ words }: Cpu, { entries }: CpuCode): boolean {
     const low = words[RIP]!;
     const high = words[RIP + 1]!;
     const at = cacheIndex(low, high) >> 2;
-    const known = entries[at] === low && entries[at + 1] === (high ^ words[KEY + 1]!);
-    return known ? this.regions.at(entries[at + 2]!) : undefined;
+    return entries[at] === low && entries[at + 1] === (high ^ words[KEY + 1]!);
+  }
+  private regionAt(cpu: Cpu, code: CpuCode): Region | undefined {
+    if (!this.isKnown(cpu, code)) return undefined;
+    return this.regions.at(code.entries[(cacheIndex(cpu.words[RIP]!, cpu.words[RIP + 1]!) >> 2) + 2]!);
   }
   private execute({ place }: Region): number {
     return (this.regions.core.table.get(place) as () => number)();
@@ -265,15 +286,12 @@ export class Translator {
     if (frame >= 0) this.regions.noteCrossing(joinWords(words[RIP]!, words[RIP + 1]!), frame);
   }
 
-  /** Counts how often control comes to rip without a region, `arrives` by a jump. What has been hot stays so. */
+  /** Whether control has come to rip often enough; now by a jump where it `arrives`. What has been hot stays so. */
   private isHot(cpu: Cpu, arrives: boolean): boolean {
-    const { threshold } = this.options;
-    const hash = hashOf(cpu);
-    const heat = this.heat[hash]!;
+    const { threshold } = this.policy;
+    const heat = this.heat[hashOf(cpu)]!;
     if (arrives && heat * 4 >= threshold) this.noteJump(cpu);
-    if (heat >= threshold) return true;
-    this.heat[hash] = heat + 1;
-    return heat + 1 >= threshold;
+    return heat >= threshold;
   }
 
   /** Makes the region at rip known to the core, if there is one or it is time for one. */
@@ -301,20 +319,14 @@ export class Translator {
     return true;
   }
 
-  /**
-   * What has been interpreted pays for what is translated: at first a small part of it, so that short programs do not wait
-   * for what they will not use.
-   */
   private translate(cpu: Cpu, rip: bigint, physical: number): Region | undefined {
-    const { patientFor, thrift, price } = this.options;
-    const early = Math.min(this.interpreted, patientFor);
-    if (this.spent > early / thrift + (this.interpreted - early) * GENEROSITY) return undefined;
+    if (!this.policy.allows) return undefined;
     const region = this.regions.translate(cpu, rip, physical);
     if (region === undefined) {
       this.heat[hashOf(cpu)] = 0;
       return undefined;
     }
-    this.spent += price * (COST_OF_REGION + COST_OF_INSTRUCTION * region.instructions);
+    this.policy.spend(region.instructions);
     return region;
   }
 
