@@ -118,7 +118,7 @@ test('whatever is changed in a file, and signed again: a box, or a SavedBoxError
       );
       faults.set(fault, (faults.get(fault) ?? 0) + 1);
     }),
-    { numRuns: slow ? 4000 : 60, endOnFailure: true },
+    { numRuns: Number(process.env['RUNS'] ?? (slow ? 2000 : 60)), endOnFailure: true },
   );
   assert.ok((faults.get('malformed') ?? 0) > 0, 'some are found out');
 });
