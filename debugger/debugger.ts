@@ -177,7 +177,7 @@ export function createDebugger(box: Box, options: DebuggerOptions): Debugger {
     instructionAt: (address) => inspector.instructionAt(address, whoseTurn(kernel)),
     disassemble: (address, count, pid = whoseTurn(kernel).pid) =>
       inspector.disassemble(address, checkCount('disassemble', Math.min(count, MOST_LINES)), pid),
-    story: () => inspector.story(whoseTurn(kernel)),
+    story: (where) => inspector.story(where ?? whoseTurn(kernel)),
     sourceText: (file) => inspector.sourceText(file),
     addressesOf: (file, line) => inspector.addressesOf(file, line),
   };

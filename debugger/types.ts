@@ -228,7 +228,8 @@ export interface Debugger {
   instructionAt(address?: bigint): InstructionDescription | undefined;
   /** `count` instructions from `address` on, without values. */
   disassemble(address: bigint, count: number, pid?: number): readonly DisassembledLine[];
-  story(): readonly StoryFrame[];
+  /** Of the task whose turn it is, or of another; [] for an idle processor and for what does not exist. */
+  story(where?: { readonly cpu?: number; readonly pid?: number }): readonly StoryFrame[];
   /** Text of a source file, undefined where it is not at hand. */
   sourceText(file: string): string | undefined;
   /** Addresses at which the line begins, in everything that is loaded now. */

@@ -31,11 +31,25 @@ function insideOf(root: string, relative: string): string | undefined {
  * Undefined for any other path, for what leads out of the package, and for what is no source.
  */
 export function readPackageSource(path: string, root = packageRoot): string | undefined {
-  const relative = path.startsWith(PREFIX) ? path.slice(PREFIX.length) : path;
-  if (relative.startsWith('/') || !SOURCE.test(relative)) return undefined;
-  const file = insideOf(root, relative);
+  const file = packageSourcePath(path, root);
   return file === undefined ? undefined : readFileSync(file, 'utf8');
 }
+
+/** Where that source is on this host. */
+export function packageSourcePath(path: string, root = packageRoot): string | undefined {
+  const relative = path.startsWith(PREFIX) ? path.slice(PREFIX.length) : path;
+  if (relative.startsWith('/') || !SOURCE.test(relative)) return undefined;
+  return insideOf(root, relative);
+}
+
+/** The end of the path that debug information has of a file of this host: relative to the package, where it is inside. */
+export function debugPathOf(path: string, root = packageRoot): string {
+  const inside = relativeTo(root, path) ?? relativeTo(realpathSync(root) + sep, path);
+  return inside === undefined ? path : inside.split(sep).join('/');
+}
+
+const relativeTo = (root: string, path: string): string | undefined =>
+  path.startsWith(root) ? path.slice(root.length) : undefined;
 
 function* filesNamed(folder: string, name: string, depth = 0): Generator<string> {
   let entries;

@@ -20,7 +20,7 @@ function numberOf(bytes: Uint8Array): bigint {
 }
 
 /** A number of a usual size in decimal (signed where that is shorter), other bytes in hexadecimal. */
-function cellText(bytes: Uint8Array): string {
+export function cellText(bytes: Uint8Array): string {
   if (!NUMBER_SIZES.includes(bytes.length)) {
     const shown = [...bytes.subarray(0, MOST_BYTES)].map((byte) => hex(BigInt(byte), 2)).join(' ');
     return bytes.length > MOST_BYTES ? `${shown} … (${bytes.length} bytes)` : shown;
@@ -31,7 +31,7 @@ function cellText(bytes: Uint8Array): string {
 }
 
 /** What the kernel answers; undefined for an errno. */
-function answer<Result>(question: () => Result): Result | undefined {
+export function answer<Result>(question: () => Result): Result | undefined {
   try {
     return question();
   } catch (error) {
