@@ -7,11 +7,13 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { RunReason } from '../index.ts';
 import type { Engine } from './engine.ts';
+import type { WhereTimeGoes } from './profiled-slice.ts';
 
 export type BoxRequest =
   | { readonly type: 'boot'; readonly engine: Engine; readonly file: string }
   | { readonly type: 'spawn'; readonly units: number }
-  | { readonly type: 'run'; readonly budget: number };
+  | { readonly type: 'run'; readonly budget: number }
+  | { readonly type: 'profile'; readonly instructions: number };
 
 export interface BoxReply {
   readonly reason: RunReason;
@@ -24,11 +26,22 @@ export interface BoxReply {
   readonly cpuMilliseconds: number;
 }
 
+/** What is answered to a request of each type. */
+export interface BoxReplies {
+  readonly boot: null;
+  readonly spawn: null;
+  readonly run: BoxReply;
+  readonly profile: WhereTimeGoes;
+}
+type Answer<Request extends BoxRequest> = BoxReplies[Request['type']];
+
 export interface BoxProcess {
   /** The program with this argument from its start, up to `budget` instructions. */
   start(units: number, budget?: number): Promise<BoxReply>;
   /** The same program from where it stopped. */
   go(budget?: number): Promise<BoxReply>;
+  /** Where the time of further slices of so many instructions goes; nothing else is to follow. */
+  profile(instructions: number): Promise<WhereTimeGoes>;
   end(): void;
 }
 
@@ -37,13 +50,13 @@ const WORKER = fileURLToPath(new URL('box-worker.ts', import.meta.url));
 /** A box that has booted and holds the ELF file at `file` of the host. */
 export async function startBox(engine: Engine, file: string): Promise<BoxProcess> {
   const child = fork(WORKER);
-  const ask = async (request: BoxRequest): Promise<BoxReply> => {
+  const ask = async <Request extends BoxRequest>(request: Request): Promise<Answer<Request>> => {
     const answered = new AbortController();
     const { signal } = answered;
     child.send(request);
     try {
       return await Promise.race([
-        once(child, 'message', { signal }).then(([reply]) => reply as BoxReply),
+        once(child, 'message', { signal }).then(([reply]) => reply as Answer<Request>),
         once(child, 'exit', { signal }).then(([code]) => {
           throw new Error(`${engine}, ${file}: the process of the box ended with status ${code}`);
         }),
@@ -60,6 +73,7 @@ export async function startBox(engine: Engine, file: string): Promise<BoxProcess
       return go(budget);
     },
     go,
+    profile: (instructions) => ask({ type: 'profile', instructions }),
     end: () => child.kill(),
   };
 }

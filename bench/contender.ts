@@ -3,7 +3,7 @@ import { startBox, type BoxReply } from './box-process.ts';
 import type { Engine } from './engine.ts';
 
 /** processor time, ms: programs of much code keep the host's compiler busy for seconds */
-const WARM_UP: Record<Engine, number> = { interpreter: 800, translator: 5000 };
+export const WARM_UP: Record<Engine, number> = { interpreter: 800, translator: 5000 };
 const LENGTH: Record<Engine, number> = { interpreter: 300, translator: 500 };
 
 export interface Contender {

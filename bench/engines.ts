@@ -1,6 +1,6 @@
 /**
  * How fast the interpreter and the translator are: the programs of bench/programs natively, under qemu-x86_64 (when there
- * is one) and in a box, in one run.
+ * is one) and in a box, in one run; and where the time goes of those that keep a bar from being met.
  *
  *     tsx bench/engines.ts [--runs N] [--json] [part of a program's name] …
  *
@@ -11,6 +11,7 @@ import { choosePrograms, withWorkshop } from './guest-programs.ts';
 import { describeHost, isThere } from './host-command.ts';
 import { measure, type Measured } from './measure.ts';
 import { barsOf, formatBars, formatResults, LEGEND } from './report.ts';
+import { findWhereTimeGoes, formatWhereTimeGoes, type ProgramTime } from './where-time-goes.ts';
 
 const QEMU = 'qemu-x86_64';
 
@@ -31,21 +32,30 @@ const measured = await withWorkshop(async ({ compiler, build, buildTool }) => {
     // oxlint-disable-next-line no-await-in-loop
     results.push(await measure(program, build(program.name), { timer, qemu }, runs));
   }
-  return { compiler, results };
+  const bars = barsOf(results);
+  const due = new Set(bars.flatMap(({ dueTo }) => dueTo));
+  const times: ProgramTime[] = [];
+  for (const result of results.filter(({ program }) => due.has(program.name))) {
+    process.stderr.write(`where the time of ${result.program.name} goes\n`);
+    // oxlint-disable-next-line no-await-in-loop
+    times.push(await findWhereTimeGoes(result, build(result.program.name)));
+  }
+  return { compiler, results, bars, times };
 });
 
 if (measured === undefined) {
   console.error('no musl-gcc and no gcc: the programs cannot be built');
   process.exitCode = 1;
 } else {
-  const { compiler, results } = measured;
+  const { compiler, results, bars, times } = measured;
   const head = `${describeHost()}, ${compiler} -O2 -static, median of ${runs} after a warm-up`;
   if (values.json) {
-    console.log(JSON.stringify({ head, runs, results, bars: barsOf(results) }, null, 2));
+    console.log(JSON.stringify({ head, runs, results, bars, whereTimeGoes: times }, null, 2));
   } else {
     console.log([head, ...LEGEND].join('\n'));
     if (qemu === undefined) console.log(`no ${QEMU}: its columns are left out`);
-    console.log(`\n${formatResults(results, qemu !== undefined)}\n\n${formatBars(barsOf(results))}`);
+    console.log(`\n${formatResults(results, qemu !== undefined)}\n\n${formatBars(bars)}`);
+    if (times.length > 0) console.log(`\n${formatWhereTimeGoes(times)}`);
   }
   if (results.some(({ differs }) => differs.length > 0)) process.exitCode = 1;
 }
