@@ -144,8 +144,17 @@ async function complain(output: CommandOutput, job: Job, box: Box, process: Proc
   else if (words.startsWith('killed')) say(`${job.argv0} was ${words}${lastWords(box, process)}`);
 }
 
+/** What is asked for of a box. */
+export type BoxChoices = Pick<
+  Options,
+  'cpus' | 'seed' | 'memory' | 'schedule' | 'avx' | 'watchdog' | 'dispatcher' | 'engine'
+>;
+
 /** The command line's options, then the sample's own. */
-export function boxOptions(job: Job, { cpus, seed, memory, schedule, avx, watchdog, dispatcher, engine }: Options) {
+export function boxOptions(
+  job: Pick<Job, 'sample'>,
+  { cpus, seed, memory, schedule, avx, watchdog, dispatcher, engine }: BoxChoices,
+) {
   const own = job.sample?.box;
   const mebibytes = memory ?? own?.memory;
   const processors = cpus ?? own?.cpus;

@@ -1,0 +1,4 @@
+/** The Debug Adapter Protocol on standard input and output, or with `--port N` on the loopback: see command/debug-adapter.ts. */
+import { debugAdapter } from './command/debug-adapter.ts';
+
+process.exitCode = await debugAdapter(process.argv.slice(2));

@@ -1,0 +1,97 @@
+/** The Debug Adapter Protocol over streams of this host: standard input and output, or a port of the loopback. */
+import { existsSync, statSync } from 'node:fs';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { isAbsolute } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { connectDap, encodeFrame, type DapOptions, type HostSources } from '../dap/index.ts';
+import { debugPathOf, packageSourcePath, readPackageSource } from './source-files.ts';
+
+/** The only address that it is bound to: whoever reaches it can start programs in boxes. */
+const LOOPBACK = '127.0.0.1';
+/** bytes that the client has not taken yet: then the box waits for it */
+const MANY_UNSENT = 1 << 20;
+/** then the connection is ended */
+const MOST_UNSENT = 64 << 20;
+
+const isFile = (path: string): boolean =>
+  existsSync(path) && statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+
+/** Files of this package, and what the debug information of a program of this host names by absolute paths. */
+export const hostSources: HostSources = {
+  pathOf(file, text) {
+    const path = packageSourcePath(file);
+    if (path !== undefined && (text === undefined || text === readPackageSource(file))) return path;
+    return text === undefined && isAbsolute(file) && !file.includes('\0') && isFile(file) ? file : undefined;
+  },
+  nameOf: (path) => debugPathOf(path),
+};
+
+/** Serves one client; resolves when it has gone. */
+export function serveStreams(input: Readable, output: Writable, options: DapOptions): Promise<void> {
+  return new Promise((resolve) => {
+    const give = (): void => {
+      connection.disconnected();
+      input.pause();
+      resolve();
+    };
+    const connection = connectDap(
+      {
+        send(message) {
+          if (!output.writable) return;
+          output.write(encodeFrame(message));
+          if (output.writableLength > MOST_UNSENT) output.destroy();
+        },
+        later(action) {
+          if (output.writableLength > MANY_UNSENT) output.once('drain', () => setImmediate(action));
+          else setImmediate(action);
+        },
+        close: () => void output.end(give),
+      },
+      options,
+    );
+    input.on('data', (bytes: Uint8Array) => connection.receive(bytes));
+    for (const stream of [input, output]) {
+      // 'close' follows
+      stream.on('error', () => {});
+      stream.on('close', give);
+    }
+    input.on('end', give);
+  });
+}
+
+export interface DapServer {
+  readonly port: number;
+  /** Ends the connection, and listens no more. */
+  close(): Promise<void>;
+}
+
+const listen = (server: Server, port: number): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, LOOPBACK, () => resolve((server.address() as AddressInfo).port));
+  });
+
+/** Waits for clients on the loopback, one after the other; port 0 chooses one. Rejects when the port cannot be had. */
+export async function serveDap(port: number, options: DapOptions): Promise<DapServer> {
+  let present: Socket | undefined;
+  const server = createServer((socket) => {
+    if (present !== undefined) {
+      socket.destroy(); // another client is there
+      return;
+    }
+    present = socket;
+    socket.setNoDelay(true);
+    void serveStreams(socket, socket, options).then(() => {
+      present = undefined;
+      socket.destroy();
+    });
+  });
+  const listening = await listen(server, port);
+  return {
+    port: listening,
+    close() {
+      present?.destroy();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
