@@ -55,7 +55,7 @@ function describeHit(kernel: Kernel, stops: Stops): StopHit | undefined {
   if (hit.kind === 'address') return { kind: 'address', ...at, address: hit.cpu.registers.rip };
   // it is one of those that the run was given
   const watch: MemoryWatch = hit.watch;
-  return { kind: 'memory', ...at, address: hit.cpu.current, access: hit.access, watch };
+  return { kind: 'memory', ...at, pid: hit.pid ?? at.pid, address: hit.cpu.current, access: hit.access, watch };
 }
 
 /** BoxError for addresses that are none. `passes`: the instruction that the run begins with is let pass. */

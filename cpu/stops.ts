@@ -22,7 +22,14 @@ export type Hit =
   /** before the instruction at rip */
   | { readonly kind: 'address'; readonly cpu: Cpu }
   /** after the instruction that has accessed the bytes that `watch` is about */
-  | { readonly kind: 'memory'; readonly cpu: Cpu; readonly watch: Watch; readonly access: 'write' | 'read' };
+  | {
+      readonly kind: 'memory';
+      readonly cpu: Cpu;
+      readonly watch: Watch;
+      readonly access: 'write' | 'read';
+      /** the task that a native function was called by, which may have left the processor since */
+      readonly pid?: number;
+    };
 
 export interface Stops {
   /** linear addresses of instructions */

@@ -81,6 +81,7 @@ function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
     executable: parent?.executable ?? '',
     seccomp: parent?.seccomp,
     syscall: undefined,
+    syscallArgs: new BigUint64Array(6),
     cpuTime: 0,
     switchedInAt: 0,
     boundCpu: origin.boundCpu,

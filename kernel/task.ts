@@ -56,6 +56,8 @@ export interface Task {
   seccomp: readonly SeccompFilter[] | undefined;
   /** the system call it is in, for observers */
   syscall: CurrentSyscall | undefined;
+  /** the six arguments of that: `syscall.args`, the same array for each */
+  readonly syscallArgs: BigUint64Array;
   /** instructions retired in user mode and in kernel mode are not told apart: ns on a CPU */
   cpuTime: number;
   /** guest time at which it came onto its CPU */
@@ -66,7 +68,7 @@ export interface Task {
 
 export interface CurrentSyscall {
   readonly number: number;
-  readonly args: readonly bigint[];
+  readonly args: Iterable<bigint> & ArrayLike<bigint>;
   /** a kprobe program replaced its result */
   overridden: boolean;
   /** arguments as an observer prints them, as far as they are known at entry */

@@ -30,7 +30,7 @@ export function callWatched<Result>(kernel: Kernel, cpu: Cpu, stops: Stops, nati
   const result = native();
   const watch = watches.find((candidate, n) => differ(before[n], bytesOf(kernel, candidate, current)));
   if (watch !== undefined) {
-    stops.hit ??= { kind: 'memory', cpu, watch, access: 'write' };
+    stops.hit ??= { kind: 'memory', cpu, watch, access: 'write', pid: current };
     cpu.leave = true;
   }
   return result;

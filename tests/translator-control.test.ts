@@ -3,6 +3,7 @@
  * are entered in their middle and flags outlive blocks; a limit of instructions ends it.
  */
 import { test } from 'uvu';
+import * as assert from 'uvu/assert';
 import { createRandom, type Random } from './native/random.ts';
 import { At, runTwins, type Program } from './support/assembly-twins.ts';
 
@@ -86,7 +87,7 @@ const instructions: readonly ((random: Random) => string)[] = [
 /** Where a block goes. A table is of eight blocks, by the low bits of a register. */
 function ending(random: Random, n: number, blocks: number): string {
   const to = (): string => `block${random.below(blocks)}`;
-  const kind = random.below(16);
+  const kind = random.below(18);
   const condition = random.pick(conditions);
   if (kind < 6) return `j${condition} ${to()}`;
   if (kind < 7) return `j${condition} ${to()}; j${random.pick(conditions)} ${to()}`;
@@ -102,8 +103,34 @@ function ending(random: Random, n: number, blocks: number): string {
   if (kind < 15) {
     return `lea ${to()}(%rip), %r13; cmp $${At.stackTop - 64}, %rsp; ja 1f; lea 64(%rsp), %rsp; 1: push %r13; ret`;
   }
+  // a register whose value is known where it is jumped to, so that one jump goes to one of two places
+  if (kind < 16) {
+    const [one, other] = [to(), to()];
+    return `j${condition} 2f; lea ${one}(%rip), %r13; jmp *%r13; 2: lea ${other}(%rip), %r13; ${random.pick(['jmp', 'call'])} *%r13`;
+  }
   return '';
 }
+
+/** A place that discovery knows one way to, and that a jump to a constant address leads to as well; by other flags. */
+const foldedJump = `
+  mov $2147483647, %rdi
+  dec %di
+  jl known
+again:
+  jnp 2f
+  lea other(%rip), %r13
+  jmp *%r13
+2:
+  lea again(%rip), %r13
+  call *%r13
+other:
+known:
+  call again`;
+
+test('a computed jump to a constant place, which has not been gone before', () => {
+  for (const piece of [Infinity, 37])
+    assert.equal(runTwins({ text: foldedJump, budget: BUDGET }, [], piece).differences, []);
+});
 
 function generate(seed: number): Program {
   const random = createRandom(seed);

@@ -145,7 +145,7 @@ export function readRegion(ranges: readonly Range[], options: CodeOptions): read
       return to === undefined ? { kind: 'exit', rip } : { kind: 'block', to };
     };
     const targets = piece.body.end.kind === 'indirect' ? knownTargets(piece, options) : [];
-    return { rip: piece.rip, body: piece.body, edges: edgesOf(piece, targets, edge), targets };
+    return { rip: piece.rip, body: piece.body, edges: edgesOf(piece, targets, edge, options), targets };
   });
 }
 
@@ -197,14 +197,16 @@ function edgesOf(
   { body: { end }, context, range }: Piece,
   targets: readonly bigint[],
   edge: (rip: bigint, context: Context | undefined) => Edge,
+  options: CodeOptions,
 ): Edge[] {
   switch (end.kind) {
-    case 'jump':
-      // a call that is not followed leaves the region, whatever is known at its target
-      if (range?.flow.kind === 'call') {
-        return [range.callee === undefined ? { kind: 'exit', rip: end.target } : edge(end.target, range.callee)];
-      }
-      return [edge(end.target, context)];
+    case 'jump': {
+      if (range === undefined) return [edge(end.target, context)];
+      // also a computed jump whose target has turned out to be a constant: it may be one that discovery did not know of
+      const to = contextBehind(range);
+      const follows = followersOf(range, options).includes(placeKey(end.target, to));
+      return [follows ? edge(end.target, to) : { kind: 'exit', rip: end.target }];
+    }
     case 'branch':
       return [edge(end.target, context), edge(end.next, context)];
     case 'step':
@@ -221,6 +223,12 @@ function edgesOf(
     case 'leave':
       return [];
   }
+}
+
+/** Of what follows the last instruction of a range when that does not fall through. */
+function contextBehind({ flow, context, callee }: Range): Context | undefined {
+  if (flow.kind === 'call' || flow.kind === 'computed-call') return callee;
+  return flow.kind === 'return' ? context?.caller : context;
 }
 
 function knownTargets({ range, context, rip }: Piece, options: CodeOptions): readonly bigint[] {

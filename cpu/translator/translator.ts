@@ -71,6 +71,7 @@ export class Translator {
   // of the run in progress
   private cpu: Cpu | undefined = undefined;
   private algebra: Reading | undefined = undefined;
+  private code: CpuCode | undefined = undefined;
   /** `retired` when the budget is used up */
   private end = 0;
   private mode = 0;
@@ -117,6 +118,7 @@ export class Translator {
     // kept while nobody is to be stopped: whoever steps over a stop will want it again
     if (this.memory.stops !== undefined) this.regions.stopAt(this.memory.stops.addresses);
     const code = this.codeOf(cpu);
+    this.code = code;
     // not in the middle of a block
     let arrives = false;
     while (cpu.retired < cpu.limit) {
@@ -418,7 +420,7 @@ export class Translator {
     this.reason = burst(cpu, this.algebra!, cpu.retired + 1);
     if (!this.resumes(cpu, age)) return STOPPED;
     this.mode = cpu.mode;
-    words[KEY + 1] = keyOf(this.codeOf(cpu), cpu.mode);
+    words[KEY + 1] = keyOf(this.code!, cpu.mode);
     return Status.go;
   }
 
@@ -452,6 +454,9 @@ export class Translator {
     const { words } = cpu;
     this.end = Math.min(this.end, cpu.limit);
     words[BUDGET] = this.end - cpu.retired;
+    // an instruction follows in this run, and no interrupt that it could keep off: as if it had begun
+    if (cpu.retired < cpu.limit && cpu.pendingInterrupts.length === 0 && this.memory.stops === undefined)
+      words[SHADOW] = 0;
     return (
       this.reason === undefined &&
       !cpu.leave &&

@@ -15,17 +15,17 @@ const RSI = 6;
 const { di, si, dx, r10, r8, r9 } = pt_regs.fields;
 
 /** The arguments of a system call as the entry code has pushed them. */
-function argumentsOf(kernel: Kernel, task: Task): bigint[] {
+function argumentsOf(kernel: Kernel, task: Task): BigUint64Array {
   const at = kernelPhysical(kernel, userRegisters(task))!;
   const { view } = kernel.memory;
-  return [
-    view.getBigUint64(at + di.offset, true),
-    view.getBigUint64(at + si.offset, true),
-    view.getBigUint64(at + dx.offset, true),
-    view.getBigUint64(at + r10.offset, true),
-    view.getBigUint64(at + r8.offset, true),
-    view.getBigUint64(at + r9.offset, true),
-  ];
+  const args = task.syscallArgs;
+  args[0] = view.getBigUint64(at + di.offset, true);
+  args[1] = view.getBigUint64(at + si.offset, true);
+  args[2] = view.getBigUint64(at + dx.offset, true);
+  args[3] = view.getBigUint64(at + r10.offset, true);
+  args[4] = view.getBigUint64(at + r8.offset, true);
+  args[5] = view.getBigUint64(at + r9.offset, true);
+  return args;
 }
 
 const NO_TEXTS: readonly string[] = [];
@@ -51,7 +51,7 @@ function report(kernel: Kernel, task: Task, row: SyscallRow | undefined, result:
     pid: task.pid,
     comm: task.comm,
     name: row?.name ?? `syscall_${syscall.number}`,
-    args: syscall.args,
+    args: [...syscall.args],
     result,
     injected: syscall.overridden,
     text: describeCall(kernel, task, row, syscall, result),

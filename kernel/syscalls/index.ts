@@ -36,12 +36,15 @@ export const syscallTable: readonly SyscallRow[] = [
 export const syscallByNumber: ReadonlyMap<number, SyscallRow> = new Map(syscallTable.map((row) => [row.number, row]));
 if (syscallByNumber.size !== syscallTable.length) throw new Error('two rows of the system call table have one number');
 
+const NO_ARGUMENTS = new BigUint64Array(6);
+
 /** The body of `__x64_sys_NAME`: its argument is the user's pt_regs, whose values were noted at entry. */
 function syscallNative(row: SyscallRow): NativeFunction {
   return (kernel, cpu) => {
     const task = currentTask(kernel, cpu);
-    const args = task.syscall?.args ?? [0n, 0n, 0n, 0n, 0n, 0n];
+    const args = task.syscall?.args ?? NO_ARGUMENTS;
     try {
+      // six of them
       return row.handler({ kernel, cpu, task, args: args as unknown as Parameters<typeof row.handler>[0]['args'] });
     } catch (error) {
       if (error instanceof Errno) return -error.number;

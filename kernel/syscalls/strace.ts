@@ -120,7 +120,7 @@ export function describeArguments(
   kernel: Kernel,
   task: Task,
   row: SyscallRow,
-  args: readonly bigint[],
+  args: ArrayLike<bigint>,
 ): (string | undefined)[] {
   return row.parameters.map((kind, n) =>
     describers[kind]({ kernel, task, value: args[n] ?? 0n, next: args[n + 1] ?? 0n }),
@@ -149,7 +149,7 @@ export function describeCall(
   const name = row?.name ?? syscallName(call.number);
   const kinds = row?.parameters ?? [];
   // without a row it is not known how many count; the kernel was given six
-  const known = row === undefined ? call.args.map((value) => hex(value)) : call.texts;
+  const known = row === undefined ? Array.from(call.args, (value) => hex(value)) : call.texts;
   const args = known.map((text, n) => {
     if (text !== undefined) return text;
     const address = call.args[n]!;
