@@ -16,13 +16,15 @@ const MOST_SYMBOLS = 10_000;
 const LONGEST_SYMBOL = 1n << 20n;
 const LAST = 0xffff_ffff_ffff_ffffn;
 
+const OFFSET = /\+(0x[0-9a-f]+)$/;
+
 type Line = Pick<DisassembledLine, 'address' | 'bytes' | 'text' | 'symbol'>;
 
 /** The first address of what `address` belongs to; undefined where nothing is known of it. */
 function startOf(host: Debugger, address: bigint, pid: number): bigint | undefined {
   const { symbol } = host.describe(address, pid);
   if (symbol === '') return undefined;
-  const offset = BigInt(/\+(0x[0-9a-f]+)$/.exec(symbol)?.[1] ?? 0);
+  const offset = BigInt(OFFSET.exec(symbol)?.[1] ?? 0);
   return offset <= LONGEST_SYMBOL && offset <= address ? address - offset : undefined;
 }
 
@@ -80,7 +82,8 @@ function described({ target, pid, lineBase, symbols }: View, line: Line): DebugP
     address: hex(line.address),
     instructionBytes: bytesText(line.bytes),
     instruction: line.text,
-    ...(symbols && line.symbol !== '' ? { symbol: withoutTag(line.symbol) } : undefined),
+    // the name of a function, where it begins: clients put it on a line of its own
+    ...(symbols && line.symbol !== '' && !OFFSET.test(line.symbol) ? { symbol: withoutTag(line.symbol) } : undefined),
     ...(place === undefined
       ? undefined
       : { location: target.sources.describe(place.file), line: place.line - 1 + lineBase }),

@@ -20,8 +20,10 @@ function toldOf(host: Debugger, thread: Thread): readonly Told[] {
   return [{ kind: 'function', title: symbol === '' ? 'idle' : symbol, address: rip, source }];
 }
 
+/** `[kprobe] __x64_sys_dup`; what is guessed with a question mark */
 function nameOf({ kind, title, guessed }: Told): string {
-  return `${kind === 'function' ? '' : `[${kind}] `}${title}${guessed ? ' ?' : ''}`;
+  const prefix = kind === 'function' ? '' : `[${kind}] `;
+  return `${prefix}${title.startsWith(`${kind} `) ? title.slice(kind.length + 1) : title}${guessed ? ' ?' : ''}`;
 }
 
 function framesOf(session: DapSession, target: Target, thread: Thread): DebugProtocol.StackFrame[] {

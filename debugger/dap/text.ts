@@ -7,22 +7,22 @@ export const hex = (value: bigint): string => `0x${value.toString(16)}`;
 const WORD = 64;
 /** above, the decimal reading says less than the hexadecimal one */
 const LARGEST_DECIMAL = 1n << 32n;
+const LEAST_DECIMAL = -65_536n;
 /** below it a number is taken for a number */
 const SMALLEST_ADDRESS = 0x1000n;
 
 /** `0x16 (22)`, `0xffffffffffffffea (-22)`, `0xffffffff81001234 <dup+0x4>` */
 export function numberText(host: Debugger, value: bigint, bits = WORD): string {
-  if (value >= 0n && value < 10n) return `${value}`;
-  if (value < 0n) return `${value}`;
+  if (value < 10n) return `${value}`;
   const signed = BigInt.asIntN(bits, value);
-  const decimal = signed < 0n && -signed < LARGEST_DECIMAL ? signed : value < LARGEST_DECIMAL ? value : undefined;
-  if (decimal !== undefined) return `${hex(value)} (${decimal})`;
+  if (signed < 0n && signed > LEAST_DECIMAL) return `${hex(value)} (${signed})`;
   const symbol = bits === WORD && value >= SMALLEST_ADDRESS ? host.describe(value).symbol : '';
-  return symbol === '' ? hex(value) : `${hex(value)} <${withoutTag(symbol)}>`;
+  if (symbol !== '') return `${hex(value)} <${withoutTag(symbol)}>`;
+  return value < LARGEST_DECIMAL ? `${hex(value)} (${value})` : hex(value);
 }
 
 /** What was shown, edited: without what stands behind the number. */
-export const withoutRemark = (text: string): string => text.replace(/\s+(?:\(-?\d+\)|<[^<>]*>)\s*$/, '');
+export const withoutRemark = (text: string): string => text.replace(/\s+(?:\(-?\d+\)|<.*>)\s*$/, '');
 
 /** An address of 64 bits as `0x…` or decimal. @throws {RequestError} */
 export function readAddress(text: string, offset = 0): bigint {
