@@ -32,8 +32,9 @@ async function boot(configuration: LaunchConfiguration): Promise<Launched> {
   );
   for (const [path, bytes] of job.files) box.files.write(path, bytes);
   const process = box.spawn(job.program, job.args, { argv0: job.argv0 });
-  const session = await openDebugger(box, { ...packageSources, process });
-  return { debugger: session, process, onIdle: createStepDriver(box, process, job.steps) };
+  const { onIdle, onQuiet } = createStepDriver(box, process, job.steps);
+  const session = await openDebugger(box, { ...packageSources, process, onQuiet });
+  return { debugger: session, process, onIdle };
 }
 
 /** @throws {RequestError} for what cannot be launched */

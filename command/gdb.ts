@@ -28,9 +28,11 @@ export function gdbCommand(port: number): string {
 }
 
 /** Whom gdb has let go of goes on: to its end, with what its job has for it to do. */
-function finish(box: Box, first: Process, next: () => boolean, budget: number): void {
-  do box.run({ until: first, budget: Math.max(0, budget - box.instructions) });
-  while (!hasEnded(box.kernel, first) && box.instructions < budget && box.death === undefined && next());
+function finish(session: Debugger, first: Process, onIdle: () => boolean, budget: number): void {
+  const { box } = session;
+  for (const { id } of session.stops) session.removeStop(id);
+  do session.continue({ budget: Math.max(0, budget - box.instructions) });
+  while (!hasEnded(box.kernel, first) && box.instructions < budget && box.death === undefined && onIdle());
 }
 
 type End = Parameters<NonNullable<GdbServerOptions['onEnd']>>[0];
@@ -75,11 +77,11 @@ export async function gdbJob(
 ): Promise<number> {
   const { budget = DEFAULT_BUDGET } = options;
   const drive = async (box: Box, first: Process): Promise<void> => {
-    const next = createStepDriver(box, first, job.steps);
-    const session = await openDebugger(box, { ...packageSources, process: first });
-    const how = await served(session, first, next, options, output);
+    const { onIdle, onQuiet } = createStepDriver(box, first, job.steps);
+    const session = await openDebugger(box, { ...packageSources, process: first, onQuiet });
+    const how = await served(session, first, onIdle, options, output);
     if (how === 'killed') throw new CommandError(ExitCode.interrupted, 'gdb has ended it');
-    if (how === 'detached') finish(box, first, next, budget);
+    if (how === 'detached') finish(session, first, onIdle, budget);
   };
   return (await runJob(job, options, output, createView, drive)).exitCode;
 }

@@ -52,11 +52,12 @@ async function openScreen(job: Job, options: Options, tour: Tour | undefined): P
   for (const [path, bytes] of job.files) box.files.write(path, bytes);
   const { argv0, program, args } = job;
   const process = box.spawn(program, args, { argv0 });
-  const session = await openDebugger(box, packageSources);
+  const { onIdle, onQuiet } = createStepDriver(box, process, job.steps);
+  const session = await openDebugger(box, { ...packageSources, onQuiet });
   return createScreen(session, {
     title: job.sample?.name ?? argv0,
     budget,
-    whenIdle: createStepDriver(box, process, job.steps),
+    whenIdle: onIdle,
     ...(tour === undefined ? undefined : { tour }),
   });
 }

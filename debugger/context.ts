@@ -11,4 +11,6 @@ export interface Context {
   readonly sources: Sources;
   readonly inspector: Inspector;
   readonly natives: NativeCalls;
+  /** see DebuggerOptions */
+  readonly onQuiet: (() => number) | undefined;
 }

@@ -43,6 +43,11 @@ export interface DebuggerOptions extends SourceOptions {
   readonly disassemble: Disassembler;
   /** motions end when it does */
   readonly process?: Process;
+  /**
+   * Called when every task sleeps: the host may do something then. Tells how much guest time, ns, shall go by before it is
+   * called again; 0 when it has done something, Infinity when it never will again.
+   */
+  readonly onQuiet?: () => number;
 }
 
 type Where = { readonly cpu?: number; readonly pid?: number } | undefined;
@@ -61,7 +66,8 @@ export function createDebugger(box: Box, options: DebuggerOptions): Debugger {
   const { kernel } = box;
   const inspector = createInspector(box, options);
   const { sources } = inspector;
-  const context: Context = { box, kernel, sources, inspector, natives: createNativeCalls(kernel) };
+  const { onQuiet } = options;
+  const context: Context = { box, kernel, sources, inspector, natives: createNativeCalls(kernel), onQuiet };
   const past = createPast(box);
   const stops = createStopList(context);
   const { process } = options;

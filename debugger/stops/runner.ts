@@ -177,17 +177,22 @@ function advanceOne<Each extends Waiting>(
   return result;
 }
 
+/** At most `budget` instructions; when every task sleeps, the host is asked what it has to do. */
 function runBox<Each extends Waiting>(
-  { box }: Context,
+  { box, onQuiet }: Context,
   { addresses, watches }: Plan<Each>,
   budget: number,
   process: Process | undefined,
 ): ReturnType<Context['box']['run']> {
-  return box.run({
-    budget,
-    stops: { addresses, watches },
-    ...(process === undefined ? undefined : { until: process }),
-  });
+  const until = process === undefined ? undefined : { until: process };
+  const end = box.instructions + budget;
+  for (let wait = onQuiet === undefined ? Infinity : 0; ;) {
+    const limit = wait === 0 ? { quiet: true } : wait === Infinity ? undefined : { time: wait };
+    const result = box.run({ budget: end - box.instructions, stops: { addresses, watches }, ...until, ...limit });
+    if (result.reason === 'quiet') wait = onQuiet!();
+    else if (result.reason === 'time') wait = 0;
+    else return { ...result, instructions: box.instructions - (end - budget) };
+  }
 }
 
 /** Executes until one of `waiting` is met. The instruction at which a motion begins is not stopped before. */
