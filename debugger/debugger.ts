@@ -13,7 +13,16 @@ import { stepBackLine, stepBackOver } from './motions/step-back.ts';
 import { stepLine } from './motions/step-line.ts';
 import { stepOut } from './motions/step-out.ts';
 import { stepOver } from './motions/step-over.ts';
-import { arrivalOf, waitFor, type Arrival, type Ending, type Travel } from './motions/travel.ts';
+import {
+  arrivalOf,
+  finish,
+  inSlices,
+  waitFor,
+  type Arrival,
+  type Ending,
+  type Slices,
+  type Travel,
+} from './motions/travel.ts';
 import { createPast } from './past.ts';
 import {
   cpuOfTask,
@@ -36,7 +45,7 @@ import { advance, askedHere, type Asked } from './stops/runner.ts';
 import type { Waiting } from './stops/trigger.ts';
 import { addressOfName } from './symbols.ts';
 import { whoseTurn } from './turn.ts';
-import type { Debugger, Rest } from './types.ts';
+import type { Debugger, Rest, StepKind } from './types.ts';
 
 export interface DebuggerOptions extends SourceOptions {
   /** see box/disassemble.ts */
@@ -62,6 +71,13 @@ const MOST_LINES = 100_000;
 
 const isOfUser = (waiting: Waiting): waiting is WaitingStop => 'stop' in waiting;
 
+const stepKinds: Readonly<Record<StepKind, (travel: Travel) => Slices<Ending>>> = {
+  over: (travel) => stepOver(travel, DEFAULT_BUDGET),
+  out: (travel) => stepOut(travel, DEFAULT_BUDGET),
+  line: (travel) => stepLine(travel, false, DEFAULT_BUDGET),
+  'line-over': (travel) => stepLine(travel, true, DEFAULT_BUDGET),
+};
+
 export function createDebugger(box: Box, options: DebuggerOptions): Debugger {
   const { kernel } = box;
   const inspector = createInspector(box, options);
@@ -82,7 +98,10 @@ export function createDebugger(box: Box, options: DebuggerOptions): Debugger {
   };
   const travelFromHere = (): Travel => {
     const asked = askedHere(context);
-    return { context, run: (own, budget) => runWith(own.map(waitFor), budget, asked) };
+    return {
+      context,
+      run: (own, budget) => inSlices(context, budget, (slice) => runWith(own.map(waitFor), slice, asked)),
+    };
   };
   const come = (ending: Ending): Rest => (rest = restOf(context, ending));
   /** In the past it goes on to the present, and no further. */
@@ -125,12 +144,21 @@ export function createDebugger(box: Box, options: DebuggerOptions): Debugger {
     },
 
     step(count = 1) {
-      const arrival = travelFromHere().run([], checkCount('step', count));
+      const arrival = finish(travelFromHere().run([], checkCount('step', count)));
       return come(arrival.reason === 'budget' ? { reason: 'stepped' } : (arrival as Ending));
     },
-    stepOver: () => come(stepOver(travelFromHere(), DEFAULT_BUDGET)),
-    stepOut: () => come(stepOut(travelFromHere(), DEFAULT_BUDGET)),
-    stepLine: ({ over = false } = {}) => come(stepLine(travelFromHere(), over, DEFAULT_BUDGET)),
+    stepOver: () => come(finish(stepKinds.over(travelFromHere()))),
+    stepOut: () => come(finish(stepKinds.out(travelFromHere()))),
+    stepLine: ({ over = false } = {}) => come(finish(stepKinds[over ? 'line-over' : 'line'](travelFromHere()))),
+    stepInSlices(kind) {
+      const slices = stepKinds[kind](travelFromHere());
+      return {
+        next() {
+          const { done, value } = slices.next();
+          return done === true ? come(value) : undefined;
+        },
+      };
+    },
     continue: ({ budget = DEFAULT_BUDGET } = {}) => come(goOn([], checkCount('continue: budget', budget)) as Ending),
     until(asked, { budget = DEFAULT_BUDGET } = {}) {
       checkTarget(asked, context);

@@ -178,6 +178,9 @@ export interface RegisterValue {
   readonly bits: number;
 }
 
+/** `stepOver`, `stepOut`, and `stepLine` into calls and over them. */
+export type StepKind = 'over' | 'out' | 'line' | 'line-over';
+
 /** Where the debugger is at home: one box, its stops and its time. */
 export interface Debugger {
   readonly box: Box;
@@ -200,6 +203,11 @@ export interface Debugger {
   stepOut(): Rest;
   /** To the next line of source (over calls with `over`). */
   stepLine(options?: { readonly over?: boolean }): Rest;
+  /**
+   * One of these steps in slices of some ms, between which whoever drives can listen: `next` until it has come to rest. Given up
+   * before, it rests where it is.
+   */
+  stepInSlices(kind: StepKind): { next(): Rest | undefined };
   /** To the next stop, at most `budget` instructions. */
   continue(options?: { readonly budget?: number }): Rest;
   /** To `target` once; stops count as well. */

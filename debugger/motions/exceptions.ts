@@ -2,7 +2,16 @@
 import type { Context } from '../context.ts';
 import { vectorRows } from '../../kernel/entry/vectors.ts';
 import { readNumber } from '../stops/arguments.ts';
-import { atAddresses, instructionAt, onEvent, STEPPED, type Arrival, type Place, type Travel } from './travel.ts';
+import {
+  atAddresses,
+  instructionAt,
+  onEvent,
+  STEPPED,
+  type Arrival,
+  type Place,
+  type Slices,
+  type Travel,
+} from './travel.ts';
 import { stackPointer } from './travel.ts';
 
 /** bytes from the stack pointer at iretq to the stack pointer that it loads */
@@ -26,7 +35,7 @@ function savedStackPointer(context: Context, { pid, rip, rsp }: Place): bigint |
  * After one instruction of the task that is at `now`: when an exception or interrupt has begun, runs until it has returned to where
  * the stack is the interrupted code's, which may be elsewhere in it (a kprobe's override). Undefined when none has.
  */
-export function leaveException(travel: Travel, now: Place, budget: number): Arrival | undefined {
+export function* leaveException(travel: Travel, now: Place, budget: number): Slices<Arrival | undefined> {
   const { context } = travel;
   const { kernel, box } = context;
   const at = savedStackPointer(context, now);
@@ -38,10 +47,10 @@ export function leaveException(travel: Travel, now: Place, budget: number): Arri
     [iret],
     ({ pid, slots }) => pid === now.pid && readNumber(kernel, stackPointer(slots) + SAVED_RSP, 8) === saved,
   );
-  const arrival = travel.run([returns, onEvent('exit', now.pid)], budget);
+  const arrival = yield* travel.run([returns, onEvent('exit', now.pid)], budget);
   if (arrival.reason !== 'own') return arrival;
   if (arrival.index === 1) return { reason: 'exited' };
   if (instructionAt(context, iret, now.pid)?.mnemonic !== 'iretq') return STEPPED;
-  const last = travel.run([], 1);
+  const last = yield* travel.run([], 1);
   return last.reason === 'budget' && box.instructions < end ? STEPPED : last;
 }

@@ -10,6 +10,7 @@ import {
   STEPPED,
   stackPointer,
   type Ending,
+  type Slices,
   type Travel,
 } from './travel.ts';
 import type { Context } from '../context.ts';
@@ -41,7 +42,7 @@ function returnsOf(context: Context): { readonly iret: bigint; readonly sysret: 
 }
 
 /** In entry code: runs until the task is where it came from, or in its program. */
-export function leaveEntry(travel: Travel, budget: number): Ending {
+export function* leaveEntry(travel: Travel, budget: number): Slices<Ending> {
   const { context } = travel;
   const { kernel } = context;
   const { cpu } = kernel.turn;
@@ -57,10 +58,10 @@ export function leaveEntry(travel: Travel, budget: number): Ending {
     return ((readNumber(kernel, sp + SAVED_CS, 8) ?? 0n) & USER) === USER;
   });
   if (![iret, ...sysret].includes(presentPlace(context).rip)) {
-    const arrival = travel.run([returns, onEvent('exit', pid)], budget);
+    const arrival = yield* travel.run([returns, onEvent('exit', pid)], budget);
     if (arrival.reason !== 'own') return arrival;
     if (arrival.index === 1) return { reason: 'exited' };
   }
-  const last = travel.run([], 1);
+  const last = yield* travel.run([], 1);
   return last.reason === 'budget' || last.reason === 'own' ? STEPPED : last;
 }

@@ -2,7 +2,17 @@
 import type { SourcePlace } from '../types.ts';
 import { stepInto, stepOver } from './step-over.ts';
 import { stepOut } from './step-out.ts';
-import { instructionAt, presentPlace, STEPPED, type Arrival, type Ending, type Place, type Travel } from './travel.ts';
+import {
+  instructionAt,
+  presentPlace,
+  STEPPED,
+  STEPS,
+  type Arrival,
+  type Ending,
+  type Place,
+  type Slices,
+  type Travel,
+} from './travel.ts';
 import type { Context } from '../context.ts';
 
 /** instructions that are stepped one by one: a loop on one line may have more */
@@ -31,30 +41,31 @@ const firstOf = (arrival: Arrival): Ending =>
   arrival.reason === 'budget' || arrival.reason === 'own' ? STEPPED : arrival;
 
 /** One instruction; from a line, a call of what has none is executed to its return. */
-function stepOnce(travel: Travel, over: boolean, lost: boolean, budget: number): Ending {
+function* stepOnce(travel: Travel, over: boolean, lost: boolean, budget: number): Slices<Ending> {
   const { context } = travel;
   const place = presentPlace(context);
   const mnemonic = instructionAt(context, place.rip, place.pid)?.mnemonic;
-  if (over || mnemonic === 'syscall') return stepOver(travel, budget);
+  if (over || mnemonic === 'syscall') return yield* stepOver(travel, budget);
   // the trap of a probe is what the code does, other exceptions are what happens to it
-  if (mnemonic === 'int3') return firstOf(travel.run([], 1));
-  const ending = stepInto(travel, budget);
+  if (mnemonic === 'int3') return firstOf(yield* travel.run([], 1));
+  const ending = yield* stepInto(travel, budget);
   if (ending.reason !== 'stepped' || mnemonic !== 'call' || lost) return ending;
-  return sourceOf(context, presentPlace(context)).length === 0 ? stepOut(travel, budget) : ending;
+  return sourceOf(context, presentPlace(context)).length === 0 ? yield* stepOut(travel, budget) : ending;
 }
 
-export function stepLine(travel: Travel, over: boolean, budget: number): Ending {
+export function* stepLine(travel: Travel, over: boolean, budget: number): Slices<Ending> {
   const { context } = travel;
   const { box } = context;
   const end = box.instructions + budget;
   const before = sourceOf(context, presentPlace(context));
   let lost = 0;
   for (let n = 0; n < MOST_STEPS && box.instructions < end; n++) {
+    if (n % STEPS === STEPS - 1) yield;
     const left = end - box.instructions;
     if (sourceOf(context, presentPlace(context)).length === 0) lost++;
     else lost = 0;
     const leave = lost > (over ? 0 : MOST_LOST);
-    const ending = leave ? stepOut(travel, left) : stepOnce(travel, over, lost > 0, left);
+    const ending = leave ? yield* stepOut(travel, left) : yield* stepOnce(travel, over, lost > 0, left);
     if (ending.reason !== 'stepped') return ending;
     if (isAnotherLine(before, sourceOf(context, presentPlace(context)), over)) return STEPPED;
   }

@@ -12,8 +12,10 @@ import {
   onEvent,
   presentPlace,
   STEPPED,
+  STEPS,
   stackPointer,
   type Ending,
+  type Slices,
   type Travel,
 } from './travel.ts';
 
@@ -74,14 +76,15 @@ function functionAt(context: Context, address: bigint, pid: number): Function | 
 }
 
 /** Without a known function: to the first return with the stack not below, instruction by instruction. */
-function stepToReturn(travel: Travel, budget: number): Ending {
+function* stepToReturn(travel: Travel, budget: number): Slices<Ending> {
   const { context } = travel;
   const { pid, rsp } = presentPlace(context);
   const end = context.box.instructions + budget;
   for (let n = 0; n < MOST_STEPS && context.box.instructions < end; n++) {
+    if (n % STEPS === STEPS - 1) yield;
     const place = presentPlace(context);
     const mnemonic = instructionAt(context, place.rip, pid)?.mnemonic ?? '';
-    const ending = stepInto(travel, end - context.box.instructions);
+    const ending = yield* stepInto(travel, end - context.box.instructions);
     if (ending.reason !== 'stepped' || place.pid === 0) return ending;
     if (returning.has(mnemonic) && isBackAt(rsp, place.rsp)) return STEPPED;
   }
@@ -95,7 +98,7 @@ const isReturned =
 
 const atExit = (context: Context, { exits }: Function): boolean => exits.includes(presentPlace(context).rip);
 
-export function stepOut(travel: Travel, budget: number): Ending {
+export function* stepOut(travel: Travel, budget: number): Slices<Ending> {
   const { context } = travel;
   const { box } = context;
   const end = box.instructions + budget;
@@ -103,9 +106,9 @@ export function stepOut(travel: Travel, budget: number): Ending {
   for (let jump = 0; jump < MOST_JUMPS; jump++) {
     const { rip, rsp } = presentPlace(context);
     const left = end - box.instructions;
-    if (pid !== 0 && isEntryCode(context, rip)) return leaveEntry(travel, left);
+    if (pid !== 0 && isEntryCode(context, rip)) return yield* leaveEntry(travel, left);
     const present = pid === 0 ? undefined : functionAt(context, rip, pid);
-    if (present === undefined) return stepToReturn(travel, left);
+    if (present === undefined) return yield* stepToReturn(travel, left);
     const returned = isReturned(pid, rsp);
     const triggers = [
       atAddresses(present.exits, returned),
@@ -116,7 +119,7 @@ export function stepOut(travel: Travel, budget: number): Ending {
     ];
     // through the jumps that stay inside after all
     for (let inside = true; inside;) {
-      const arrival = atExit(context, present) ? undefined : travel.run(triggers, end - box.instructions);
+      const arrival = atExit(context, present) ? undefined : yield* travel.run(triggers, end - box.instructions);
       if (arrival !== undefined) {
         if (arrival.reason !== 'own') return arrival;
         if (arrival.index === 1) return { reason: 'exited' };
@@ -124,7 +127,7 @@ export function stepOut(travel: Travel, budget: number): Ending {
         if (arrival.index === 3) break;
       }
       const mnemonic = instructionAt(context, presentPlace(context).rip, pid)?.mnemonic ?? '';
-      const ending = stepInto(travel, Math.max(1, end - box.instructions));
+      const ending = yield* stepInto(travel, Math.max(1, end - box.instructions));
       if (ending.reason !== 'stepped' || returning.has(mnemonic)) return ending;
       const now = presentPlace(context);
       inside = now.rip >= present.start && now.rip < present.end;

@@ -18,10 +18,36 @@ export type Ending =
 /** How a part of one has: `own`, by what the motion itself waited for; its place among that. */
 export type Arrival = Ending | { readonly reason: 'own'; readonly index: number };
 
+/** Something that takes long, in slices: whoever drives it can listen at each `yield`. */
+export type Slices<Result> = Generator<undefined, Result, undefined>;
+
+/** All of them, one after the other. */
+export function finish<Result>(slices: Slices<Result>): Result {
+  for (;;) {
+    const { done, value } = slices.next();
+    if (done === true) return value;
+  }
+}
+
 export interface Travel {
   readonly context: Context;
   /** Forward to the user's stops and to `own`, at most so many instructions. */
-  run(own: readonly Trigger[], budget: number): Arrival;
+  run(own: readonly Trigger[], budget: number): Slices<Arrival>;
+}
+
+/** instructions of a slice that is run, and that is stepped one by one */
+const SLICE = 500_000;
+export const STEPS = 1000;
+
+/** A run as slices. */
+export function* inSlices({ box }: Context, budget: number, run: (budget: number) => Arrival): Slices<Arrival> {
+  const end = box.instructions + budget;
+  for (;;) {
+    const left = Math.max(0, end - box.instructions);
+    const arrival = run(Math.min(left, SLICE));
+    if (arrival.reason !== 'budget' || left <= SLICE) return arrival;
+    yield;
+  }
 }
 
 export const STEPPED: Ending = { reason: 'stepped' };
