@@ -407,6 +407,26 @@ test('a program without end is paused, and left', async () => {
   );
 });
 
+test('a step over what does not return is paused', async () => {
+  const launch = launchProgram('\tpush %rax\nbegin:\n\tcall again\n\tnop\nagain:\n\tjmp again\n');
+  await withLaunched(
+    { program: './any' },
+    async (driver) => {
+      await setFunctions(driver, 'begin');
+      const { thread } = await driver.move('continue');
+      for (const command of ['next', 'stepOut']) {
+        // oxlint-disable-next-line no-await-in-loop
+        await driver.request(command, { threadId: thread, granularity: 'instruction' });
+        // oxlint-disable-next-line no-await-in-loop
+        const paused = await driver.move('pause');
+        assert.is(paused.reason, 'pause');
+        assert.is(paused.top.name, '[user] again');
+      }
+    },
+    { launch },
+  );
+});
+
 test('at its end it rests if that was asked for, and can go back', async () => {
   const launch = launchProgram(`\tmov $3, %ebx\n${exit(7)}`);
   await withLaunched(

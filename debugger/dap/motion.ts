@@ -5,7 +5,7 @@
 import { BoxError } from '../../box/errors.ts';
 import { hasEnded } from '../../box/spawn.ts';
 import { DebuggerError } from '../error.ts';
-import type { Rest, StopTarget } from '../types.ts';
+import type { Rest, StepKind, StopTarget } from '../types.ts';
 import type { Arguments } from './arguments.ts';
 import { RequestError } from './errors.ts';
 import { restingTarget, targetOf, type DapSession, type Motion, type Target } from './session.ts';
@@ -49,13 +49,24 @@ function driven({ onIdle }: Target, rest: Rest | undefined): Rest | undefined {
   return (rest?.reason === 'idle' || rest?.reason === 'exited') && onIdle?.() === true ? undefined : rest;
 }
 
-/** Lets the others go on until it is the turn of the thread; then what is asked of it. */
-function onTurn(target: Target, id: number, move: () => Rest): Motion {
+/** Lets the others go on until it is the turn of the thread; then what is asked of it, in slices. */
+function onTurn(target: Target, id: number, begin: (target: Target) => { next(): Rest | undefined }): Motion {
   const { debugger: host } = target;
+  let begun: { next(): Rest | undefined } | undefined;
   return {
     slice() {
+      if (begun === undefined) {
+        const thread = requireThread(host, id);
+        if (thread.task === undefined || threadOfRest(host.rest) === id) begun = begin(target);
+      }
+      if (begun !== undefined) {
+        const rest = begun.next();
+        if (rest === undefined) return undefined;
+        // what was waited for was the host's to do: the same once more
+        begun = undefined;
+        return driven(target, rest);
+      }
       const thread = requireThread(host, id);
-      if (thread.task === undefined || threadOfRest(host.rest) === id) return driven(target, move());
       const address = host.registers(whereOf(thread)).find(({ name }) => name === 'rip')!.value;
       const turn = host.addStop({ kind: 'address', address }, { condition: `pid == ${id}` });
       try {
@@ -118,21 +129,17 @@ export function goOn(session: DapSession): void {
 
 const granularities = ['statement', 'line', 'instruction'] as const;
 
-type Step = (target: Target) => Rest;
+type Step = (target: Target) => { next(): Rest | undefined };
+const by =
+  (kind: StepKind): Step =>
+  ({ debugger: host }) =>
+    host.stepInSlices(kind);
+
 /** What a step is, by lines and by instructions. */
 const steps: Readonly<Record<'next' | 'stepIn' | 'stepOut', { readonly line: Step; readonly instruction: Step }>> = {
-  next: {
-    line: ({ debugger: host }) => host.stepLine({ over: true }),
-    instruction: ({ debugger: host }) => host.stepOver(),
-  },
-  stepIn: {
-    line: ({ debugger: host }) => host.stepLine(),
-    instruction: ({ debugger: host }) => host.step(),
-  },
-  stepOut: {
-    line: ({ debugger: host }) => host.stepOut(),
-    instruction: ({ debugger: host }) => host.stepOut(),
-  },
+  next: { line: by('line-over'), instruction: by('over') },
+  stepIn: { line: by('line'), instruction: ({ debugger: host }) => ({ next: () => host.step() }) },
+  stepOut: { line: by('out'), instruction: by('out') },
 };
 
 export const step =
@@ -141,11 +148,7 @@ export const step =
     const target = restingTarget(session);
     const { id } = requireThread(target.debugger, args.integer('threadId'));
     const byInstruction = args.choice('granularity', granularities) === 'instruction';
-    const move = steps[name][byInstruction ? 'instruction' : 'line'];
-    begin(
-      session,
-      onTurn(target, id, () => move(target)),
-    );
+    begin(session, onTurn(target, id, steps[name][byInstruction ? 'instruction' : 'line']));
     return undefined;
   };
 
