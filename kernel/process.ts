@@ -9,7 +9,7 @@ import { constants } from './layout/constants.ts';
 import { pt_regs, task_struct } from './layout/structures.ts';
 import { copyAddressSpace } from './mm/address-space.ts';
 import { kfree, kmalloc } from './mm/heap.ts';
-import { readKernel, writeKernel, writeKernelU32, writeKernelU64 } from './mm/kernel-memory.ts';
+import { kernelPhysical, readKernel, writeKernel, writeKernelU32, writeKernelU64 } from './mm/kernel-memory.ts';
 import { fail } from './errno.ts';
 import { CONTEXT_LENGTH, contextIndex, makeRunnable, saveContext } from './scheduler.ts';
 import { FIRST_KERNEL_THREAD } from './sleepers.ts';
@@ -56,6 +56,8 @@ interface Origin {
 function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
   const pid = origin.pid ?? nextPid(kernel);
   const { parent } = origin;
+  const address = kmalloc(kernel, task_struct.size);
+  const stack = kmalloc(kernel, constants.THREAD_SIZE);
   const task: Task = {
     pid,
     tgid: origin.tgid ?? pid,
@@ -68,8 +70,9 @@ function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
     deadline: undefined,
     timedOut: false,
     context: new BigUint64Array(CONTEXT_LENGTH),
-    address: kmalloc(kernel, task_struct.size),
-    stack: kmalloc(kernel, constants.THREAD_SIZE),
+    address,
+    stack,
+    userRegistersAt: kernelPhysical(kernel, stack + USER_REGISTERS)!,
     addressSpace: origin.addressSpace,
     fileTable: origin.fileTable,
     workingDirectory: parent?.workingDirectory ?? kernel.fileSystem.root,

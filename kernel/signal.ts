@@ -63,8 +63,7 @@ const SA_ONSTACK = 0x0800_0000n;
 const SS_DISABLE = 2;
 const UNBLOCKABLE = (1n << 8n) | (1n << 18n);
 
-/** -ERESTARTSYS as rax has it */
-const ERESTARTSYS = BigInt.asUintN(64, BigInt(-errno.ERESTARTSYS));
+const { ax } = pt_regs.fields;
 
 const bitOf = (signal: number): bigint => 1n << BigInt(signal - 1);
 
@@ -157,7 +156,9 @@ function register(task: Task, name: keyof typeof pt_regs.fields): bigint {
 /** A system call that a signal interrupted: runs again, unless a handler without SA_RESTART makes it EINTR. */
 function restartSyscall(kernel: Kernel, task: Task, action: SignalAction | undefined): void {
   if (task.syscall === undefined) return;
-  if (readKernelU64(kernel, userRegisters(task), pt_regs.fields.ax.offset) !== ERESTARTSYS) return;
+  const result = task.userRegistersAt + ax.offset;
+  const { view } = kernel.memory;
+  if (view.getInt32(result, true) !== -errno.ERESTARTSYS || view.getInt32(result + 4, true) !== -1) return;
   if (action !== undefined && (action.flags & SA_RESTART) === 0n) {
     writeKernelU64(kernel, register(task, 'ax'), BigInt(-errno.EINTR));
     return;

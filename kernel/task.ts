@@ -38,6 +38,8 @@ export interface Task {
   readonly address: bigint;
   /** guest address of the lowest byte of its kernel stack, THREAD_SIZE bytes */
   readonly stack: bigint;
+  /** physical address of its struct pt_regs at the top of that, which lies on one page */
+  readonly userRegistersAt: number;
   addressSpace: number | undefined;
   fileTable: number;
   /** inode of the working directory */

@@ -6,7 +6,7 @@ import { Box, BoxError, type BoxOptions, type EngineName, type MemoryWatch, type
 import { settleFlags } from '../cpu/state.ts';
 import { readRepositoryFile } from './support/user-machine.ts';
 
-const RUNS = process.env['TEST_TIER'] === 'slow' ? 100 : 8;
+const RUNS = process.env['TEST_TIER'] === 'slow' ? 100 : 4;
 const engines: readonly EngineName[] = ['interpreter', 'translator', 'both'];
 const eager = { threshold: 2, price: 0 };
 

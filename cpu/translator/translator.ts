@@ -5,7 +5,7 @@
 import type { Cpu, Host } from '../cpu.ts';
 import { evaluateWords } from '../evaluate-words.ts';
 import { isFault } from '../fault.ts';
-import { abandon, burst, isInterruptible, isWatched, type Reading, type RunEnd } from '../interpreter.ts';
+import { abandon, burst, executeOne, isInterruptible, isWatched, type Reading, type RunEnd } from '../interpreter.ts';
 import type { Memory } from '../memory.ts';
 import { joinWords, readsUnmarked, translateWords } from '../paging.ts';
 import { Slot } from '../slots.ts';
@@ -403,7 +403,7 @@ export class Translator {
     cpu.retired = this.end - cpu.words[BUDGET]!;
     const age = cpu.addressSpaceAge;
     this.regions.stats.stepped++;
-    this.reason = burst(cpu, this.algebra!, cpu.retired + 1);
+    this.reason = executeOne(cpu, this.algebra!);
     return this.resumes(cpu, age) && cpu.mode === this.mode ? 0 : STOPPED;
   }
 
@@ -417,7 +417,7 @@ export class Translator {
     if (words[BUDGET]! < 1) return STOPPED;
     const age = cpu.addressSpaceAge;
     this.regions.stats.stepped++;
-    this.reason = burst(cpu, this.algebra!, cpu.retired + 1);
+    this.reason = executeOne(cpu, this.algebra!);
     if (!this.resumes(cpu, age)) return STOPPED;
     this.mode = cpu.mode;
     words[KEY + 1] = keyOf(this.code!, cpu.mode);

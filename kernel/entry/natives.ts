@@ -2,12 +2,10 @@
 import type { Cpu } from '../../cpu/cpu.ts';
 import { currentTask, type Kernel } from '../kernel.ts';
 import { pt_regs } from '../layout/structures.ts';
-import { kernelPhysical, readKernelU64 } from '../mm/kernel-memory.ts';
 import { YIELD, type NativeFunction } from '../native.ts';
 import { deliverSignals, hasDeliverable } from '../signal.ts';
 import { describeArguments, describeCall } from '../syscalls/strace.ts';
 import { syscallByNumber } from '../syscalls/index.ts';
-import { userRegisters } from '../process.ts';
 import type { SyscallRow } from '../syscalls/types.ts';
 import type { Task } from '../task.ts';
 
@@ -16,9 +14,8 @@ const { di, si, dx, r10, r8, r9 } = pt_regs.fields;
 
 /** The arguments of a system call as the entry code has pushed them. */
 function argumentsOf(kernel: Kernel, task: Task): BigUint64Array {
-  const at = kernelPhysical(kernel, userRegisters(task))!;
+  const { userRegistersAt: at, syscallArgs: args } = task;
   const { view } = kernel.memory;
-  const args = task.syscallArgs;
   args[0] = view.getBigUint64(at + di.offset, true);
   args[1] = view.getBigUint64(at + si.offset, true);
   args[2] = view.getBigUint64(at + dx.offset, true);
@@ -62,7 +59,7 @@ function report(kernel: Kernel, task: Task, row: SyscallRow | undefined, result:
 function syscall_exit_work(kernel: Kernel, cpu: Cpu): undefined {
   if (!kernel.record.syscalls) return;
   const task = currentTask(kernel, cpu);
-  const result = BigInt.asIntN(64, readKernelU64(kernel, userRegisters(task), pt_regs.fields.ax.offset)!);
+  const result = kernel.memory.view.getBigInt64(task.userRegistersAt + pt_regs.fields.ax.offset, true);
   report(kernel, task, task.syscall && syscallByNumber.get(task.syscall.number), result);
 }
 
