@@ -6,11 +6,12 @@ import { DebugClient } from '@vscode/debugadapter-testsupport';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { engineNames } from '../cpu/engine.ts';
+import { RequestError, type LaunchConfiguration } from '../debugger/dap/index.ts';
 import { openDebugger } from '../debugger/debugger.ts';
 import { packageSources } from '../debugger/host/source-files.ts';
 import { Box } from '../index.ts';
 import { withClient, withLaunched, type Driver } from './support/dap-client.ts';
-import { within } from './support/loopback.ts';
 import { exit, tinyProgram } from './support/tiny-program.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -481,29 +482,49 @@ test('what cannot be launched is refused in words; so are arguments of the wrong
 });
 
 test('over standard input and output, as an editor starts it', async () => {
-  const client = new DebugClient('node', 'debug-adapter.ts', 'kernel-in-a-box', {
-    cwd: root,
-    env: { ...process.env, NODE_OPTIONS: '--import tsx' },
-  });
+  // from whatever folder
+  const client = new DebugClient('node', `${root}debugger/dap/vscode/adapter.mjs`, 'kernel-in-a-box', { cwd: '/' });
+  client.defaultTimeout = 20_000;
   await client.start();
   try {
     let printed = '';
     client.on('output', ({ body }: DebugProtocol.OutputEvent) => {
       if (body.category === 'stdout') printed += body.output;
     });
-    const over = client.waitForEvent('terminated', 20_000);
-    await within(
-      'launch',
-      Promise.all([
-        client.configurationSequence(),
-        client.launch({ program: `${root}tests/programs/bin/hello` } as DebugProtocol.LaunchRequestArguments),
-      ]),
-    );
-    await over;
-    assert.match(printed, /./);
+    const program = `${root}tests/programs/bin/args`;
+    await Promise.all([
+      client.waitForEvent('terminated'),
+      client.configurationSequence(),
+      client.launch({ program, arguments: ['one', 'two'] } as DebugProtocol.LaunchRequestArguments),
+    ]);
+    assert.match(printed, /two/);
   } finally {
     await client.stop();
   }
+});
+
+test('what VS Code is told of configurations is what is read', async () => {
+  const manifest = JSON.parse(readFileSync(`${root}debugger/dap/vscode/package.json`, 'utf8')) as {
+    contributes: {
+      debuggers: { configurationAttributes: { launch: { properties: Record<string, { enum?: string[] }> } } }[];
+    };
+  };
+  const { properties } = manifest.contributes.debuggers[0]!.configurationAttributes.launch;
+  let asked: LaunchConfiguration | undefined;
+  await withClient(
+    async (driver) => {
+      await driver.request('initialize', {});
+      await driver.refusal('launch', { sample: 'panic' });
+    },
+    {
+      launch(configuration) {
+        asked = configuration;
+        return Promise.reject(new RequestError('not in this test'));
+      },
+    },
+  );
+  assert.equal(Object.keys(properties).toSorted(), Object.keys(asked!).toSorted());
+  assert.equal(properties['engine']!.enum, engineNames);
 });
 
 test('the command says how it is used', () => {
