@@ -73,6 +73,9 @@ test('a jump into the middle of an instruction has ranges of its own', () => {
   );
   assert.equal(ranges, ['start: 1 branch', '0x400002: 2 away', 'inside: 2 away']);
   assert.is(discovered.ranges[1]!.instructions[0]!.instruction.mnemonic, 'mov');
+  // the immediate is four nops: the two are one again behind it
+  const joined = explore('start: jz inside; .byte 0xb8; inside: .byte 0x90, 0x90, 0x90, 0x90; end: hlt');
+  assert.equal(joined.ranges, ['start: 1 branch', '0x400002: 1 next', 'end: 1 away', 'inside: 4 next']);
 });
 
 test('what has not been executed is left out and named', () => {
@@ -119,24 +122,22 @@ test('code of the caller comes before code of what it calls', () => {
     jz other
     call f
     back: hlt
-    other: nop
-    nop
+    other: jz more
+    hlt
+    more: nop
     hlt
     f: nop
     ret`;
-  assert.equal(explore(text).ranges, [
+  const caller = [
     'start: 2 branch',
     '0x400004: 1 call, followed',
-    'other: 3 away',
-    'f in back: 2 return',
-    'back: 1 away',
-  ]);
+    'other: 1 branch',
+    '0x40000c: 1 away',
+    'more: 2 away',
+  ];
+  assert.equal(explore(text).ranges, [...caller, 'f in back: 2 return', 'back: 1 away']);
   // with room for the caller only, the function is what goes without
-  assert.equal(explore(text, {}, { ...WIDE, instructions: 6 }).ranges, [
-    'start: 2 branch',
-    '0x400004: 1 call, followed',
-    'other: 3 away',
-  ]);
+  assert.equal(explore(text, {}, { ...WIDE, instructions: 7 }).ranges, caller);
 });
 
 test('a function that does not return leaves what is behind the call out', () => {

@@ -13,6 +13,8 @@ export interface GuestCode extends Guest {
   at(label: string): bigint;
   /** The name of the label at an address, or the address. */
   name(rip: bigint): string;
+  /** for a property that fails */
+  [fc.toStringMethod](): string;
 }
 
 export interface GuestOptions {
@@ -38,6 +40,7 @@ export function guestCode(text: string, { targets = {}, cold = [] }: GuestOption
     end: CODE + BigInt(bytes.length),
     at,
     name: (rip) => names.get(rip) ?? `0x${rip.toString(16)}`,
+    [fc.toStringMethod]: () => `${JSON.stringify({ targets, cold })}\n${text}\n`,
     targetsOf: (rip) => known.get(rip) ?? [],
     instructionAt(rip): Instruction | undefined {
       const offset = Number(rip - CODE);
@@ -55,7 +58,6 @@ const plain = [
   'movq (%rdi), %rax',
   'movl %eax, 8(%rdi)',
   'cmpq %rax, %rcx',
-  'stc',
   'cpuid',
   'nop',
   'incq %r8',
