@@ -9,8 +9,9 @@ import { perCpuAddress } from '../per-cpu.ts';
 import { wake } from '../scheduler.ts';
 import type { HelperRow } from './helper.ts';
 
-/** Entries kept; the oldest go first. */
+/** Most entries kept, and how many of the oldest go at a time: a page of the ring buffer, as in kernel/trace/ring_buffer.c. */
 const CAPACITY = 16384;
+const ENTRIES_OF_PAGE = 64;
 
 /** `comm-pid [cpu] flags seconds.micros: bpf_trace_printk: text`, kernel/trace/trace_output.c */
 function formatEntry(kernel: Kernel, cpu: Cpu, text: string): string {
@@ -30,7 +31,7 @@ function formatEntry(kernel: Kernel, cpu: Cpu, text: string): string {
 export function addTraceEntry(kernel: Kernel, cpu: Cpu, text: string): void {
   const { trace } = kernel.bpf;
   trace.push(formatEntry(kernel, cpu, text));
-  if (trace.length > CAPACITY) trace.shift();
+  if (trace.length > CAPACITY) trace.splice(0, ENTRIES_OF_PAGE);
   wake(kernel, 'trace');
 }
 
