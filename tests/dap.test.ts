@@ -226,7 +226,21 @@ test('lines without code move to the next that has some; conditions and hits cou
     const [user] = (await setLines(driver, USERAPP, [57])).breakpoints;
     assert.ok(user!.verified);
     await setLines(driver, USERAPP, []);
+    const assembly = `${root}kernel/rex-dispatcher/rex_64.S`;
+    const [entry] = (await setLines(driver, assembly, [9])).breakpoints;
+    assert.is(BigInt(entry!.instructionReference!), BigInt(firstNumber(await driver.evaluate('rex_dispatcher_func'))));
     await setFunctions(driver);
+    const atEntry = await driver.move('continue');
+    assert.equal(atEntry.hit, [entry!.id]);
+    // a source without a file is known by its number
+    const vectors = atEntry.frames.find(({ source }) => (source?.sourceReference ?? 0) > 0)!;
+    const generated = await driver.request<Answer>('setBreakpoints', {
+      source: vectors.source,
+      breakpoints: [{ line: vectors.line }],
+    });
+    assert.ok(generated.breakpoints[0]!.verified, JSON.stringify(generated));
+    await driver.request('setBreakpoints', { source: vectors.source, breakpoints: [] });
+    await setLines(driver, assembly, []);
     const atMoved = await driver.move('continue');
     assert.equal(atMoved.hit, [moved!.id]);
     assert.is(atMoved.frames.find(({ source }) => source?.path === MAIN)!.line, moved!.line);
@@ -501,6 +515,15 @@ test('over standard input and output, as an editor starts it', async () => {
   } finally {
     await client.stop();
   }
+});
+
+test('without debugging it runs to its end', async () => {
+  await withClient(async (driver) => {
+    await driver.request('initialize', {});
+    const configuration = { sample: 'error_injector', stopOnEntry: true, stopOnExit: true, noDebug: true };
+    await driver.awaiting('initialized', 'launch', configuration);
+    assert.equal(await driver.awaiting('exited', 'configurationDone'), { exitCode: 0 });
+  });
 });
 
 test('what VS Code is told of configurations is what is read', async () => {

@@ -3,11 +3,10 @@ import { didYouMean } from '../../toolchain/assembler/did-you-mean.ts';
 import { allThreads, threadName, threadText } from '../gdb/threads.ts';
 import { mapLines } from '../screen/panels/maps.ts';
 import { textOf } from '../screen/style.ts';
-import type { Rest, Stop, ValueDescription } from '../types.ts';
-import { need, RequestError } from './errors.ts';
+import { explainLines, requireArgument, stopText, storyLines, wholeNumber, whereText } from '../console.ts';
+import { RequestError } from './errors.ts';
 import { targetOf, type DapSession, type Target } from './session.ts';
 import { sendStopped } from './stopped.ts';
-import { numberText } from './text.ts';
 
 /** lines that a command prints at most: the last */
 const MOST_LINES = 500;
@@ -21,56 +20,11 @@ interface Row {
   run(target: Target, argument: string, session: DapSession): readonly string[];
 }
 
-const required = (argument: string, what: string): string =>
-  need(argument === '' ? undefined : argument, `expected ${what}`);
-
-function wholeNumber(text: string, what: string): number {
-  const digits = text.replaceAll(/[,_]/g, '');
-  if (/^\d{1,15}$/.test(digits)) return Number(digits);
-  throw new RequestError(`got ${JSON.stringify(text.slice(0, 60))}, expected ${what}`);
-}
-
-const whereText = ({ instruction, cpu, pid, text }: Rest): string =>
-  `instruction ${instruction.toLocaleString('en-US')}, CPU ${cpu}, ${pid === 0 ? 'idle' : `pid ${pid}`}: ${text}`;
-
-const stopText = ({ id, text, enabled, hits }: Stop): string =>
-  `${id}  ${text}${enabled ? '' : ' (off)'}${hits > 0 ? `, ${hits} hit${hits === 1 ? '' : 's'}` : ''}`;
-
-function storyLines({ debugger: host }: Target): string[] {
-  const frames = host.story().map(({ kind, title, symbol, address, source }) => {
-    const place = source.at(-1);
-    const where = symbol === '' ? `0x${address.toString(16)}` : symbol;
-    return `${kind.padEnd(11)} ${title}  ${where}${place === undefined ? '' : `  ${place.file}:${place.line}`}`;
-  });
-  return frames.length > 0 ? frames : ['nothing is being executed'];
-}
-
-function explainLines({ debugger: host }: Target): string[] {
-  const instruction = host.instructionAt();
-  if (instruction === undefined) return ['there is no instruction here'];
-  const values = (title: string, list: readonly ValueDescription[]): string[] =>
-    list.length === 0
-      ? []
-      : [
-          title,
-          ...list.map(({ name, value, place, size }) => {
-            const shown = value === undefined ? 'cannot be read' : numberText(host, value, size * 8);
-            return `  ${name} = ${shown}${place === '' ? '' : ` at ${place}`}`;
-          }),
-        ];
-  const { text, sentence, reads, writes, mayFault } = instruction;
-  return [
-    text,
-    sentence,
-    ...values('reads:', reads),
-    ...values('writes, over what is there now:', writes),
-    ...(mayFault.length > 0 ? [`may fault: ${mayFault.join(', ')}`] : []),
-  ];
-}
-
 /** The client is told that it rests elsewhere. */
 function goTo(target: Target, argument: string, session: DapSession): string[] {
-  const rest = target.debugger.goTo(wholeNumber(required(argument, 'an instruction number'), 'an instruction number'));
+  const rest = target.debugger.goTo(
+    wholeNumber(requireArgument(argument, 'an instruction number'), 'an instruction number'),
+  );
   target.variables.clear();
   session.afterResponse.push(() => sendStopped(session, target, rest, false, 'goto'));
   return [whereText(rest)];
@@ -81,8 +35,8 @@ const rows: readonly Row[] = [
   { name: 'help', usage: '', text: 'this list', run: () => helpLines() },
   { name: 'where', usage: '', text: 'the point in time, and what is there',
     run: ({ debugger: host }) => [whereText(host.rest), `recorded: ${host.reach.first} to ${host.reach.last}`] },
-  { name: 'story', usage: '', text: 'how execution came here: a call stack over privilege and stack switches', run: storyLines },
-  { name: 'explain', usage: '', text: 'what the next instruction does, with its values', run: explainLines },
+  { name: 'story', usage: '', text: 'how execution came here: a call stack over privilege and stack switches', run: ({ debugger: host }) => storyLines(host) },
+  { name: 'explain', usage: '', text: 'what the next instruction does, with its values', run: ({ debugger: host }) => explainLines(host) },
   { name: 'maps', usage: '', text: 'BPF maps and their elements', run: ({ debugger: { box } }) => mapLines(box.kernel).map(textOf) },
   { name: 'tasks', usage: '', text: 'processes, threads, processors',
     run: ({ debugger: host }) => allThreads(host).map((thread) => `${threadName(thread).padEnd(16)} ${threadText(thread)}`) },
@@ -92,12 +46,12 @@ const rows: readonly Row[] = [
     run: ({ debugger: { stops } }) => (stops.length === 0 ? ['none'] : stops.map(stopText)) },
   { name: 'stop', usage: 'TEXT', text: 'stops also at: syscall dup, kprobe, program err_injector, helper, write 0x…:8, main.rs:19 if rax == 1',
     run({ debugger: host }, argument) {
-      const { target, options } = host.parseStop(required(argument, 'what to stop at, as: syscall dup'));
+      const { target, options } = host.parseStop(requireArgument(argument, 'what to stop at, as: syscall dup'));
       return [stopText(host.addStop(target, options))];
     } },
   { name: 'delete', usage: 'N', text: 'removes what `stop` has set as number N',
     run({ debugger: host, breakpoints }, argument) {
-      const id = wholeNumber(required(argument, "a stop's number"), "a stop's number");
+      const id = wholeNumber(requireArgument(argument, "a stop's number"), "a stop's number");
       if (breakpoints.find(id) !== undefined) throw new RequestError(`stop ${id} is a breakpoint: remove it there`);
       host.removeStop(id);
       return [];

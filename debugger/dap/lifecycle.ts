@@ -34,6 +34,8 @@ function configurationOf(args: Arguments): LaunchConfiguration {
       'launch: expected either "sample", the name of a sample, or "program", the path of a static ELF file',
     );
   }
+  // "Run without debugging"
+  const noDebug = args.flag('noDebug');
   return {
     sample,
     program,
@@ -45,8 +47,8 @@ function configurationOf(args: Arguments): LaunchConfiguration {
     engine: args.choice('engine', engineNames),
     avx: args.flag('avx'),
     dispatcher: args.optionalText('dispatcher'),
-    stopOnEntry: args.flag('stopOnEntry'),
-    stopOnExit: args.flag('stopOnExit'),
+    stopOnEntry: args.flag('stopOnEntry') && !noDebug,
+    stopOnExit: args.flag('stopOnExit') && !noDebug,
   };
 }
 

@@ -1,5 +1,6 @@
 /** `monitor …`: what gdb has no command for. One row a command. */
 import { didYouMean } from '../../toolchain/assembler/did-you-mean.ts';
+import { explainLines, requireArgument, stopText, storyLines, wholeNumber, whereText } from '../console.ts';
 import { DebuggerError, quote } from '../error.ts';
 import { mapLines } from '../screen/panels/maps.ts';
 import { textOf } from '../screen/style.ts';
@@ -20,62 +21,15 @@ interface Row extends Omit<MonitorCommand, 'run'> {
 /** gdb does not know that a monitor command has moved the box. */
 const MOVED = 'gdb still shows where it was: maintenance flush register-cache';
 
-const requireArgument = (argument: string, what: string): string => {
-  if (argument !== '') return argument;
-  throw new DebuggerError('syntax', `expected ${what}`);
-};
-
-function wholeNumber(text: string, what: string): number {
-  if (/^\d{1,15}$/.test(text.replaceAll(/[,_]/g, ''))) return Number(text.replaceAll(/[,_]/g, ''));
-  throw new DebuggerError('syntax', `got ${quote(text)}, expected ${what}`);
-}
-
-function whereNow({ instruction, cpu, pid, text }: Rest): string {
-  return `instruction ${instruction.toLocaleString('en-US')}, CPU ${cpu}, ${pid === 0 ? 'idle' : `pid ${pid}`}: ${text}`;
-}
-
 /** What has been moved rests elsewhere: gdb's thread is the one there. */
 function moved(session: GdbSession, rest: Rest): string[] {
   session.thread = threadOfRest(rest);
   session.motionThread = 0;
-  return [whereNow(rest), MOVED];
+  return [whereText(rest), MOVED];
 }
-
-const stopLine = ({ id, text, enabled, hits, addresses, target }: Stop): string => {
-  const pending =
-    ['address', 'symbol', 'line'].includes(target.kind) && addresses.length === 0 ? ', not loaded yet' : '';
-  return `${id}  ${text}${enabled ? '' : ' (off)'}${pending}${hits > 0 ? `, ${hits} hit${hits === 1 ? '' : 's'}` : ''}`;
-};
 
 const ownStops = (session: GdbSession): Stop[] =>
   session.debugger.stops.filter(({ id }) => !session.ownStops.has(id) && session.breakpoints.find(id) === undefined);
-
-function storyLines({ debugger: host }: GdbSession): string[] {
-  const frames = host.story().map(({ kind, title, symbol, address, source }) => {
-    const place = source.at(-1);
-    const where = symbol === '' ? `0x${address.toString(16)}` : symbol;
-    return `${kind.padEnd(11)} ${title}  ${where}${place === undefined ? '' : `  ${place.file}:${place.line}`}`;
-  });
-  return frames.length > 0 ? frames : ['nothing is being executed'];
-}
-
-function explainLines({ debugger: host }: GdbSession): string[] {
-  const instruction = host.instructionAt();
-  if (instruction === undefined) return ['there is no instruction here'];
-  const values = (list: typeof instruction.reads): string[] =>
-    list.map(({ name, value, place }) => {
-      const shown = value === undefined ? 'cannot be read' : `0x${value.toString(16)}`;
-      return `  ${name} = ${shown}${place === '' ? '' : ` (${place})`}`;
-    });
-  const { text, sentence, reads, writes, mayFault } = instruction;
-  return [
-    text,
-    sentence,
-    ...(reads.length > 0 ? ['reads:', ...values(reads)] : []),
-    ...(writes.length > 0 ? ['writes, over what is there now:', ...values(writes)] : []),
-    ...(mayFault.length > 0 ? [`may fault: ${mayFault.join(', ')}`] : []),
-  ];
-}
 
 function eventLine(event: object): string {
   return JSON.stringify(event, (_, value: unknown) => {
@@ -109,9 +63,9 @@ function chooseProgram(session: GdbSession, argument: string): string[] {
 const rows: readonly Row[] = [
   { name: 'help', usage: '', text: 'this list', run: (session) => helpLines(session) },
   { name: 'where', usage: '', text: 'the point in time, and what is there',
-    run: ({ debugger: host }) => [whereNow(host.rest), `recorded: ${host.reach.first} to ${host.reach.last}`] },
-  { name: 'story', usage: '', text: 'how execution came here: a call stack over privilege and stack switches', run: storyLines },
-  { name: 'explain', usage: '', text: 'what the next instruction does, with its values', run: explainLines },
+    run: ({ debugger: host }) => [whereText(host.rest), `recorded: ${host.reach.first} to ${host.reach.last}`] },
+  { name: 'story', usage: '', text: 'how execution came here: a call stack over privilege and stack switches', run: ({ debugger: host }) => storyLines(host) },
+  { name: 'explain', usage: '', text: 'what the next instruction does, with its values', run: ({ debugger: host }) => explainLines(host) },
   { name: 'maps', usage: '', text: 'BPF maps and their elements',
     run: ({ debugger: { box } }) => mapLines(box.kernel).map(textOf) },
   { name: 'tasks', usage: '', text: 'processes, threads, processors',
@@ -124,12 +78,12 @@ const rows: readonly Row[] = [
   { name: 'stop', usage: 'TEXT', text: 'stops also at: syscall dup, kprobe, program err_injector, helper, panic, main.rs:19 if rax == 1',
     run({ debugger: host }, argument) {
       const { target, options } = host.parseStop(requireArgument(argument, 'what to stop at, as: syscall dup'));
-      return [stopLine(host.addStop(target, options))];
+      return [stopText(host.addStop(target, options))];
     } },
   { name: 'stops', usage: '', text: 'what `monitor stop` has set',
     run(session) {
       const stops = ownStops(session);
-      return stops.length === 0 ? ['none'] : stops.map(stopLine);
+      return stops.length === 0 ? ['none'] : stops.map(stopText);
     } },
   { name: 'delete', usage: 'N', text: 'removes the stop of that number',
     run(session, argument) {
