@@ -1,5 +1,6 @@
 /** The debug adapter with the protocol's own test client: Rust lines, the kernel and back, as an editor drives it. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { DebugClient } from '@vscode/debugadapter-testsupport';
@@ -7,11 +8,12 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { engineNames } from '../cpu/engine.ts';
-import { RequestError, type LaunchConfiguration } from '../debugger/dap/index.ts';
+import { encodeFrame, RequestError, type LaunchConfiguration } from '../debugger/dap/index.ts';
 import { openDebugger } from '../debugger/debugger.ts';
 import { packageSources } from '../debugger/host/source-files.ts';
 import { Box } from '../index.ts';
 import { withClient, withLaunched, type Driver } from './support/dap-client.ts';
+import { within } from './support/loopback.ts';
 import { exit, tinyProgram } from './support/tiny-program.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -463,6 +465,19 @@ test('at its end it rests if that was asked for, and can go back', async () => {
   );
 });
 
+test('what is executed once more prints nothing once more', async () => {
+  await withLaunched({ sample: 'error_injector', stopOnExit: true }, async (driver) => {
+    const end = await driver.move('continue');
+    const instruction = await driver.evaluate('instruction');
+    const printed = ['stdout', 'stderr', 'console'].map(driver.output);
+    assert.match(printed[1]!, /^dup: Invalid argument\n/);
+    assert.match((await driver.move('reverseContinue')).text, /beginning/);
+    assert.is((await driver.move('continue')).reason, end.reason);
+    assert.is(await driver.evaluate('instruction'), instruction);
+    assert.equal(['stdout', 'stderr', 'console'].map(driver.output), printed);
+  });
+});
+
 test('what cannot be launched is refused in words; so are arguments of the wrong type', async () => {
   await withClient(async (driver) => {
     assert.match(await driver.refusal('launch', { sample: 'hello' }), /initialize first/);
@@ -548,6 +563,22 @@ test('what VS Code is told of configurations is what is read', async () => {
   );
   assert.equal(Object.keys(properties).toSorted(), Object.keys(asked!).toSorted());
   assert.equal(properties['engine']!.enum, engineNames);
+});
+
+test('the adapter ends when its client has left, though nobody closes its input', async () => {
+  const adapter = spawn(process.execPath, [`${root}debugger/dap/vscode/adapter.mjs`], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = once(adapter, 'exit');
+  for (const [seq, command] of ['initialize', 'disconnect'].entries()) {
+    adapter.stdin.write(encodeFrame({ type: 'request', seq: seq + 1, command }));
+  }
+  adapter.stdout.resume();
+  try {
+    assert.equal(await within('its end', ended), [0, null]);
+  } finally {
+    adapter.kill();
+  }
 });
 
 test('the command says how it is used', () => {
