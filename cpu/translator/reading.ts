@@ -461,7 +461,7 @@ export class Reading extends FloatReading implements Algebra<Node, Node, Node> {
 
   setFlags(kind: FlagsKind, width: Width, left: Node, right: Node, result: Node): void {
     const number = this.nodes.i32(flagsKindNumbers[kind] | (width << 8));
-    this.flags = { kind: number, left, right, result, settled: this.nodes.i32(0), own: {} };
+    this.flags = { kind: number, left, right, result, settled: this.flags.settled, own: {} };
   }
   setFlag(name: FlagName, value: Node): void {
     this.flags = { ...this.flags, own: { ...this.flags.own, [name]: value } };

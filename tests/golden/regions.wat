@@ -106,7 +106,7 @@
       local.get $1
       i64.const -1
       i64.add
-      i32.const 0
+      local.get $36
       local.set $36
       local.set $35
       local.set $34
