@@ -37,8 +37,13 @@ const measured = await withWorkshop(async ({ compiler, build, buildTool }) => {
   const times: ProgramTime[] = [];
   for (const result of results.filter(({ program }) => due.has(program.name))) {
     process.stderr.write(`where the time of ${result.program.name} goes\n`);
-    // oxlint-disable-next-line no-await-in-loop
-    times.push(await findWhereTimeGoes(result, build(result.program.name)));
+    try {
+      // oxlint-disable-next-line no-await-in-loop
+      times.push(await findWhereTimeGoes(result, build(result.program.name)));
+    } catch (error) {
+      // the speeds are what has taken the time: they are printed in any case
+      process.stderr.write(`${result.program.name}: ${(error as Error).message}\n`);
+    }
   }
   return { compiler, results, bars, times };
 });
