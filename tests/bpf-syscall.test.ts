@@ -415,7 +415,9 @@ test('rex_trace_printk: the line format of trace_pipe', () => {
   const padded = '          loader-1       [000] d...1    18.417331: bpf_trace_printk: [hello::p] hi';
   assert.equal(kernel.bpf.trace, [padded]);
   for (let n = 0; n < 20_000; n++) callHelper(box, 'rex_trace_printk');
-  assert.is(kernel.bpf.trace.length, 16384);
+  // the oldest go by the page
+  const { length } = kernel.bpf.trace;
+  assert.ok(length <= 16384 && length > 16384 - 64, `${length} entries`);
 });
 
 test('clocks, random numbers, and stubs that assemble', () => {
