@@ -323,7 +323,8 @@ test('V8 reads branch hints when it is told to as it runs', () => {
     const type = { params: ['i32'], results: ['i32'] };
     const bytes = encodeModule({
       types: [type],
-      imports: [{ kind: 'function', module: 'm', name: 'f', type: 0 }],
+      // so many that its number is that of no other function, as Node has modules of its own
+      imports: Array.from({ length: 300 }, () => ({ kind: 'function', module: 'm', name: 'f', type: 0 })),
       functions: [{ type: 0, locals: [], code, export: 'g' }],
     });
     new WebAssembly.Instance(new WebAssembly.Module(bytes), { m: { f: Number } }).exports.g(7);
@@ -335,11 +336,7 @@ test('V8 reads branch hints when it is told to as it runs', () => {
       encoding: 'utf8',
       env: { ...process.env, HINTS: hints },
     });
-    // sizes of the code of all functions, which are compiled in no certain order
-    return [...stdout.matchAll(/^Instructions \(size = (\d+)\)/gm)]
-      .map(([, size]) => size)
-      .toSorted()
-      .join();
+    return /^index: 300\n(?:.*\n){0,6}?Instructions \(size = (\d+)\)/m.exec(stdout)?.[1] ?? '';
   };
   const [without, withHints, again] = [layoutOf('0'), layoutOf('1'), layoutOf('0')];
   assert.is(again, without);
