@@ -15,7 +15,7 @@ const GENEROSITY = 4;
 const COLD = 3;
 const WARM = 8;
 /** what the translator's first use takes, and the part of all instructions that justifies it */
-const EARLY = 200_000;
+const EARLY = 100_000;
 const SHARE = 1 / 2;
 
 export class Policy {
