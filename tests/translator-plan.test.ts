@@ -2,6 +2,7 @@
 import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { registerNames } from '../cpu/state.ts';
 import type { Body, End, RegisterSet } from '../cpu/translator/block.ts';
 import { exitsOf } from '../cpu/translator/count-uses.ts';
 import { discover, type Located } from '../cpu/translator/discover.ts';
@@ -56,28 +57,9 @@ function planText(text: string, options: GuestOptions = {}) {
   };
 }
 
-const NAMES = [
-  'rax',
-  'rcx',
-  'rdx',
-  'rbx',
-  'rsp',
-  'rbp',
-  'rsi',
-  'rdi',
-  'r8',
-  'r9',
-  'r10',
-  'r11',
-  'r12',
-  'r13',
-  'r14',
-  'r15',
-];
-
 const describe = ({ general, xmm, flags }: RegisterSet): string =>
   [
-    ...registersIn(general).map((n) => NAMES[n]!),
+    ...registersIn(general).map((n) => registerNames[n]!),
     ...registersIn(xmm).map((n) => `xmm${n}`),
     ...(flags ? ['flags'] : []),
   ].join(' ');

@@ -1,13 +1,12 @@
 /** The Debug Adapter Protocol over streams of this host: standard input and output, or a port of the loopback. */
 import { existsSync, statSync } from 'node:fs';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { isAbsolute } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { connectDap, encodeFrame, type DapOptions, type HostSources } from '../dap/index.ts';
+import { listenOnLoopback } from './loopback.ts';
 import { debugPathOf, packageSourcePath, readPackageSource } from './source-files.ts';
 
-/** The only address that it is bound to: whoever reaches it can start programs in boxes. */
-const LOOPBACK = '127.0.0.1';
 /** bytes that the client has not taken yet: then the box waits for it */
 const MANY_UNSENT = 1 << 20;
 /** then the connection is ended */
@@ -65,12 +64,6 @@ export interface DapServer {
   close(): Promise<void>;
 }
 
-const listen = (server: Server, port: number): Promise<number> =>
-  new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, LOOPBACK, () => resolve((server.address() as AddressInfo).port));
-  });
-
 /** Waits for clients on the loopback, one after the other; port 0 chooses one. Rejects when the port cannot be had. */
 export async function serveDap(port: number, options: DapOptions): Promise<DapServer> {
   let present: Socket | undefined;
@@ -86,7 +79,7 @@ export async function serveDap(port: number, options: DapOptions): Promise<DapSe
       socket.destroy();
     });
   });
-  const listening = await listen(server, port);
+  const listening = await listenOnLoopback(server, port);
   return {
     port: listening,
     close() {

@@ -1,10 +1,9 @@
 /** gdb's remote protocol on a port of this host's loopback: one gdb at a time. */
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { connectGdb, type GdbOptions } from '../gdb/index.ts';
 import type { Debugger } from '../types.ts';
+import { listenOnLoopback } from './loopback.ts';
 
-/** The only address that it is bound to: whoever reaches it can do anything with the box. */
-const LOOPBACK = '127.0.0.1';
 /** bytes that gdb does not take: then the connection is ended */
 const MOST_UNSENT = 16 << 20;
 
@@ -53,12 +52,6 @@ function serve(host: Debugger, socket: Socket, { onError, ...options }: GdbServe
   socket.on('close', () => connection.disconnected());
 }
 
-const listen = (server: Server, port: number): Promise<number> =>
-  new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, LOOPBACK, () => resolve((server.address() as AddressInfo).port));
-  });
-
 /** Waits for gdb on the loopback. Rejects with the host's error when the port cannot be had. */
 export async function serveGdb(host: Debugger, options: GdbServerOptions): Promise<GdbServer> {
   let present: Socket | undefined;
@@ -75,7 +68,7 @@ export async function serveGdb(host: Debugger, options: GdbServerOptions): Promi
     });
     serve(host, socket, options);
   });
-  const port = await listen(server, options.port);
+  const port = await listenOnLoopback(server, options.port);
   return {
     port,
     close() {
