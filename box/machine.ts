@@ -53,9 +53,10 @@ export function runFor(machine: Machine, budget: number, done: () => boolean, ho
       arrive(machine);
       if (outcome === 'budget' && retired(kernel) < end) continue;
       if (outcome !== 'done' || done()) return outcome;
-      if (!asks()) continue;
-      noteChange(machine);
-      askForInput(kernel, machine.source!);
+      if (asks()) {
+        noteChange(machine);
+        askForInput(kernel, machine.source!);
+      } else if (retired(kernel) >= end) return 'budget';
     }
   } finally {
     kernel.turn.watched = false;

@@ -287,6 +287,33 @@ test('beyond the last instruction a box runs on; where nothing can, that is said
   assert.equal(box.stepBack(1), { reason: 'reached', instruction: instruction - 1 });
 });
 
+test('no instructions at all: nothing is executed, also where a mark is due or a program waits for input', async () => {
+  const { box } = await bootSample('error_injector', [], { memory: 16 << 20, history: true });
+  assert.is(box.run({ budget: 0 }).reason, 'budget');
+  assert.is(box.step(0).instructions, 0);
+  box.run({ budget: 1000 });
+  box.files.write('/new', 'x');
+  assert.is(box.run({ budget: 0 }).reason, 'budget');
+  assert.is(box.instructions, 1000);
+
+  const reader = await Box.boot({ memory: 16 << 20, history: true });
+  reader.files.write('/bin/cat', tinyProgram(catSource()));
+  const texts = ['one\n', 'two\n'];
+  const stdin = (): Uint8Array | undefined => {
+    const text = texts.shift();
+    return text === undefined ? undefined : new TextEncoder().encode(text);
+  };
+  const process = reader.spawn('/bin/cat', [], { stdin });
+  let output = '';
+  for (let n = 0; n < 5000; n++) {
+    const { reason, stdout } = reader.run({ until: process, budget: n % 2 });
+    output += stdout.text;
+    if (reason === 'exited') break;
+    assert.is(reason, 'budget');
+  }
+  assert.is(output, 'one\ntwo\n');
+});
+
 test('a snapshot that is restored begins history anew', async () => {
   const { box, process } = await bootSample('error_injector', [], { memory: 16 << 20, history: true });
   box.run({ budget: 50_000 });

@@ -1,14 +1,17 @@
 /**
  * One file of tests in a process of its own, for tests/run.ts: uvu's suites run as by its own runner, and the last line is
- * `@ passed total skipped`. Wraps each suite, as uvu tells nobody its totals.
+ * `@ passed total skipped`. Wraps each suite, as uvu tells nobody its totals. FC_SEED: what properties without a seed of their
+ * own begin with, so that also one that hangs can be replayed.
  */
 import { pathToFileURL } from 'node:url';
+import * as fc from 'fast-check';
 
 /** [errors or true, passed, skipped, total]: what a suite queued by `test.run()` resolves to. */
 type Suite = () => Promise<[string | true, number, number, number]>;
 
 const scope = globalThis as typeof globalThis & { UVU_DEFER?: number; UVU_INDEX?: number; UVU_QUEUE?: unknown[][] };
 const file = process.argv[2]!;
+if (process.env['FC_SEED'] !== undefined) fc.configureGlobal({ seed: Number(process.env['FC_SEED']) });
 scope.UVU_DEFER = 1;
 scope.UVU_INDEX = 0;
 const { exec } = await import('uvu');

@@ -4,6 +4,7 @@
  * Files are spread over processes; the child side is tests/run-file.ts.
  */
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -11,8 +12,11 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 
+const slow = process.env['TEST_TIER'] === 'slow';
 /** for one file, ms: something hangs */
-const PATIENCE = 20 * 60 * 1000;
+const PATIENCE = (slow ? 60 : 5) * 60 * 1000;
+/** of every property that has none of its own */
+const seed = Number(process.env['FC_SEED'] ?? randomInt(2 ** 31));
 
 interface FileResult {
   readonly file: string;
@@ -51,6 +55,7 @@ function runFile(file: string): Promise<FileResult> {
   const start = performance.now();
   const child = spawn(process.execPath, ['--import', 'tsx', 'tests/run-file.ts', file], {
     cwd: root,
+    env: { ...process.env, FC_SEED: `${seed}` },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: PATIENCE,
   });
@@ -70,7 +75,7 @@ function report({ file, passed, failed, output, seconds }: FileResult): void {
   if (failed === 0) return;
   console.log(output);
   const tier = process.env['TEST_TIER'] === undefined ? '' : `TEST_TIER=${process.env['TEST_TIER']} `;
-  console.log(`to replay: ${tier}npx tsx ${file}\n`);
+  console.log(`to replay: ${tier}FC_SEED=${seed} npx tsx tests/run.ts ${file}\n`);
 }
 
 /** As many at a time as there are processors; reported as they end. */
