@@ -64,10 +64,7 @@ function matching(cpu: Cpu, condition: (candidate: Breakpoint) => boolean): bigi
 /** Before an instruction at `rip`: #DB where a breakpoint waits for it and RF does not let it pass. */
 export function checkInstruction(cpu: Cpu, rip: bigint): void {
   const { slots } = cpu;
-  if ((slots[Slot.rflags]! & Flag.RF) !== 0n) {
-    slots[Slot.rflags] = slots[Slot.rflags]! & ~Flag.RF;
-    return;
-  }
+  if ((slots[Slot.rflags]! & Flag.RF) !== 0n) return;
   const status = matching(cpu, ({ kind, address }) => kind === Kind.execute && address === rip);
   if (status === 0n) return;
   slots[Slot.debug + STATUS] = slots[Slot.debug + STATUS]! | status;

@@ -111,13 +111,14 @@ function findDeliveryStack(cpu: Cpu): void {
 /** What a delivery pushes, from the top of the stack down, in halves. */
 const frame = new Int32Array(12);
 
-function setFrame(cpu: Cpu, returnTo: bigint, errorCode: number | undefined): number {
+function setFrame(cpu: Cpu, returnTo: bigint, errorCode: number | undefined, flags: number): number {
   const { words } = cpu;
   const slots = [Slot.selectors + SS, RSP, Slot.rflags, Slot.selectors + CS] as const;
   for (let n = 0; n < 4; n++) {
     frame[n * 2] = words[slots[n]! * 2]!;
     frame[n * 2 + 1] = words[slots[n]! * 2 + 1]!;
   }
+  frame[4] = frame[4]! | flags;
   scratch64[0] = returnTo;
   frame[8] = scratch32[0]!;
   frame[9] = scratch32[1]!;
@@ -152,25 +153,28 @@ function pushFrame(cpu: Cpu, count: number): void {
   halves[1] = high;
 }
 
+/** What makes the processor deliver a vector. */
+export type Cause =
+  /** the instruction, which is to be executed once more: not stopped at then, as RF is set in the image (SDM vol. 3, 18.3.1.1) */
+  | 'fault'
+  /** the instruction, which has been executed */
+  | 'trap'
+  /** somebody outside */
+  | 'interrupt';
+
 /**
  * Delivers `vector`: pushes SS, RSP, RFLAGS, CS, RIP and the error code, clears TF NT RF (IF for an interrupt gate) and
  * goes to the gate's offset at CPL 0. Changes nothing when it faults itself.
  */
-export function deliver(
-  cpu: Cpu,
-  vector: number,
-  returnTo: bigint,
-  errorCode: number | undefined,
-  external: boolean,
-): void {
+export function deliver(cpu: Cpu, vector: number, returnTo: bigint, errorCode: number | undefined, cause: Cause): void {
   settleFlags(cpu);
   const { slots, words } = cpu;
   const before = cpu.mode;
   cpu.mode = SUPERVISOR;
   try {
-    readGate(cpu, vector, external);
+    readGate(cpu, vector, cause === 'interrupt');
     findDeliveryStack(cpu);
-    pushFrame(cpu, setFrame(cpu, returnTo, errorCode));
+    pushFrame(cpu, setFrame(cpu, returnTo, errorCode, cause === 'fault' ? RF : 0));
   } finally {
     cpu.mode = before;
   }
@@ -189,7 +193,7 @@ export function deliver(
 export function softwareInterrupt(cpu: Cpu, vector: number, next: bigint, checked: boolean): void {
   asSupervisor(cpu, () => readGate(cpu, vector, false));
   if (checked && gate.dpl < cpu.words[Slot.cpl * 2]!) raise(Vector.GP, vector * 8 + 2);
-  deliver(cpu, vector, next, undefined, false);
+  deliver(cpu, vector, next, undefined, 'trap');
 }
 
 /** The five words that IRET takes off the stack, in halves: rip, CS, rflags, rsp, SS. */

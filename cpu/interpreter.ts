@@ -88,13 +88,14 @@ function undecodable(
 function deliverFault(cpu: Cpu, vector: number, errorCode: number | undefined, address: bigint): boolean {
   if (vector === Vector.PF) cpu.slots[Slot.cr2] = address;
   try {
-    deliver(cpu, vector, cpu.current, errorCode, false);
+    // a breakpoint that is met leaves RF to its handler
+    deliver(cpu, vector, cpu.current, errorCode, vector === Vector.DB ? 'trap' : 'fault');
     return true;
   } catch (second) {
     if (!isFault(second)) throw second;
   }
   try {
-    deliver(cpu, Vector.DF, cpu.current, 0, false);
+    deliver(cpu, Vector.DF, cpu.current, 0, 'trap');
     return true;
   } catch (third) {
     if (!isFault(third)) throw third;
@@ -150,7 +151,7 @@ function acceptInterrupt(cpu: Cpu): boolean {
   cpu.words[Slot.halted * 2] = 0;
   cpu.current = cpu.slots[Slot.rip]!;
   try {
-    deliver(cpu, vector, cpu.current, undefined, true);
+    deliver(cpu, vector, cpu.current, undefined, 'interrupt');
     return true;
   } catch (fault) {
     if (!isFault(fault)) throw fault;
@@ -165,9 +166,9 @@ export function isInterruptible(cpu: Cpu): boolean {
   return (words[RFLAGS]! & IF) !== 0 || (words[Slot.nmiBlocked * 2] === 0 && waiting.includes(Vector.NMI));
 }
 
-/** Whether instructions have to be executed one by one: they are traced or examined, or the processor rests. */
+/** Whether instructions have to be executed one by one: they are traced or examined, the next one is let pass (RF), or the processor rests. */
 export const isWatched = ({ mode, words }: Cpu): boolean =>
-  mode >= EXAMINED || (words[RFLAGS]! & TF) !== 0 || words[HALTED] !== 0;
+  mode >= EXAMINED || (words[RFLAGS]! & TF_RF) !== 0 || words[HALTED] !== 0;
 
 /** From this value of `cpu.mode` on, accesses are examined: see paging.ts. */
 const EXAMINED = 3;
@@ -179,6 +180,8 @@ const RFLAGS = Slot.rflags * 2;
 const HALTED = Slot.halted * 2;
 const SHADOW = Slot.interruptShadow * 2;
 const TF = 0x100;
+const RF = 0x10000;
+const TF_RF = TF | RF;
 const IF = 0x200;
 
 export type Reading = ReturnType<typeof evaluateWords>;
@@ -232,9 +235,13 @@ export function burst(cpu: Cpu, algebra: Reading, end: number, untilJump = false
       if (stops !== undefined && stopsBefore(cpu, stops, low & (PAGE - 1))) return 'left';
       words[CURRENT] = low;
       words[CURRENT + 1] = high;
-      const stepping = (words[RFLAGS]! & TF) !== 0;
       const examined = cpu.mode >= EXAMINED;
       if (examined) checkInstruction(cpu, cpu.current);
+      let stepping = false;
+      if ((words[RFLAGS]! & TF_RF) !== 0) {
+        stepping = (words[RFLAGS]! & TF) !== 0;
+        words[RFLAGS]! &= ~RF;
+      }
       instruction = fetch(cpu);
       const next = (low + instruction.length) | 0;
       words[RIP] = next;

@@ -7,6 +7,7 @@
  */
 import type { Cpu } from './cpu.ts';
 import type { Memory } from './memory.ts';
+import { Flag, Slot } from './state.ts';
 import { Access, emptyTlb } from './tlb.ts';
 
 export interface Watch {
@@ -58,11 +59,11 @@ export function armStops(memory: Memory, stops: Stops | undefined): void {
   if (stops !== undefined && stops.watches.length > 0) for (const tlb of memory.tlbs) emptyTlb(tlb);
 }
 
-/** Whether to stop before the instruction at rip, which lies at that offset of its page. */
+/** Whether to stop before the instruction at rip, which lies at that offset of its page; not once more where it has faulted (RF). */
 export function stopsBefore(cpu: Cpu, stops: Stops, offset: number): boolean {
   if (stops.offsets[offset] === 0) return false;
-  const { rip } = cpu.registers;
-  if (!stops.addresses.has(rip)) return false;
+  const rip = cpu.slots[Slot.rip]!;
+  if ((cpu.slots[Slot.rflags]! & Flag.RF) !== 0n || !stops.addresses.has(rip)) return false;
   const { pass } = stops;
   if (pass?.retired === cpu.retired && pass.rip === rip && pass.cpu === cpu.index) return false;
   stops.hit ??= { kind: 'address', cpu };

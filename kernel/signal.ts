@@ -286,8 +286,8 @@ function setUpFrame(kernel: Kernel, cpu: Cpu, task: Task, signal: PendingSignal,
   return true;
 }
 
-/** Flags that a program may set through a frame: CF PF AF ZF SF TF DF OF AC. */
-const USER_FLAGS = 0x40dd5n;
+/** Flags that a program may set through a frame: CF PF AF ZF SF TF DF OF RF AC. */
+const USER_FLAGS = 0x50dd5n;
 
 /** rt_sigreturn: restores what `setUpFrame` saved; false where the frame cannot be read. */
 export function returnFromSignal(kernel: Kernel, cpu: Cpu, task: Task): boolean {

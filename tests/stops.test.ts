@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Box, BoxError, type BoxOptions, type EngineName, type MemoryWatch, type StopHit } from '../index.ts';
-import { settleFlags } from '../cpu/state.ts';
+import { Flag, settleFlags } from '../cpu/state.ts';
 import { readRepositoryFile } from './support/user-machine.ts';
 
 const RUNS = process.env['TEST_TIER'] === 'slow' ? 100 : 4;
@@ -22,6 +22,8 @@ async function bootInjector(options: BoxOptions = {}): Promise<Box> {
 interface Instant {
   readonly instruction: number;
   readonly rip: bigint;
+  /** it has faulted, and is executed once more */
+  readonly again: boolean;
 }
 
 /** What single steps see of the whole run. */
@@ -30,8 +32,9 @@ async function traceOf(box: Box): Promise<Instant[]> {
   const instants: Instant[] = [];
   for (;;) {
     const instruction = box.instructions;
+    const { rip, rflags } = box.registers();
     if (box.step().instructions === 0) return instants;
-    instants.push({ instruction, rip: cpu!.current });
+    instants.push({ instruction, rip: cpu!.current, again: rip === cpu!.current && (rflags & Flag.RF) !== 0n });
   }
 }
 
@@ -82,7 +85,7 @@ test('a run stops before each instruction that single steps find at the addresse
         const hits = stopsOf(box, { addresses: chosen });
         const wanted = new Set(chosen);
         // the first instruction of a run is let pass, which is that of the stop before; at boot no task is on its CPU yet
-        const expected = trace.filter(({ rip }) => wanted.has(rip)).map(({ instruction, rip }) => [instruction, rip]);
+        const expected = trace.filter(({ rip, again }) => wanted.has(rip) && !again).map(({ instruction, rip }) => [instruction, rip]);
         assert.equal(
           hits.map(([instruction, hit]) => [instruction, hit.address]),
           expected,
@@ -103,7 +106,9 @@ test('stops that come and go between runs are met by code that has been translat
         for (const [target, leaves] of jumps.toSorted(([left], [right]) => left - right)) {
           const { rip } = trace[target]!;
           const present = box.instructions === 0 ? -1 : box.instructions;
-          const next = trace.findIndex((instant) => instant.instruction > present && instant.rip === rip);
+          const next = trace.findIndex(
+            (instant) => instant.instruction > present && instant.rip === rip && !instant.again,
+          );
           const { reason } = box.run({ stops: { addresses: [rip] } });
           if (next < 0) assert.is.not(reason, 'stopped');
           else assert.is(box.instructions, trace[next]!.instruction);
@@ -119,6 +124,17 @@ test('stops that come and go between runs are met by code that has been translat
 
 const word = (bytes: Uint8Array | undefined): bigint | undefined =>
   bytes === undefined ? undefined : new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+
+test('an instruction that faults and is executed once more is stopped at once', async () => {
+  const again = trace.filter((instant) => instant.again);
+  assert.ok(again.length > 0, 'pages of programs come when they are touched');
+  for (const engine of engines) {
+    const { rip } = again[0]!;
+    const box = await bootInjector({ engine }); // oxlint-disable-line no-await-in-loop
+    const times = trace.filter((instant) => instant.rip === rip);
+    assert.is(stopsOf(box, { addresses: [rip] }).length, times.filter((instant) => !instant.again).length);
+  }
+});
 
 test('a watch stops behind every instruction that changes the bytes, in all engines at the same ones', async () => {
   // words on the stack of the kernel and in the data of programs

@@ -2,12 +2,12 @@
 import { test } from 'uvu';
 import { forgetAllDecoded } from '../cpu/memory.ts';
 import * as assert from 'uvu/assert';
-import { Slot } from '../cpu/state.ts';
+import { Flag, Slot } from '../cpu/state.ts';
 import { At, createBareCpu, Selector } from './support/bare-cpu.ts';
 import { runOnOurCpu } from './native/our-cpu.ts';
 import { Layout } from './native/state.ts';
 
-const Vector = { DB: 1, BP: 3, UD: 6, NM: 7, GP: 13, AC: 17, XM: 19 } as const;
+const Vector = { DE: 0, DB: 1, BP: 3, UD: 6, NM: 7, GP: 13, PF: 14, AC: 17, XM: 19 } as const;
 const DATA = BigInt(At.data);
 
 test('a data breakpoint is a trap after the instruction that writes there', () => {
@@ -50,6 +50,32 @@ test('an instruction breakpoint is a fault, which the resume flag lets pass once
   assert.is(execute(program).vector, -1);
   assert.is(cpu.registers.rbx, 7n);
   assert.is(frame[0], BigInt(At.code) + 19n);
+});
+
+test('a fault sets RF in the image of RFLAGS, so that nothing stops the instruction again; a trap does not', () => {
+  const imageOf = (source: string, hasErrorCode = false): [vector: number, rf: bigint] => {
+    const { vector, frame } = createBareCpu().execute(source);
+    return [vector, frame[hasErrorCode ? 3 : 2]! & Flag.RF];
+  };
+  assert.equal(imageOf('mov 0x7fff000, %rax', true), [Vector.PF, Flag.RF]);
+  assert.equal(imageOf('mov $99, %eax; ltr %ax', true), [Vector.GP, Flag.RF]);
+  assert.equal(imageOf('ud2'), [Vector.UD, Flag.RF]);
+  assert.equal(imageOf('xor %ecx, %ecx; div %ecx'), [Vector.DE, Flag.RF]);
+  assert.equal(imageOf('int3'), [Vector.BP, 0n]);
+  assert.equal(imageOf('int $0x18'), [0x18, 0n]);
+  // what is due before the next instruction finds RF as it is
+  const interrupted = createBareCpu();
+  interrupted.cpu.pendingInterrupts.push(0x18);
+  interrupted.registers.rflags |= Flag.IF | Flag.RF;
+  const { vector, frame } = interrupted.execute('nop');
+  assert.equal([vector, frame[2]! & Flag.RF], [0x18, Flag.RF]);
+});
+
+test('RF lasts for one instruction, also where there is no breakpoint', () => {
+  const { registers, execute } = createBareCpu();
+  registers.rflags |= Flag.RF;
+  execute('nop');
+  assert.is(registers.rflags & Flag.RF, 0n);
 });
 
 test('debug registers: fixed bits, aliases, upper halves', () => {
