@@ -4,10 +4,12 @@
  * [--events COUNT] [--no-growth] [part of a scenario's name] …`.
  */
 import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { engineNames, type EngineName } from '../cpu/engine.ts';
+import { runCommand } from './host-command.ts';
 import { growthRows } from './rex/growth.ts';
-import { createRunner, measure, nativeShares } from './rex/measure.ts';
+import type { ScenarioCost } from './rex/scenario-cost.ts';
 import { scenarios } from './rex/scenarios.ts';
 import { formatNumber, formatTable } from './table.ts';
 
@@ -23,6 +25,7 @@ const { values, positionals } = parseArgs({
     'no-growth': { type: 'boolean', default: false },
   },
 });
+const root = fileURLToPath(new URL('../', import.meta.url));
 const events = Number(values.events);
 const engine = engineNames.find((name) => name === values.engine) ?? unknownEngine(values.engine);
 const chosen = scenarios.filter(
@@ -30,28 +33,33 @@ const chosen = scenarios.filter(
 );
 
 console.log(
-  `node ${process.version}, ${cpus()[0]?.model ?? 'unknown CPU'}, ${engine}, ${events} events a run, medians of CPU time`,
+  `node ${process.version}, ${cpus()[0]?.model ?? 'unknown CPU'}, ${engine}, ${events} events a run, medians of CPU time, each scenario in a process of its own`,
 );
+
+/** In a process of its own: what V8 makes of one scenario's code is no concern of the next. */
+function measureAlone(name: string): ScenarioCost {
+  const script = ['--import', 'tsx', 'bench/rex/scenario-cost.ts'];
+  const { stdout } = runCommand([process.execPath, ...script, engine, `${events}`, name], root);
+  return JSON.parse(stdout) as ScenarioCost;
+}
 
 const rows = [['event', 'events/s', 'ns', 'instructions', 'native calls', 'ns in natives', 'ns elsewhere']];
 const details: string[] = [];
-for (const scenario of chosen) {
-  // oxlint-disable-next-line no-await-in-loop
-  const runner = createRunner(await scenario.create(), engine);
-  const { nanoseconds, instructions } = measure(runner, events);
-  const shares = nativeShares(runner, events);
+for (const { name } of chosen) {
+  const { cost, shares } = measureAlone(name);
+  const { nanoseconds, instructions } = cost;
   const inNatives = shares.reduce((sum, share) => sum + share.nanoseconds, 0);
   const calls = shares.reduce((sum, share) => sum + share.calls, 0);
   rows.push([
-    scenario.name,
+    name,
     Math.round(1e9 / nanoseconds).toLocaleString('en-US'),
     ...[nanoseconds, instructions, calls, inNatives, nanoseconds - inNatives].map(formatNumber),
   ]);
   const table = [['native function', 'calls', 'ns a call', 'ns an event']];
-  for (const { name, calls: count, nanoseconds: spent } of shares) {
-    table.push([name, ...[count, spent / count, spent].map(formatNumber)]);
+  for (const { name: native, calls: count, nanoseconds: spent } of shares) {
+    table.push([native, ...[count, spent / count, spent].map(formatNumber)]);
   }
-  details.push(`${scenario.name}\n${formatTable(table)}`);
+  details.push(`${name}\n${formatTable(table)}`);
 }
 console.log(`\n${formatTable(rows)}\n\n${details.join('\n\n')}`);
 
