@@ -30,11 +30,14 @@ function commandRow(name: string, command: readonly string[]): string[] {
 /** of each engine, one for each turn */
 type Times = Record<Engine, Took[]>;
 
+/** by what they are of */
+type Rows = (readonly [name: string, times: Times])[];
+
 /** Both engines in turns, after a warm-up. `measure` tells one or several times, of what `names` says. */
 async function inTurns(
   names: readonly string[],
   measure: (engine: Engine) => readonly Took[] | Promise<readonly Took[]>,
-): Promise<(readonly [name: string, times: Times])[]> {
+): Promise<Rows> {
   const rows = names.map((name) => [name, { interpreter: [], translator: [] } as Times] as const);
   for (let turn = -1; turn < RUNS; turn++) {
     for (const engine of ['interpreter', 'translator'] as const) {
@@ -65,15 +68,15 @@ const engineRow = ([name, times]: readonly [string, Times]): string[] => [
   ...ratioCells(times, 'cpuMilliseconds'),
 ];
 
-function meanRow(rows: readonly (readonly [string, Times])[]): string[] {
+function meanRow(rows: Rows): string[] {
   const mean = (of: keyof Took): string =>
     formatNumber(geometricMean(rows.map(([, times]) => median(ratios(times, of)))));
   return ['geometric mean', '', '', mean('milliseconds'), '', mean('cpuMilliseconds'), ''];
 }
 
-/** `timer`: the executable of child-time.c */
-function wholeCommand(engine: Engine, timer: string | undefined): Took[] {
-  const command = [...NODE, 'run-sample.ts', SAMPLE, '--engine', engine];
+/** `timer`: the executable of child-time.c; `words`: a sample or a file, and its arguments */
+function wholeCommand(engine: Engine, timer: string | undefined, ...words: readonly string[]): Took[] {
+  const command = [...NODE, 'run-sample.ts', '--engine', engine, ...words];
   if (timer !== undefined) return [timeCommand(timer, command, root)];
   return [{ milliseconds: runCommand(command, root).milliseconds, cpuMilliseconds: NaN }];
 }
@@ -87,22 +90,37 @@ async function compareSample(timer: string | undefined): Promise<void> {
   console.log(
     formatTable([
       [SAMPLE, ...HEAD],
-      ...(await inTurns(['whole command, without npx'], (engine) => wholeCommand(engine, timer))).map(engineRow),
+      ...(await inTurns(['whole command, without npx'], (engine) => wholeCommand(engine, timer, SAMPLE))).map(
+        engineRow,
+      ),
       ...(await inTurns(['first boot', 'first run', 'second boot', 'second run'], firstRuns)).map(engineRow),
     ]),
   );
 }
 
-async function comparePrograms(build: (name: string) => string): Promise<void> {
-  const rows = [];
+const programTable = (rows: Rows): string => formatTable([['program', ...HEAD], ...rows.map(engineRow), meanRow(rows)]);
+
+async function comparePrograms(build: (name: string) => string, timer: string): Promise<void> {
+  const commands: Rows = [];
+  const runs: Rows = [];
   const units = new Map([['hello', 0], ...PROGRAMS.map(({ name }) => [name, 1] as const)]);
   for (const [name, count] of units) {
     const file = build(name);
+    const measure = async (engine: Engine): Promise<readonly Took[]> => {
+      const command = wholeCommand(engine, timer, file, String(count));
+      return [...command, await runCold(engine, file, count)];
+    };
     // oxlint-disable-next-line no-await-in-loop
-    rows.push(...(await inTurns([name], async (engine) => [await runCold(engine, file, count)])));
+    const [command, run] = await inTurns([name, name], measure);
+    commands.push(command!);
+    runs.push(run!);
   }
-  console.log('\nshort programs, the first in a fresh process, boot apart: hello, and one unit of each of the others');
-  console.log(formatTable([['program', ...HEAD], ...rows.map(engineRow), meanRow(rows)]));
+  console.log(
+    '\nshort programs, hello and one unit of each of the others: whole commands, `run-sample ./PROGRAM UNITS` without npx',
+  );
+  console.log(programTable(commands));
+  console.log('\nthe same programs, the first in a fresh process, without what comes before the first instruction');
+  console.log(programTable(runs));
 }
 
 console.log(`${describeHost()}, median of ${RUNS} runs after a warm-up, wall time`);
@@ -119,8 +137,9 @@ console.log(
   '\nratio: how many times as fast as the interpreter the translator is, turn by turn; of CPU: in processor time of all threads',
 );
 const built = await withWorkshop(async ({ build, buildTool }) => {
-  await compareSample(buildTool('child-time'));
-  await comparePrograms(build);
+  const timer = buildTool('child-time');
+  await compareSample(timer);
+  await comparePrograms(build, timer);
   return true;
 });
 if (built === undefined) {
