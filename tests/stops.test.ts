@@ -85,7 +85,9 @@ test('a run stops before each instruction that single steps find at the addresse
         const hits = stopsOf(box, { addresses: chosen });
         const wanted = new Set(chosen);
         // the first instruction of a run is let pass, which is that of the stop before; at boot no task is on its CPU yet
-        const expected = trace.filter(({ rip, again }) => wanted.has(rip) && !again).map(({ instruction, rip }) => [instruction, rip]);
+        const expected = trace
+          .filter(({ rip, again }) => wanted.has(rip) && !again)
+          .map(({ instruction, rip }) => [instruction, rip]);
         assert.equal(
           hits.map(([instruction, hit]) => [instruction, hit.address]),
           expected,
