@@ -8,7 +8,7 @@ import type { Process } from '../box/spawn.ts';
 import type { Context } from './context.ts';
 import { DebuggerError } from './error.ts';
 import { readMemory, writeMemory } from './memory.ts';
-import { goBackTo, stepBack } from './motions/back.ts';
+import { goBackToStop, stepBack } from './motions/back.ts';
 import { stepBackLine, stepBackOver } from './motions/step-back.ts';
 import { stepLine } from './motions/step-line.ts';
 import { stepOut } from './motions/step-out.ts';
@@ -17,6 +17,7 @@ import {
   arrivalOf,
   finish,
   inSlices,
+  STEPPED,
   waitFor,
   type Arrival,
   type Ending,
@@ -45,7 +46,7 @@ import { advance, askedHere, type Asked } from './stops/runner.ts';
 import type { Waiting } from './stops/trigger.ts';
 import { addressOfName } from './symbols.ts';
 import { whoseTurn } from './turn.ts';
-import type { Debugger, Rest, StepKind } from './types.ts';
+import type { Debugger, LongMotion, Rest } from './types.ts';
 
 export interface DebuggerOptions extends SourceOptions {
   /** see box/disassemble.ts */
@@ -70,13 +71,6 @@ function checkCount(what: string, count: number): number {
 const MOST_LINES = 100_000;
 
 const isOfUser = (waiting: Waiting): waiting is WaitingStop => 'stop' in waiting;
-
-const stepKinds: Readonly<Record<StepKind, (travel: Travel) => Slices<Ending>>> = {
-  over: (travel) => stepOver(travel, DEFAULT_BUDGET),
-  out: (travel) => stepOut(travel, DEFAULT_BUDGET),
-  line: (travel) => stepLine(travel, false, DEFAULT_BUDGET),
-  'line-over': (travel) => stepLine(travel, true, DEFAULT_BUDGET),
-};
 
 export function createDebugger(box: Box, options: DebuggerOptions): Debugger {
   const { kernel } = box;
@@ -104,6 +98,17 @@ export function createDebugger(box: Box, options: DebuggerOptions): Debugger {
     };
   };
   const come = (ending: Ending): Rest => (rest = restOf(context, ending));
+  const longMotions: Readonly<Record<LongMotion, () => Slices<Ending>>> = {
+    over: () => stepOver(travelFromHere(), DEFAULT_BUDGET),
+    out: () => stepOut(travelFromHere(), DEFAULT_BUDGET),
+    line: () => stepLine(travelFromHere(), false, DEFAULT_BUDGET),
+    'line-over': () => stepLine(travelFromHere(), true, DEFAULT_BUDGET),
+    'back-over': () => stepBackOver(context, past),
+    'back-line': () => stepBackLine(context, past, false),
+    'back-line-over': () => stepBackLine(context, past, true),
+    'back-to-stop': () => goBackToStop(context, past, stops.waiting(false)),
+  };
+  const whole = (motion: LongMotion): Rest => come(finish(longMotions[motion]()));
   /** In the past it goes on to the present, and no further. */
   const goOn = (own: readonly Waiting[], budget: number): Arrival => {
     const ahead = past.reach.last - box.instructions;
@@ -147,18 +152,9 @@ export function createDebugger(box: Box, options: DebuggerOptions): Debugger {
       const arrival = finish(travelFromHere().run([], checkCount('step', count)));
       return come(arrival.reason === 'budget' ? { reason: 'stepped' } : (arrival as Ending));
     },
-    stepOver: () => come(finish(stepKinds.over(travelFromHere()))),
-    stepOut: () => come(finish(stepKinds.out(travelFromHere()))),
-    stepLine: ({ over = false } = {}) => come(finish(stepKinds[over ? 'line-over' : 'line'](travelFromHere()))),
-    stepInSlices(kind) {
-      const slices = stepKinds[kind](travelFromHere());
-      return {
-        next() {
-          const { done, value } = slices.next();
-          return done === true ? come(value) : undefined;
-        },
-      };
-    },
+    stepOver: () => whole('over'),
+    stepOut: () => whole('out'),
+    stepLine: ({ over = false } = {}) => whole(over ? 'line-over' : 'line'),
     continue: ({ budget = DEFAULT_BUDGET } = {}) => come(goOn([], checkCount('continue: budget', budget)) as Ending),
     until(asked, { budget = DEFAULT_BUDGET } = {}) {
       checkTarget(asked, context);
@@ -174,11 +170,29 @@ export function createDebugger(box: Box, options: DebuggerOptions): Debugger {
       return (rest = describeRest(context, 'stopped', { id: 0, target, details }));
     },
     stepBack: (count = 1) => come(stepBack(context, past, checkCount('stepBack', count))),
-    stepBackOver: () => come(stepBackOver(context, past)),
-    stepBackLine: ({ over = false } = {}) => come(stepBackLine(context, past, over)),
-    reverseContinue() {
-      const found = goBackTo(context, past, stops.waiting(false));
-      return come(found === undefined ? { reason: 'beginning' } : { reason: 'stopped', met: found.met });
+    stepBackOver: () => whole('back-over'),
+    stepBackLine: ({ over = false } = {}) => whole(over ? 'back-line-over' : 'back-line'),
+    reverseContinue: () => whole('back-to-stop'),
+    inSlices(motion) {
+      const slices = longMotions[motion]();
+      const start = box.instructions;
+      let over = false;
+      return {
+        next() {
+          // also by an exception
+          over = true;
+          const { done, value } = slices.next();
+          if (done === true) return come(value);
+          over = false;
+          return undefined;
+        },
+        giveUp() {
+          if (over) return rest;
+          over = true;
+          if (motion.startsWith('back-')) past.goTo(start);
+          return come(STEPPED);
+        },
+      };
     },
     goTo(instruction) {
       const target = checkCount('goTo', instruction);

@@ -178,8 +178,17 @@ export interface RegisterValue {
   readonly bits: number;
 }
 
-/** `stepOver`, `stepOut`, and `stepLine` into calls and over them. */
-export type StepKind = 'over' | 'out' | 'line' | 'line-over';
+/** Motions that may take long: `stepOver`, `stepOut`, `stepLine`, and backwards `stepBackOver`, `stepBackLine`, `reverseContinue`. */
+export type LongMotion =
+  'over' | 'out' | 'line' | 'line-over' | 'back-over' | 'back-line' | 'back-line-over' | 'back-to-stop';
+
+/** One of them in slices of some ms, between which whoever drives can listen, and look at the box, but not change it. */
+export interface MotionInSlices {
+  /** The next slice; undefined: it goes on. */
+  next(): Rest | undefined;
+  /** It rests: where it has come to, or where it began when it leads backwards. Nothing when it is over. */
+  giveUp(): Rest;
+}
 
 /** Where the debugger is at home: one box, its stops and its time. */
 export interface Debugger {
@@ -203,11 +212,6 @@ export interface Debugger {
   stepOut(): Rest;
   /** To the next line of source (over calls with `over`). */
   stepLine(options?: { readonly over?: boolean }): Rest;
-  /**
-   * One of these steps in slices of some ms, between which whoever drives can listen: `next` until it has come to rest. Given up
-   * before, it rests where it is.
-   */
-  stepInSlices(kind: StepKind): { next(): Rest | undefined };
   /** To the next stop, at most `budget` instructions. */
   continue(options?: { readonly budget?: number }): Rest;
   /** To `target` once; stops count as well. */
@@ -218,6 +222,7 @@ export interface Debugger {
   /** To the latest stop before now. */
   reverseContinue(): Rest;
   goTo(instruction: number): Rest;
+  inSlices(motion: LongMotion): MotionInSlices;
   /** The first and the last instruction that `goTo` reaches without executing anything new. */
   readonly reach: { readonly first: number; readonly last: number };
 

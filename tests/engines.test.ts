@@ -212,7 +212,10 @@ test('translations outlive a restore', async () => {
     box.run({ budget: 1000 });
     box.restore(mark);
   }
-  assert.equal(box.stats.translation!.regions, regions);
+  const { now, translated, ...lost } = box.stats.translation!.regions;
+  assert.equal(lost, { invalidated: regions.invalidated, evicted: regions.evicted, replaced: regions.replaced });
+  // what is executed again and again may become hot by that
+  assert.is(now - regions.now, translated - regions.translated);
 });
 
 test('stats are plain data that add up', async () => {

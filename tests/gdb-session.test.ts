@@ -252,6 +252,35 @@ test('^C is heard while a program runs, and the end of its process is told', asy
   assert.is(client.ask('vCont;c'), 'W03');
 });
 
+test('^C is heard on the way back too: then it is where it was', async () => {
+  const { client, host, box } = await programMachine(`again:\tjmp again\n${exit(3)}`);
+  // at the beginning, and where it never comes
+  client.ask('Z0,401002,1');
+  client.send('vCont;c');
+  client.run(6);
+  client.connection.receive(Uint8Array.of(3));
+  client.run(10);
+  assert.match(client.take()[0]!, /^T02thread:1;/);
+  const { instructions } = box;
+  assert.ok(instructions > 2_000_000);
+  const interrupt = (): void => client.connection.receive(Uint8Array.of(3));
+  for (const act of [interrupt, () => client.connection.disconnected()]) {
+    client.send('bc');
+    client.run(5);
+    assert.equal(client.take(), [], 'it is still on its way');
+    assert.ok(box.instructions < instructions);
+    act();
+    client.run(10);
+    const replies = client.take();
+    assert.equal(
+      replies.map((reply) => reply.slice(0, 12)),
+      act === interrupt ? ['T02thread:1;'] : [],
+    );
+    assert.is(box.instructions, instructions);
+    assert.is(host.rest.instruction, instructions);
+  }
+});
+
 test('the end of a process can be a stop, from which one goes back', async () => {
   const machine = await programMachine(`\tmov $1, %ebx\n${exit(9)}`);
   const { client } = machine;

@@ -264,6 +264,37 @@ test('a run is made in slices: ctrl-c interrupts it, and it goes on', async () =
   assert.match(shown(screen)[0]!, /program/);
 });
 
+test('going back is made in slices too: ctrl-c interrupts it, and it is where it was', async () => {
+  const { screen, session } = await programScreen(loopingProgram());
+  press(screen, ':');
+  type(screen, '*0x401002');
+  screen.press('c');
+  screen.advance();
+  screen.press('ctrl-c');
+  const { instruction } = session.rest;
+  assert.ok(instruction > 1_000_000);
+  for (const key of ['C', 'N']) {
+    screen.press(key);
+    const slices = key === 'C' ? 3 : 0;
+    for (let n = 0; n < slices; n++) screen.advance();
+    assert.ok(screen.busy);
+    screen.press('ctrl-c');
+    assert.is(lowest(screen), 'interrupted');
+    assert.is(session.rest.instruction, instruction);
+  }
+  press(screen, 'C');
+  assert.match(lowest(screen), /beginning/);
+  // and on to what has never been executed
+  const target = instruction + 6_000_000;
+  for (const key of `${target}g`) screen.press(key);
+  screen.advance();
+  assert.ok(screen.busy);
+  screen.press('ctrl-c');
+  assert.ok(session.rest.instruction > instruction && session.rest.instruction < target);
+  press(screen, ...`${target}g`);
+  assert.is(session.rest.instruction, target);
+});
+
 test('a run ends at its budget', async () => {
   const { screen, session } = await programScreen(loopingProgram(), { budget: 5_000_000 });
   press(screen, 'c');

@@ -5,7 +5,7 @@
 import { BoxError } from '../../box/errors.ts';
 import { hasEnded } from '../../box/spawn.ts';
 import { DebuggerError } from '../error.ts';
-import type { Rest, StepKind, StopTarget } from '../types.ts';
+import type { LongMotion, Rest, StopTarget } from '../types.ts';
 import type { Arguments } from './arguments.ts';
 import { RequestError } from './errors.ts';
 import { restingTarget, targetOf, type DapSession, type Motion, type Target } from './session.ts';
@@ -109,8 +109,10 @@ function turn(session: DapSession, motion: Motion): void {
     failed = true;
   }
   if (rest !== undefined) finish(session, target, rest, false);
-  else if (failed || session.interrupted) finish(session, target, target.debugger.rest, true);
-  else session.host.later(() => turn(session, motion));
+  else if (failed || session.interrupted) {
+    motion.giveUp?.();
+    finish(session, target, target.debugger.rest, true);
+  } else session.host.later(() => turn(session, motion));
 }
 
 /** Begins a motion once the request has been answered. */
@@ -131,9 +133,9 @@ const granularities = ['statement', 'line', 'instruction'] as const;
 
 type Step = (target: Target) => { next(): Rest | undefined };
 const by =
-  (kind: StepKind): Step =>
+  (motion: LongMotion): Step =>
   ({ debugger: host }) =>
-    host.stepInSlices(kind);
+    host.inSlices(motion);
 
 /** What a step is, by lines and by instructions. */
 const steps: Readonly<Record<'next' | 'stepIn' | 'stepOut', { readonly line: Step; readonly instruction: Step }>> = {
@@ -152,6 +154,11 @@ export const step =
     return undefined;
   };
 
+function long({ debugger: host }: Target, motion: LongMotion): Motion {
+  const slices = host.inSlices(motion);
+  return { slice: () => slices.next(), giveUp: () => void slices.giveUp() };
+}
+
 /** Where it rests, or nowhere: time goes back for all of them. @throws {RequestError} */
 function checkPresent({ debugger: host }: Target, args: Arguments): void {
   const { id } = requireThread(host, args.integer('threadId'));
@@ -164,7 +171,7 @@ export function stepBack(session: DapSession, args: Arguments): undefined {
   const { debugger: host } = target;
   checkPresent(target, args);
   const byInstruction = args.choice('granularity', granularities) === 'instruction';
-  begin(session, { slice: () => (byInstruction ? host.stepBack() : host.stepBackLine({ over: true })) });
+  begin(session, byInstruction ? { slice: () => host.stepBack() } : long(target, 'back-line-over'));
   return undefined;
 }
 
@@ -175,9 +182,9 @@ export function continueForward(session: DapSession, args: Arguments): { readonl
 }
 
 export function reverseContinue(session: DapSession, args: Arguments): undefined {
-  const { debugger: host } = restingTarget(session);
-  requireThread(host, args.integer('threadId'));
-  begin(session, { slice: () => host.reverseContinue() });
+  const target = restingTarget(session);
+  requireThread(target.debugger, args.integer('threadId'));
+  begin(session, long(target, 'back-to-stop'));
   return undefined;
 }
 

@@ -69,6 +69,8 @@ export interface DapHost {
 export interface Motion {
   /** A part of it, after which the client is heard: where it has come to rest, or undefined when it goes on. */
   slice(): Rest | undefined;
+  /** When it has been interrupted. */
+  readonly giveUp?: () => void;
 }
 
 export interface DapSession {

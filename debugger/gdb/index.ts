@@ -8,7 +8,7 @@ import { Errno, PacketError } from './errors.ts';
 import { createFileServer, KERNEL_PATH } from './file-server.ts';
 import { kernelElf } from './kernel-elf.ts';
 import { createLibraries } from './libraries.ts';
-import { interrupt, unwatchLoading, watchLoading } from './motion.ts';
+import { giveUp, interrupt, unwatchLoading, watchLoading } from './motion.ts';
 import { ACK, createPacketReader, encodePacket, NACK, type Incoming } from './packets.ts';
 import type { Reply } from './queries.ts';
 import { librariesNow, type GdbHost, type GdbOptions, type GdbSession } from './session.ts';
@@ -45,6 +45,7 @@ function createSession(host: Debugger, connection: GdbHost, options: GdbOptions)
     thread: threadOfRest(host.rest),
     motionThread: 0,
     motion: undefined,
+    slices: undefined,
     interrupted: false,
     pinnedProgram: undefined,
     shownProgram: undefined,
@@ -88,7 +89,7 @@ export function connectGdb(host: Debugger, connection: GdbHost, options: GdbOpti
   let latest: Uint8Array | undefined;
   const end = (): void => {
     session.ended = true;
-    session.motion = undefined;
+    giveUp(session);
     session.breakpoints.clear();
     session.files.clear();
     unwatchLoading(session);

@@ -180,15 +180,23 @@ function undoWatched(session: GdbSession): string | undefined {
 /** To the latest stop before now. gdb wants to be before the instruction that a watchpoint is about, and not behind it. */
 function continueBack(session: GdbSession): string | undefined {
   const { debugger: host } = session;
-  if (session.breakpoints.watching) {
-    // the instruction before this point is the first that it comes to
-    if (host.stepBack().reason === 'beginning') return replyTo(session, host.rest);
-    host.step();
-    const reply = undoWatched(session);
+  if (session.slices === undefined) {
+    const reply = session.breakpoints.watching ? undoLatest(session) : undefined;
     if (reply !== undefined) return reply;
+    session.slices = unwatched(session, () => host.inSlices('back-to-stop'));
   }
-  const rest = unwatched(session, () => host.reverseContinue());
+  const rest = session.slices.next();
+  if (rest === undefined) return undefined;
+  session.slices = undefined;
   return undoWatched(session) ?? replyTo(session, rest);
+}
+
+/** The reply when the instruction before this point, which is the first that going back comes to, is about a watchpoint. */
+function undoLatest(session: GdbSession): string | undefined {
+  const { debugger: host } = session;
+  if (host.stepBack().reason === 'beginning') return replyTo(session, host.rest);
+  host.step();
+  return undoWatched(session);
 }
 
 /** One slice of a motion: what to reply, or undefined when it is not over. */
@@ -237,7 +245,7 @@ function hold(session: GdbSession, { kind }: Motion, reply: string): void {
 
 /** Sends a stop reply; one that gdb must read the libraries for waits until it has. */
 function finish(session: GdbSession, motion: Motion, reply: string): void {
-  session.motion = undefined;
+  giveUp(session);
   session.interrupted = false;
   noteProgram(session);
   const final = /^[WX]/.test(reply);
@@ -254,6 +262,13 @@ function finish(session: GdbSession, motion: Motion, reply: string): void {
   if (final) session.options.onEnd?.('exited');
 }
 
+/** Nothing goes on any more. What has led backwards is undone. */
+export function giveUp(session: GdbSession): void {
+  session.motion = undefined;
+  session.slices?.giveUp();
+  session.slices = undefined;
+}
+
 function threadOfReply({ debugger: { rest } }: GdbSession, reply: string): number {
   const id = /;?thread:([0-9a-f]+);/.exec(reply)?.[1];
   return id === undefined ? threadOfRest(rest) : Number.parseInt(id, 16);
@@ -268,7 +283,10 @@ function turn(session: GdbSession): void {
   } catch (error) {
     reply = troubled(session, error);
   }
-  if (reply === undefined && session.interrupted) reply = stopReply(session, GdbSignal.int, '');
+  if (reply === undefined && session.interrupted) {
+    giveUp(session);
+    reply = stopReply(session, GdbSignal.int, '');
+  }
   if (reply === undefined) session.host.later(() => turn(session));
   else finish(session, motion, reply);
 }

@@ -1,7 +1,7 @@
 /** What one connection of gdb keeps, and what it is given to work with. */
 import type { Process } from '../../box/spawn.ts';
 import type { DebugFiles } from '../source/index.ts';
-import type { Debugger, Rest } from '../types.ts';
+import type { Debugger, MotionInSlices, Rest } from '../types.ts';
 import type { Breakpoints } from './breakpoints.ts';
 import type { FileServer } from './file-server.ts';
 import type { Libraries, Library } from './libraries.ts';
@@ -69,6 +69,8 @@ export interface GdbSession {
   /** the thread that `c` and `s` are about; 0: any */
   motionThread: number;
   motion: Motion | undefined;
+  /** of one that leads backwards: what is under way */
+  slices: MotionInSlices | undefined;
   /** ^C has come while it runs */
   interrupted: boolean;
   /** of the program that gdb has the symbols of: a pid; undefined: follow where it comes to rest */

@@ -4,9 +4,10 @@
  */
 import type { Context } from '../context.ts';
 import type { Past } from '../past.ts';
-import { advance, type Met } from '../stops/runner.ts';
+import type { WaitingStop } from '../stops/list.ts';
+import { advance, askedHere, type Met } from '../stops/runner.ts';
 import type { Waiting } from '../stops/trigger.ts';
-import { STEPPED, type Ending } from './travel.ts';
+import { SLICE, STEPPED, type Ending, type Slices } from './travel.ts';
 
 /** instructions of the first stretch, and what each is longer than the one before */
 const FIRST_STRETCH = 4096;
@@ -19,18 +20,25 @@ export interface Found<Each extends Waiting> {
 }
 
 /** The last meeting at a point behind the present one, up to `last`. Leaves the box somewhere there. */
-function lastMeeting<Each extends Waiting>(
+function* lastMeeting<Each extends Waiting>(
   context: Context,
   waiting: readonly Each[],
   last: number,
-): Found<Each> | undefined {
+): Slices<Found<Each> | undefined> {
   const { box } = context;
   let found: Found<Each> | undefined;
+  let asked = askedHere(context);
   for (;;) {
     // one more: what is before an instruction is met when it is the next one
-    const outcome = advance(context, waiting, { budget: last + 1 - box.instructions });
+    const left = last + 1 - box.instructions;
+    const outcome = advance(context, waiting, { budget: Math.min(left, SLICE), asked });
+    if (outcome.reason === 'budget' && left > SLICE) {
+      yield;
+      continue;
+    }
     if (outcome.reason !== 'stopped' || box.instructions > last) return found;
     found = { instruction: box.instructions, met: outcome.met[0]! };
+    asked = askedHere(context);
   }
 }
 
@@ -38,26 +46,33 @@ function lastMeeting<Each extends Waiting>(
  * The latest point in [`first`, now) at which one of `waiting` is met; without one, the box is at the beginning of what is
  * known. Else it is there.
  */
-export function goBackTo<Each extends Waiting>(
+export function* goBackTo<Each extends Waiting>(
   context: Context,
   past: Past,
   waiting: readonly Each[],
-): Found<Each> | undefined {
+): Slices<Found<Each> | undefined> {
   const { box } = context;
   const { first } = past.reach;
   let last = waiting.length === 0 ? first : box.instructions - 1;
   for (let stretch = FIRST_STRETCH; last > first; stretch *= GROWTH) {
     const from = Math.max(first, last - stretch);
     past.goTo(from);
-    const found = lastMeeting(context, waiting, last);
+    const found = yield* lastMeeting(context, waiting, last);
     if (found !== undefined) {
       past.goTo(found.instruction);
       return found;
     }
     last = from;
+    yield;
   }
   past.goTo(first);
   return undefined;
+}
+
+/** To the latest stop before now. */
+export function* goBackToStop(context: Context, past: Past, waiting: readonly WaitingStop[]): Slices<Ending> {
+  const found = yield* goBackTo(context, past, waiting);
+  return found === undefined ? { reason: 'beginning' } : { reason: 'stopped', met: found.met };
 }
 
 /** `count` instructions back, whoever executed them. */

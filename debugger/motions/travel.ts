@@ -36,7 +36,7 @@ export interface Travel {
 }
 
 /** instructions of a slice that is run, and that is stepped one by one */
-const SLICE = 500_000;
+export const SLICE = 500_000;
 export const STEPS = 1000;
 
 /** A run as slices. */

@@ -4,7 +4,7 @@ import { evaluate, follow, moveCursor, nextPanel, scroll, search } from './actio
 import { addStop, removeStop, switchStop, toggleStop, until } from './actions/stops.ts';
 import { lectureOrPanel, nextPlace, previousPlace } from './actions/tour.ts';
 import { inTabs } from './arrange.ts';
-import { inTurn, once, repeated, running } from './motions.ts';
+import { going, inTurn, long, once, repeated, running, type Step } from './motions.ts';
 import type { Motion, View } from './view.ts';
 
 export interface Command {
@@ -18,27 +18,27 @@ export interface Command {
 
 /** Commands that move: the debugger's own words for it. */
 const move =
-  (name: string, how: (view: View) => () => ReturnType<View['debugger']['step']>, forward = true) =>
+  (name: string, step: Step, forward = true) =>
   (view: View, count = 1): Motion =>
-    repeated(view, name, count, how(view), forward);
+    repeated(view, name, count, step, forward);
 
 // prettier-ignore
 export const commands: readonly Command[] = [
-  { keys: ['s'], counts: true, help: 'one instruction', action: move('stepping', ({ debugger: session }) => () => session.step()) },
-  { keys: ['n'], counts: true, help: 'one instruction, over calls', action: move('stepping over', ({ debugger: session }) => () => session.stepOver()) },
-  { keys: ['l'], counts: true, help: 'to the next line of source', action: move('to the next line', ({ debugger: session }) => () => session.stepLine()) },
-  { keys: ['o'], counts: true, help: 'out of the function, behind its return', action: move('out', ({ debugger: session }) => () => session.stepOut()) },
+  { keys: ['s'], counts: true, help: 'one instruction', action: move('stepping', 'step') },
+  { keys: ['n'], counts: true, help: 'one instruction, over calls', action: move('stepping over', 'over') },
+  { keys: ['l'], counts: true, help: 'to the next line of source', action: move('to the next line', 'line') },
+  { keys: ['o'], counts: true, help: 'out of the function, behind its return', action: move('out', 'out') },
   { keys: ['u'], help: 'until the cursor; without a cursor until a stop that is typed', action: until },
   { keys: ['c'], counts: true, help: 'continue to the next stop',
     action: (view, count = 1) => inTurn(count, () => running(view, 'continuing', (budget) => view.debugger.continue({ budget }))) },
   { keys: ['S', 'b'], counts: true, help: 'one instruction back', action: (view, count = 1) => once('stepping back', () => view.debugger.stepBack(count)) },
-  { keys: ['N'], counts: true, help: 'one instruction back, over calls', action: move('stepping back over', ({ debugger: session }) => () => session.stepBackOver(), false) },
-  { keys: ['L'], counts: true, help: 'back to the line of source before', action: move('to the line before', ({ debugger: session }) => () => session.stepBackLine(), false) },
-  { keys: ['C'], counts: true, help: 'back to the latest stop', action: (view, count = 1) => inTurn(count, () => once('continuing back', () => view.debugger.reverseContinue())) },
+  { keys: ['N'], counts: true, help: 'one instruction back, over calls', action: move('stepping back over', 'back-over', false) },
+  { keys: ['L'], counts: true, help: 'back to the line of source before', action: move('to the line before', 'back-line', false) },
+  { keys: ['C'], counts: true, help: 'back to the latest stop', action: (view, count = 1) => inTurn(count, () => long(view, 'continuing back', 'back-to-stop')) },
   { keys: ['g'], counts: true, help: 'go to an instruction by its number since boot',
     action: (view, count) => {
-      if (count !== undefined) return once('going', () => view.debugger.goTo(count));
-      return ask(view, 'go to instruction', (text) => text === '' ? undefined : once('going', () => view.debugger.goTo(wholeNumber(text, 'go to instruction'))));
+      if (count !== undefined) return going(view, count);
+      return ask(view, 'go to instruction', (text) => text === '' ? undefined : going(view, wholeNumber(text, 'go to instruction')));
     } },
   { keys: ['.'], help: 'a stop at the cursor: adds it or removes it', action: toggleStop },
   { keys: [':'], help: 'adds a stop: main.rs:19, syscall dup, helper, panic, write 0x…:8 … if rax == -22', action: (view) => ask(view, 'stop', (text) => addStop(view, text)) },

@@ -1,5 +1,5 @@
 /** Motions as slices, so that a key can interrupt each: the debugger's own, repeated, and until the followed one runs again. */
-import type { Rest } from '../types.ts';
+import type { LongMotion, MotionInSlices, Rest } from '../types.ts';
 import type { Motion, View } from './view.ts';
 
 /** instructions between two looks at the keyboard, run and stepped one by one */
@@ -21,17 +21,49 @@ function driven(view: View, move: () => Rest): Rest {
 /** One motion of the debugger. */
 export const once = (name: string, move: () => Rest): Motion => ({ name, slice: move });
 
+/** One that may take long. */
+export function long(view: View, name: string, motion: LongMotion): Motion {
+  const slices = view.debugger.inSlices(motion);
+  return { name, slice: () => slices.next(), abandon: () => void slices.giveUp() };
+}
+
+/** To a point in time by its number, which may be one that has never been executed. */
+export function going(view: View, target: number): Motion {
+  const { debugger: session } = view;
+  return {
+    name: 'going',
+    slice() {
+      const end = Math.max(session.reach.last, session.rest.instruction) + RUN_SLICE;
+      if (target <= end) return session.goTo(target);
+      const rest = session.goTo(end);
+      return isFinal(rest) ? rest : undefined;
+    },
+  };
+}
+
+export type Step = 'step' | LongMotion;
+
+function begin({ debugger: session }: View, step: Step): MotionInSlices {
+  return step === 'step' ? { next: () => session.step(), giveUp: () => session.rest } : session.inSlices(step);
+}
+
 /** `count` times, as long as nothing stops it; then on until the followed task or processor is the one to go on. */
-export function repeated(view: View, name: string, count: number, move: () => Rest, follow = false): Motion {
+export function repeated(view: View, name: string, count: number, step: Step, follow = false): Motion {
   let left = count;
   const { debugger: session } = view;
+  let { rest } = session;
+  let current: MotionInSlices | undefined;
   return {
     name,
     slice() {
-      const end = Math.min(left, STEP_SLICE);
-      let rest = session.rest;
-      for (let n = 0; n < end; n++) {
-        rest = driven(view, move);
+      for (let n = 0; n < STEP_SLICE && left > 0; n++) {
+        current ??= begin(view, step);
+        const end = current.next();
+        if (end === undefined) return undefined;
+        current = undefined;
+        // what it waited for was the host's to do: the same once more
+        if (end.reason === 'idle' && view.whenIdle()) continue;
+        rest = end;
         left--;
         if (isFinal(rest)) return rest;
       }
@@ -44,6 +76,7 @@ export function repeated(view: View, name: string, count: number, move: () => Re
       }
       return undefined;
     },
+    abandon: () => void current?.giveUp(),
   };
 }
 
@@ -74,5 +107,6 @@ export function inTurn(count: number, make: () => Motion): Motion {
       motion = make();
       return undefined;
     },
+    abandon: () => motion.abandon?.(),
   };
 }

@@ -6,7 +6,7 @@ import type { Motion, View } from '../view.ts';
 
 export function nextPlace(view: View): Motion | undefined {
   const { tour, debugger: session } = view;
-  if (tour === undefined) return repeated(view, 'stepping', 1, () => session.step(), true);
+  if (tour === undefined) return repeated(view, 'stepping', 1, 'step', true);
   const approach = approachNext(tour, session);
   const motion = running(view, 'to the next place', (budget) => {
     const rest = approach.advance(budget);
