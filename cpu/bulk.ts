@@ -7,6 +7,7 @@ import type { Cpu } from './cpu.ts';
 import { forgetDecoded } from './memory.ts';
 import { translateWords } from './paging.ts';
 import { Slot } from './slots.ts';
+import { hasWatches } from './stops.ts';
 import { Access, MODES } from './tlb.ts';
 
 const PAGE = 4096;
@@ -54,7 +55,7 @@ function fill({ memory, words }: Cpu, start: number, count: number, width: Bulk[
 export function repeatBulk(cpu: Cpu, { kind, width }: Bulk, most: number): number {
   const { memory, words } = cpu;
   // with breakpoints, watches or alignment checks each access is looked at
-  if (cpu.mode >= MODES || (memory.stops !== undefined && memory.stops.watches.length > 0)) return 0;
+  if (cpu.mode >= MODES || hasWatches(memory.stops)) return 0;
   const size = width >> 3;
   const backward = (words[Slot.rflags * 2]! & DIRECTION) !== 0;
   let count = Math.min(most, elementsInPage(words[RDI]!, size, backward));

@@ -4,7 +4,7 @@ import { hasBreakpoints, noteAccess } from './debug-registers.ts';
 import { isFault, PageFault, raise, Vector } from './fault.ts';
 import { PAGE_SIZE } from './memory.ts';
 import { Flag, Slot as slotNumbers } from './state.ts';
-import { noteWatched, watchesPage } from './stops.ts';
+import { hasWatches, noteWatched, watchesPage } from './stops.ts';
 import { Access, emptyPage, emptyTlb, ENTRIES as entries, entryOf, fillEntry, MODES as modes } from './tlb.ts';
 
 export { Access } from './tlb.ts';
@@ -113,7 +113,7 @@ function fill(cpu: Cpu, low: number, high: number, access: Access, width: number
     return physical;
   }
   const { stops } = memory;
-  if (stops !== undefined && stops.watches.length > 0) {
+  if (hasWatches(stops)) {
     noteWatched(cpu, stops, linear, access, width / 8);
     if (watchesPage(stops, linear, access)) return physical;
   }

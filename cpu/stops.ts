@@ -56,7 +56,7 @@ export function createStops(addresses: ReadonlySet<bigint>, watches: readonly Wa
 /** From now on the processors of `memory` stop there, or nowhere. */
 export function armStops(memory: Memory, stops: Stops | undefined): void {
   memory.stops = stops;
-  if (stops !== undefined && stops.watches.length > 0) for (const tlb of memory.tlbs) emptyTlb(tlb);
+  if (hasWatches(stops)) for (const tlb of memory.tlbs) emptyTlb(tlb);
 }
 
 /** Whether to stop before the instruction at rip, which lies at that offset of its page; not once more where it has faulted (RF). */
@@ -69,6 +69,9 @@ export function stopsBefore(cpu: Cpu, stops: Stops, offset: number): boolean {
   stops.hit ??= { kind: 'address', cpu };
   return true;
 }
+
+/** Whether any access to memory is looked at. */
+export const hasWatches = (stops: Stops | undefined): stops is Stops => stops !== undefined && stops.watches.length > 0;
 
 const counts = ({ access }: Watch, by: Access): boolean =>
   by === Access.write ? access !== 'read' : by === Access.read && access !== 'write';

@@ -3,6 +3,7 @@ import type { Cpu, Host } from '../cpu/cpu.ts';
 import { interpreter, type Engine } from '../cpu/engine.ts';
 import type { RunEnd } from '../cpu/interpreter.ts';
 import { raise, Vector } from '../cpu/fault.ts';
+import { hasWatches } from '../cpu/stops.ts';
 import { Errno } from './errno.ts';
 import { currentTask, random64, type Kernel } from './kernel.ts';
 import { isWait, type Wait } from './native.ts';
@@ -58,7 +59,7 @@ export function createHost(kernel: Kernel, engine: Engine = interpreter): Kernel
     run: (cpu, limit) => engine.run(cpu, host, limit),
     native(cpu, id) {
       const { stops } = kernel.memory;
-      if (stops === undefined || stops.watches.length === 0) return call(cpu, id);
+      if (!hasWatches(stops)) return call(cpu, id);
       return callWatched(kernel, cpu, stops, () => call(cpu, id));
     },
     random: () => random64(kernel),

@@ -31,11 +31,11 @@ export class Policy {
     this.isEarly = options.price > 0;
   }
 
-  /** `interpreted` instructions, of `executed` by whatever engine so far. */
-  earn(interpreted: number, executed: number): void {
+  /** So many instructions have been interpreted; `translated`: and so many executed in regions, so far. */
+  earn(interpreted: number, translated: number): void {
     const { patientFor, thrift } = this.options;
     this.interpreted += interpreted;
-    if (executed >= patientFor) this.isEarly = false;
+    if (this.interpreted + translated >= patientFor) this.isEarly = false;
     this.credit += this.isEarly ? interpreted / thrift : interpreted * GENEROSITY;
   }
 

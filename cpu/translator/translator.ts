@@ -76,8 +76,6 @@ export class Translator {
   private end = 0;
   private mode = 0;
   private reason: RunEnd | undefined = undefined;
-  /** instructions executed by the interpreter */
-  private interpreted = 0;
   /** made so far */
   private copies = 0;
   /** whether the last miss in the TLB was for bytes of two pages */
@@ -158,8 +156,7 @@ export class Translator {
     if (reason === undefined && !cpu.leave) reason = burst(cpu, algebra, cpu.limit, true);
     const count = cpu.retired - before;
     this.heat[hash]! += count;
-    this.interpreted += count;
-    this.policy.earn(count, this.interpreted + this.regions.stats.translated);
+    this.policy.earn(count, this.regions.stats.translated);
     return reason;
   }
 
