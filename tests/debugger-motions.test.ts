@@ -269,6 +269,8 @@ test('there and back: any points of the path, by either direction', async () => 
   const { box } = await bootSample('error_injector', [], { ...quick });
   box.run({ budget: FROM });
   const executed = trace(box, COUNT);
+  // what has faulted is not stopped at again
+  const passed = executed.filter(({ again }) => !again);
   const { debug } = await debugSample('error_injector');
   debug.goTo(FROM + COUNT);
   fc.assert(
@@ -277,12 +279,12 @@ test('there and back: any points of the path, by either direction', async () => 
       const { id } = debug.addStop({ kind: 'address', address });
       debug.goTo(FROM + m);
       const forward = debug.continue({ budget: COUNT - m - 1 });
-      const ahead = executed.find((each) => each.instruction > FROM + m && each.address === address)?.instruction;
+      const ahead = passed.find((each) => each.instruction > FROM + m && each.address === address)?.instruction;
       const isIn = ahead !== undefined && ahead < FROM + COUNT - 1;
       if (isIn || forward.reason === 'stopped') assert.is(forward.instruction, ahead);
       debug.goTo(FROM + m);
       const back = debug.reverseContinue();
-      const behind = executed.findLast((each) => each.instruction < FROM + m && each.address === address)?.instruction;
+      const behind = passed.findLast((each) => each.instruction < FROM + m && each.address === address)?.instruction;
       if (behind !== undefined || back.instruction >= FROM) assert.is(back.instruction, behind);
       debug.removeStop(id);
     }),

@@ -3,7 +3,8 @@ import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Box, BoxError, type BoxOptions, type EngineName, type MemoryWatch, type StopHit } from '../index.ts';
-import { Flag, settleFlags } from '../cpu/state.ts';
+import { settleFlags } from '../cpu/state.ts';
+import { trace as traceSteps } from './support/debugged.ts';
 import { readRepositoryFile } from './support/user-machine.ts';
 
 const RUNS = process.env['TEST_TIER'] === 'slow' ? 100 : 4;
@@ -18,31 +19,12 @@ async function bootInjector(options: BoxOptions = {}): Promise<Box> {
   return box;
 }
 
-/** Before each instruction: the processor whose turn it is, and its rip. */
-interface Instant {
-  readonly instruction: number;
-  readonly rip: bigint;
-  /** it has faulted, and is executed once more */
-  readonly again: boolean;
-}
-
 /** What single steps see of the whole run. */
-async function traceOf(box: Box): Promise<Instant[]> {
-  const [cpu] = box.kernel.cpus;
-  const instants: Instant[] = [];
-  for (;;) {
-    const instruction = box.instructions;
-    const { rip, rflags } = box.registers();
-    if (box.step().instructions === 0) return instants;
-    instants.push({ instruction, rip: cpu!.current, again: rip === cpu!.current && (rflags & Flag.RF) !== 0n });
-  }
-}
-
-const trace = await traceOf(await bootInjector({ engine: 'interpreter' }));
+const trace = traceSteps(await bootInjector({ engine: 'interpreter' }), Infinity);
 const counts = new Map<bigint, number>();
-for (const { rip } of trace) counts.set(rip, (counts.get(rip) ?? 0) + 1);
+for (const { address } of trace) counts.set(address, (counts.get(address) ?? 0) + 1);
 /** not those that would stop thousands of times */
-const addresses = [...counts].filter(([, count]) => count <= 40).map(([rip]) => rip);
+const addresses = [...counts].filter(([, count]) => count <= 40).map(([address]) => address);
 
 /** Until nothing can run: what it was stopped by, and where. */
 function stopsOf(box: Box, stops: { addresses?: bigint[]; watches?: MemoryWatch[] }): [number, StopHit][] {
@@ -86,8 +68,8 @@ test('a run stops before each instruction that single steps find at the addresse
         const wanted = new Set(chosen);
         // the first instruction of a run is let pass, which is that of the stop before; at boot no task is on its CPU yet
         const expected = trace
-          .filter(({ rip, again }) => wanted.has(rip) && !again)
-          .map(({ instruction, rip }) => [instruction, rip]);
+          .filter(({ address, again }) => wanted.has(address) && !again)
+          .map(({ instruction, address }) => [instruction, address]);
         assert.equal(
           hits.map(([instruction, hit]) => [instruction, hit.address]),
           expected,
@@ -106,12 +88,12 @@ test('stops that come and go between runs are met by code that has been translat
       async (jumps) => {
         const box = await bootInjector();
         for (const [target, leaves] of jumps.toSorted(([left], [right]) => left - right)) {
-          const { rip } = trace[target]!;
+          const { address } = trace[target]!;
           const present = box.instructions === 0 ? -1 : box.instructions;
           const next = trace.findIndex(
-            (instant) => instant.instruction > present && instant.rip === rip && !instant.again,
+            (instant) => instant.instruction > present && instant.address === address && !instant.again,
           );
-          const { reason } = box.run({ stops: { addresses: [rip] } });
+          const { reason } = box.run({ stops: { addresses: [address] } });
           if (next < 0) assert.is.not(reason, 'stopped');
           else assert.is(box.instructions, trace[next]!.instruction);
           if (leaves) box.run({ budget: 1000 });
@@ -131,10 +113,10 @@ test('an instruction that faults and is executed once more is stopped at once', 
   const again = trace.filter((instant) => instant.again);
   assert.ok(again.length > 0, 'pages of programs come when they are touched');
   for (const engine of engines) {
-    const { rip } = again[0]!;
+    const { address } = again[0]!;
     const box = await bootInjector({ engine }); // oxlint-disable-line no-await-in-loop
-    const times = trace.filter((instant) => instant.rip === rip);
-    assert.is(stopsOf(box, { addresses: [rip] }).length, times.filter((instant) => !instant.again).length);
+    const times = trace.filter((instant) => instant.address === address);
+    assert.is(stopsOf(box, { addresses: [address] }).length, times.filter((instant) => !instant.again).length);
   }
 });
 

@@ -1,4 +1,5 @@
 /** Boxes under a debugger, and full traces to hold what it says against. */
+import { Flag, Slot } from '../../cpu/state.ts';
 import { openDebugger } from '../../debugger/debugger.ts';
 import { packageSources } from '../../debugger/host/source-files.ts';
 import type { Debugger, Rest, StopTarget } from '../../debugger/types.ts';
@@ -30,6 +31,8 @@ export interface Executed {
   readonly cpu: number;
   readonly pid: number;
   readonly address: bigint;
+  /** it has faulted before: no stop holds it up once more (RF) */
+  readonly again: boolean;
 }
 
 /** Executes `count` instructions one by one; `before` is called ahead of each. */
@@ -38,9 +41,13 @@ export function trace(box: Box, count: number, before: () => void = () => {}): E
   for (let n = 0; n < count; n++) {
     before();
     const instruction = box.instructions;
+    const resumes = box.kernel.cpus.map(({ slots }) =>
+      (slots[Slot.rflags]! & Flag.RF) === 0n ? undefined : slots[Slot.rip],
+    );
     const { cpu, pid, instructions } = box.step();
     if (instructions === 0) break;
-    executed.push({ instruction, cpu, pid, address: box.kernel.cpus[cpu]!.current });
+    const address = box.kernel.cpus[cpu]!.current;
+    executed.push({ instruction, cpu, pid, address, again: resumes[cpu] === address });
   }
   return executed;
 }
