@@ -41,7 +41,7 @@ const ascending = (grid: Grid, puts: readonly Put[]): Grid => {
 
 /**
  * Characters by cell, as the grid has them where the terminal only knows less of Unicode: it may take the second half of a wide
- * one for a space, and a new mark for a character, which the next cell then covers.
+ * one for a space, and a new mark for a character, which the next cell then covers, but for the second half of a wide one.
  */
 function cellsShown({ terminal }: HeadlessTerminal, { columns, cells }: Grid): string[] {
   return cells.map((cell, at) => {
@@ -52,6 +52,7 @@ function cellsShown({ terminal }: HeadlessTerminal, { columns, cells }: Grid): s
         ?.getChars() ?? '?';
     const blank = shown === '' || shown === ' ';
     if (blank) return cell === '' || cell.startsWith(' ') ? cell : ' ';
+    if (cell === '' && cells[at - 1]!.includes(shown)) return cell;
     return cell.length > 1 && cell.includes(shown) ? cell : shown;
   });
 }
