@@ -1,6 +1,12 @@
 /** Commands of the host. */
 import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+/** the folder of this repository */
+export const root = fileURLToPath(new URL('../', import.meta.url));
+/** what executes its scripts */
+export const NODE = ['node', '--import', 'tsx'];
 
 export interface HostResult {
   readonly stdout: string;
@@ -19,7 +25,15 @@ export function runCommand(words: readonly string[], cwd?: string): HostResult {
   return { stdout, stderr, milliseconds };
 }
 
-/** The same, and processor time; `timer` is the executable of child-time.c. */
+/**
+ * What a script of this repository prints as JSON, in a process of its own: what V8 makes of other code is no concern of it.
+ * @throws {Error} as runCommand
+ */
+export function runScript(script: string, ...words: readonly string[]): unknown {
+  return JSON.parse(runCommand([...NODE, script, ...words], root).stdout);
+}
+
+/** As runCommand, and processor time; `timer` is the executable of child-time.c. */
 export function timeCommand(
   timer: string,
   words: readonly string[],

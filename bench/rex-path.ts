@@ -3,11 +3,9 @@
  * nothing. `tsx bench/rex-path.ts [--engine interpreter|translator]
  * [--events COUNT] [--no-growth] [part of a scenario's name] …`.
  */
-import { cpus } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { engineNames, type EngineName } from '../cpu/engine.ts';
-import { runCommand } from './host-command.ts';
+import { describeHost, runScript } from './host-command.ts';
 import { growthRows } from './rex/growth.ts';
 import type { ScenarioCost } from './rex/scenario-cost.ts';
 import { scenarios } from './rex/scenarios.ts';
@@ -25,7 +23,6 @@ const { values, positionals } = parseArgs({
     'no-growth': { type: 'boolean', default: false },
   },
 });
-const root = fileURLToPath(new URL('../', import.meta.url));
 const events = Number(values.events);
 const engine = engineNames.find((name) => name === values.engine) ?? unknownEngine(values.engine);
 const chosen = scenarios.filter(
@@ -33,20 +30,13 @@ const chosen = scenarios.filter(
 );
 
 console.log(
-  `node ${process.version}, ${cpus()[0]?.model ?? 'unknown CPU'}, ${engine}, ${events} events a run, medians of CPU time, each scenario in a process of its own`,
+  `${describeHost()}, ${engine}, ${events} events a run, medians of CPU time, each scenario in a process of its own`,
 );
-
-/** In a process of its own: what V8 makes of one scenario's code is no concern of the next. */
-function measureAlone(name: string): ScenarioCost {
-  const script = ['--import', 'tsx', 'bench/rex/scenario-cost.ts'];
-  const { stdout } = runCommand([process.execPath, ...script, engine, `${events}`, name], root);
-  return JSON.parse(stdout) as ScenarioCost;
-}
 
 const rows = [['event', 'events/s', 'ns', 'instructions', 'native calls', 'ns in natives', 'ns elsewhere']];
 const details: string[] = [];
 for (const { name } of chosen) {
-  const { cost, shares } = measureAlone(name);
+  const { cost, shares } = runScript('bench/rex/scenario-cost.ts', engine, `${events}`, name) as ScenarioCost;
   const { nanoseconds, instructions } = cost;
   const inNatives = shares.reduce((sum, share) => sum + share.nanoseconds, 0);
   const calls = shares.reduce((sum, share) => sum + share.calls, 0);

@@ -3,20 +3,17 @@
  * short programs are there sooner. Prints tables; asserts nothing. `tsx bench/start-up.ts [runs]`.
  */
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { runCold } from './contender.ts';
 import type { Engine } from './engine.ts';
 import type { SampleRun, Took } from './first-run.ts';
 import { PROGRAMS, withWorkshop } from './guest-programs.ts';
-import { describeHost, runCommand, timeCommand } from './host-command.ts';
+import { describeHost, NODE, root, runCommand, runScript, timeCommand } from './host-command.ts';
 import { geometricMean, median } from './statistics.ts';
 import { formatNumber, formatTable } from './table.ts';
 
 const RUNS = Number(process.argv[2] ?? 5);
 const SAMPLE = 'error_injector';
 const TIME = '/usr/bin/time';
-const NODE = ['node', '--import', 'tsx'];
-const root = fileURLToPath(new URL('../', import.meta.url));
 
 function commandRow(name: string, command: readonly string[]): string[] {
   const timed = existsSync(TIME) ? [TIME, '-f', '@%M', ...command] : command;
@@ -82,8 +79,8 @@ function wholeCommand(engine: Engine, timer: string | undefined, ...words: reado
 }
 
 function firstRuns(engine: Engine): Took[] {
-  const { stdout } = runCommand([...NODE, 'bench/first-run.ts', engine, SAMPLE], root);
-  return (JSON.parse(stdout) as SampleRun[]).flatMap(({ boot, run }) => [boot, run]);
+  const both = runScript('bench/first-run.ts', engine, SAMPLE) as SampleRun[];
+  return both.flatMap(({ boot, run }) => [boot, run]);
 }
 
 async function compareSample(timer: string | undefined): Promise<void> {

@@ -222,6 +222,7 @@ export interface Debugger {
   /** To the latest stop before now. */
   reverseContinue(): Rest;
   goTo(instruction: number): Rest;
+  /** A motion that may be interrupted; it begins with the first `next`. */
   inSlices(motion: LongMotion): MotionInSlices;
   /** The first and the last instruction that `goTo` reaches without executing anything new. */
   readonly reach: { readonly first: number; readonly last: number };
