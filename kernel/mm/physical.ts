@@ -14,22 +14,22 @@ export interface PhysicalPages {
   readonly free: number[];
   /** first page number never used */
   next: number;
+  /** bytes that kernel objects occupy outside guest memory: see charge.ts */
+  charged: number;
 }
 
 /** `reserved` bytes at the bottom are never handed out. */
 export function createPhysicalPages(memorySize: number, reserved: number): PhysicalPages {
-  return { references: new Uint32Array(memorySize / PAGE_SIZE), free: [], next: Math.ceil(reserved / PAGE_SIZE) };
+  const references = new Uint32Array(memorySize / PAGE_SIZE);
+  return { references, free: [], next: Math.ceil(reserved / PAGE_SIZE), charged: 0 };
 }
 
 /** A zeroed page's physical address; ENOMEM. */
 export function allocatePage(kernel: Kernel): number {
   const { pages } = kernel;
+  if (freePages(kernel) < 1) fail('ENOMEM');
   const recycled = pages.free.pop();
   const page = recycled ?? pages.next++;
-  if (page >= pages.references.length) {
-    pages.next--;
-    fail('ENOMEM');
-  }
   pages.references[page] = 1;
   const physical = page * PAGE_SIZE;
   if (recycled !== undefined) {
@@ -43,7 +43,7 @@ export function allocatePage(kernel: Kernel): number {
 export function allocateContiguous(kernel: Kernel, count: number): number {
   const { pages } = kernel;
   if (count === 1) return allocatePage(kernel);
-  if (pages.next + count > pages.references.length) fail('ENOMEM');
+  if (pages.next + count > pages.references.length || freePages(kernel) < count) fail('ENOMEM');
   const first = pages.next;
   pages.next += count;
   pages.references.fill(1, first, first + count);
@@ -65,8 +65,8 @@ export function releasePage(kernel: Kernel, physical: number): void {
 }
 
 /** Pages that `allocatePage` can still give. */
-export function freePages(kernel: Kernel): number {
-  return kernel.pages.references.length - kernel.pages.next + kernel.pages.free.length;
+export function freePages({ pages }: Kernel): number {
+  return pages.references.length - pages.next + pages.free.length - Math.ceil(pages.charged / PAGE_SIZE);
 }
 
 /** The direct map's address of a physical one. */
