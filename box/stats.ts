@@ -15,7 +15,11 @@ export interface TranslationStats {
     readonly evicted: number;
     /** more became known of their instructions, or CR0 or CR4 was written */
     readonly replaced: number;
+    /** not made, though they were worth it: the interpreter executes their instructions */
+    readonly failed: number;
   };
+  /** why the last that has failed did; undefined: none has */
+  readonly failure: string | undefined;
   /** WebAssembly of the regions there are now, bytes */
   readonly bytes: number;
   /** ms of the host's time: the one number here that differs from run to run */
@@ -52,7 +56,7 @@ export function readStats(kernel: Kernel, { name, stats }: Engine, takenBack: nu
   if (stats === undefined) {
     return { engine: name, instructions: { interpreter: executed, translator: 0 }, tlbMisses, translation: undefined };
   }
-  const { translations, regions, invalidated, evicted, bytes, compileTime, stepped, exits } = stats;
+  const { translations, regions, invalidated, evicted, failed, failure, bytes, compileTime, stepped, exits } = stats;
   const translated = stats.translated - stepped;
   return {
     engine: name,
@@ -65,7 +69,9 @@ export function readStats(kernel: Kernel, { name, stats }: Engine, takenBack: nu
         invalidated,
         evicted,
         replaced: translations - regions - invalidated - evicted,
+        failed,
       },
+      failure,
       bytes,
       compileTime,
       steps: stepped,

@@ -28,13 +28,14 @@ function statsTable({ engine, instructions, tlbMisses, translation }: BoxStats):
   const rows = [executed('interpreted', interpreter), executed('in translated code', translator)];
   const row = (name: string, value: number, note = ''): number => rows.push([name, number(value), note]);
   if (translation !== undefined) {
-    const { regions, bytes, compileTime, steps, exits } = translation;
+    const { regions, failure, bytes, compileTime, steps, exits } = translation;
     row('instructions interpreted in regions', steps);
     row('regions now', regions.now);
     row('regions translated', regions.translated);
     row('regions invalidated', regions.invalidated, 'their instructions were written');
     row('regions evicted', regions.evicted, 'to make room');
     row('regions replaced', regions.replaced, 'by translations of more');
+    row('regions failed', regions.failed, failure ?? 'left to the interpreter');
     row('bytes of WebAssembly', bytes, 'of the regions now');
     row('compile time, ms', Math.round(compileTime), "the host's: differs from run to run");
     row('exits: step', exits.step, "to an instruction of the interpreter's");

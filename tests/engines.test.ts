@@ -213,7 +213,8 @@ test('translations outlive a restore', async () => {
     box.restore(mark);
   }
   const { now, translated, ...lost } = box.stats.translation!.regions;
-  assert.equal(lost, { invalidated: regions.invalidated, evicted: regions.evicted, replaced: regions.replaced });
+  const { invalidated, evicted, replaced, failed } = regions;
+  assert.equal(lost, { invalidated, evicted, replaced, failed });
   // what is executed again and again may become hot by that
   assert.is(now - regions.now, translated - regions.translated);
 });
@@ -222,7 +223,8 @@ test('stats are plain data that add up', async () => {
   const { box, process } = await boot('translator', loops);
   const { compileTime: _, ...fresh } = box.stats.translation!;
   assert.equal(fresh, {
-    regions: { now: 0, translated: 0, invalidated: 0, evicted: 0, replaced: 0 },
+    regions: { now: 0, translated: 0, invalidated: 0, evicted: 0, replaced: 0, failed: 0 },
+    failure: undefined,
     bytes: 0,
     steps: 0,
     exits: { step: 0, budget: 0, missing: 0, stopped: 0 },

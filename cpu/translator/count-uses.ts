@@ -4,8 +4,11 @@ import { lowLaneOf, registersIn } from './register-set.ts';
 import type { Node } from './node.ts';
 
 export function need(node: Node): void {
-  node.uses++;
-  if (node.uses === 1) for (const part of node.args) need(part);
+  const waiting = [node];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    next.uses++;
+    if (next.uses === 1) waiting.push(...next.args);
+  }
 }
 
 export function needFlags({ kind, left, right, result, settled }: FlagState): void {

@@ -182,24 +182,25 @@ export class RegisterEmitter {
 
   /** What a block has changed goes into the locals of registers: all values first, since they are made of the same locals. */
   writeBack(now: Registers, flagsLive: boolean): void {
-    const { code } = this.values;
+    const { values } = this;
     const { changed } = now;
-    const targets: number[] = [];
-    for (const n of registersIn(changed.general)) {
-      this.values.wide(now.general[n]!);
-      targets.push(Local.general + n);
-    }
-    for (const n of registersIn(changed.xmm)) {
-      this.values.value(now.xmm[n]!);
-      targets.push(Local.xmm + n);
-    }
+    const written: [local: number, node: Node][] = [];
+    for (const n of registersIn(changed.general)) written.push([Local.general + n, now.general[n]!]);
+    for (const n of registersIn(changed.xmm)) written.push([Local.xmm + n, now.xmm[n]!]);
     if (changed.flags && flagsLive) {
       const { kind, left, right, result, settled } = now.flags;
-      this.values.value(kind);
-      for (const part of [left, right, result]) this.values.wide(part);
-      this.values.value(settled);
-      targets.push(Local.flagsKind, Local.flagsLeft, Local.flagsRight, Local.flagsResult, Local.flagsSettled);
+      written.push([Local.flagsKind, kind], [Local.flagsLeft, left], [Local.flagsRight, right]);
+      written.push([Local.flagsResult, result], [Local.flagsSettled, settled]);
     }
-    for (const local of targets.toReversed()) code.set(local);
+    for (const [, node] of written) values.prepare(node);
+    for (const [local, node] of written) {
+      if (isWide(local)) values.wide(node);
+      else values.value(node);
+    }
+    for (const [local] of written.toReversed()) values.code.set(local);
   }
 }
+
+/** Whether a register's local is an i64, which a narrower node fills with zeros. */
+const isWide = (local: number): boolean =>
+  local < Local.xmm || (local >= Local.flagsLeft && local <= Local.flagsResult);

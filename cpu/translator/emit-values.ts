@@ -5,6 +5,11 @@ import type { Node } from './node.ts';
 import type { Code } from './wasm/code.ts';
 import type { Operator } from './wasm/operators.ts';
 
+/** operations in one piece: what is higher is cut by a local */
+const HIGHEST = 64;
+
+const isReady = ({ height, op }: Node): boolean => height > 0 || op === 'constant' || op === 'local' || op === 'result';
+
 export class ValueEmitter {
   readonly code: Code;
   readonly locals: Locals;
@@ -14,23 +19,41 @@ export class ValueEmitter {
     this.locals = locals;
   }
 
-  /** Puts what is needed more than once, here or later, into locals. */
+  /**
+   * Puts what is needed more than once, here or later, into locals, so that each operation is emitted once. Without recursion:
+   * values depend on each other in chains as long as a block.
+   */
   prepare(node: Node): void {
-    if (node.local >= 0 || node.op === 'constant' || node.op === 'local' || node.op === 'result') return;
-    for (const part of node.args) this.prepare(part);
-    if (node.uses < 2) return;
-    this.value(node);
+    const waiting = [node];
+    for (let next = waiting.at(-1); next !== undefined; next = waiting.at(-1)) {
+      const part = isReady(next) ? undefined : next.args.find((one) => !isReady(one));
+      if (part !== undefined) {
+        waiting.push(part);
+        continue;
+      }
+      waiting.pop();
+      if (!isReady(next)) this.settle(next);
+    }
+  }
+
+  /** Of a node whose arguments are ready. */
+  private settle(node: Node): void {
+    node.height = 1 + Math.max(0, ...node.args.map(({ local, height }) => (local >= 0 ? 0 : height)));
+    if (node.uses < 2 && node.height < HIGHEST) return;
+    this.operation(node);
     node.local = this.locals.take(node.type);
     this.code.set(node.local);
   }
 
-  /** Leaves the value on the stack. */
+  /** Leaves the value of a node that is prepared on the stack. */
   value(node: Node): void {
+    if (node.local >= 0) this.code.get(node.local);
+    else if (isReady(node)) this.operation(node);
+    else throw new Error(`${node.op} is emitted before it is prepared`);
+  }
+
+  private operation(node: Node): void {
     const { code } = this;
-    if (node.local >= 0) {
-      code.get(node.local);
-      return;
-    }
     for (const part of node.args) this.value(part);
     switch (node.op) {
       case 'constant':

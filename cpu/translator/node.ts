@@ -19,6 +19,8 @@ export interface Node {
   uses: number;
   /** the WebAssembly local that holds it, -1 while none does */
   local: number;
+  /** operations of it that are emitted in one piece; 0: `ValueEmitter.prepare` has not seen it */
+  height: number;
   /** nodes that have this as their first argument */
   readonly users: Node[];
   /** a float, or lanes of a vector, of this width that are known to be zero or ordinary: see reading-floats.ts */
@@ -34,7 +36,7 @@ export function createNode(
   value: Node['value'] = 0,
   bits = integerBits[type],
 ): Node {
-  return { op, type, args, value, bits, uses: 0, local: -1, users: [], plain: 0 };
+  return { op, type, args, value, bits, uses: 0, local: -1, height: 0, users: [], plain: 0 };
 }
 
 const MASK64 = 0xffff_ffff_ffff_ffffn;

@@ -12,6 +12,8 @@ export interface TranslatorOptions {
   readonly regions: number;
   /** most bytes of WebAssembly at a time */
   readonly bytes: number;
+  /** most bytes of one region's module: of more, fewer instructions are translated */
+  readonly moduleBytes: number;
   /** most instructions of a region */
   readonly instructions: number;
   /** calls followed into each other in a region */
@@ -30,6 +32,7 @@ export const defaultOptions: TranslatorOptions = {
   price: 1,
   regions: 8192,
   bytes: 64 << 20,
+  moduleBytes: 256 << 10,
   instructions: 300,
   depth: 3,
   quantum: 1_000_000,
@@ -48,6 +51,9 @@ export interface TranslatorStats {
   /** regions dropped because their instructions have been written, or to make room */
   invalidated: number;
   evicted: number;
+  /** places of which no region could be made, and why the last could not; the interpreter executes them */
+  failed: number;
+  failure: string | undefined;
   /** ms */
   compileTime: number;
   /** calls of the host: after a miss in the TLB, for an instruction of the interpreter's */
@@ -64,6 +70,8 @@ export const createStats = (): TranslatorStats => ({
   bytes: 0,
   invalidated: 0,
   evicted: 0,
+  failed: 0,
+  failure: undefined,
   compileTime: 0,
   located: 0,
   stepped: 0,

@@ -48,6 +48,8 @@ const MOST_OUTGROWN = 6;
 const MOST_TARGETS = 16;
 /** addresses of which something of that kind is remembered; with more, all of it is learned anew */
 const MOST_REMEMBERED = 16_384;
+/** instructions of a region that is not made any smaller */
+const FEWEST = 4;
 
 /** Room for one more. */
 function makeRoom(memory: { readonly size: number; clear(): void }): void {
@@ -80,6 +82,8 @@ export class Regions {
   private readonly apart = new Set<bigint>();
   /** how often the region at an address has been made anew for having been left for what was unknown */
   private readonly outgrown = new Map<bigint, number>();
+  /** physical addresses of which no region could be made, and `retired` at which that is tried again */
+  private readonly refused = new Map<number, number>();
   /** addresses of instructions before which a region ends, because somebody may want to stop there */
   private stops: ReadonlySet<bigint> = new Set();
   /** how often the code of a page has been written */
@@ -151,17 +155,47 @@ export class Regions {
     if (this.stops.has(rip)) return undefined;
     if (this.dropOutgrown(cpu, rip, physical)) return undefined;
     if (!this.isPatient(cpu, physical >>> 12)) return undefined;
+    if (this.isRefused(cpu, physical)) return undefined;
     const start = performance.now();
-    const pages = new Map<bigint, CodePage>();
-    const source = translateRegion(cpu, rip, {
-      limits: this.options,
-      apart: this.apart,
-      instructionAt: (at) => this.instructionAt(cpu, at, pages),
-      targetsOf: (at) => this.targets.get(at) ?? [],
-    });
-    const region = source === undefined ? undefined : this.add(cpu, rip, physical, source, [...pages.values()]);
+    const region = this.make(cpu, rip, physical);
     this.stats.compileTime += performance.now() - start;
     return region;
+  }
+
+  /** Of fewer instructions where the module would be too large, or cannot be had at all; what never can is counted. */
+  private make(cpu: Cpu, rip: bigint, physical: number): Region | undefined {
+    for (let { instructions } = this.options; ; instructions >>= 2) {
+      const pages = new Map<bigint, CodePage>();
+      let failure: string;
+      try {
+        const source = translateRegion(cpu, rip, {
+          limits: { instructions, depth: this.options.depth },
+          apart: this.apart,
+          instructionAt: (at) => this.instructionAt(cpu, at, pages),
+          targetsOf: (at) => this.targets.get(at) ?? [],
+        });
+        if (source === undefined) return undefined;
+        const bytes = moduleOf([source], this.memory.wasm.buffer.byteLength / 65536);
+        if (bytes.length <= this.options.moduleBytes)
+          return this.add(cpu, rip, physical, source, bytes, [...pages.values()]);
+        failure = `a module of ${bytes.length} bytes`;
+      } catch (error) {
+        // the interpreter executes what cannot be translated, for whatever reason
+        failure = String(error);
+      }
+      if (instructions > FEWEST) continue;
+      this.stats.failed++;
+      this.stats.failure = failure;
+      makeRoom(this.refused);
+      this.refused.set(physical, cpu.retired + this.options.pause);
+      return undefined;
+    }
+  }
+
+  private isRefused({ retired }: Cpu, physical: number): boolean {
+    const until = this.refused.get(physical);
+    // the second where the box has been taken back
+    return until !== undefined && until > retired && until <= retired + this.options.pause;
   }
 
   /**
@@ -237,15 +271,21 @@ export class Regions {
     return { low: low & ~0xfff, high, frame };
   }
 
-  private add(cpu: Cpu, rip: bigint, physical: number, source: RegionSource, pages: readonly CodePage[]): Region {
-    const bytes = moduleOf([source], this.memory.wasm.buffer.byteLength / 65536);
+  private add(
+    cpu: Cpu,
+    rip: bigint,
+    physical: number,
+    source: RegionSource,
+    bytes: Uint8Array<ArrayBuffer>,
+    pages: readonly CodePage[],
+  ): Region {
     while (this.all.size >= this.options.regions || this.stats.bytes + bytes.length > this.options.bytes) {
       if (this.all.size === 0) break;
       this.evict();
     }
-    const place = this.free.pop() ?? this.used++;
     const box = { memory: this.memory.wasm, settle: this.core.settle, ...this.functions };
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { box });
+    const place = this.free.pop() ?? this.used++;
     this.core.table.set(place, instance.exports['0']);
     const { instructions, unknown } = source;
     const region: Region = {

@@ -18,6 +18,7 @@
     (local $32 i32)
     (local $33..$35 i64)
     (local $36..$40 i32)
+    (local $41 i64)
     i32.const 0
     i64.load
     local.set $0
@@ -94,18 +95,18 @@
       i64.const 1
       i64.ne
       local.set $40
+      local.get $1
+      i64.const -1
+      i64.add
+      local.set $41
       local.get $0
       local.get $1
       i64.add
-      local.get $1
-      i64.const -1
-      i64.add
+      local.get $41
       i32.const 16386
       local.get $1
       i64.const 1
-      local.get $1
-      i64.const -1
-      i64.add
+      local.get $41
       local.get $36
       local.set $36
       local.set $35
