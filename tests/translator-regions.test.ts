@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createEngine } from '../cpu/engine.ts';
 import { forgetDecoded } from '../cpu/memory.ts';
-import { defaultOptions } from '../cpu/translator/options.ts';
+import { defaultOptions, type TranslatorOptions } from '../cpu/translator/options.ts';
 import { Regions } from '../cpu/translator/regions.ts';
 import { assemble } from '../toolchain/assembler/index.ts';
 import { At, createBareCpu } from './support/bare-cpu.ts';
@@ -32,7 +32,7 @@ ${Array.from({ length: LOOPS }, (_, n) => `  movl $${10 + n}, %ecx\nloop${n}: le
   hlt
 `;
 
-function runMany(engine: 'interpreter' | 'translator', options: { regions?: number; bytes?: number }) {
+function runMany(engine: 'interpreter' | 'translator', options: Partial<TranslatorOptions>) {
   const { cpu, memory, registers } = createBareCpu();
   const { bytes } = assemble(MANY, { sections: { '.text': BigInt(At.code) } }).sections.get('.text')!;
   memory.bytes.set(bytes, At.code);
@@ -63,6 +63,51 @@ test('nor more bytes', () => {
   assert.is(result.rax, rax);
   assert.ok(most.bytes <= 6000, `${most.bytes} bytes`);
   assert.ok(stats!.evicted > 50, `${stats!.evicted} evicted`);
+});
+
+test('a region whose module would be too large is cut', () => {
+  const { rax } = runMany('interpreter', {});
+  const { stats, ...result } = runMany('translator', { instructions: 300, moduleBytes: 2000 });
+  assert.is(result.rax, rax);
+  assert.is(stats!.failed, 0);
+  assert.ok(stats!.bytes <= stats!.regions * 2000, `${stats!.bytes} bytes of ${stats!.regions} regions`);
+  assert.ok(stats!.translated > 10_000, `${stats!.translated} instructions in translated code`);
+});
+
+test('what cannot be cut small enough is left to the interpreter, and counted', () => {
+  const expected = runMany('interpreter', {});
+  const { rax, retired, stats } = runMany('translator', { moduleBytes: 100 });
+  assert.equal([rax, retired], [expected.rax, expected.retired]);
+  assert.equal([stats!.regions, stats!.translated], [0, 0]);
+  // each place once: it is not tried again for `pause` instructions
+  assert.ok(stats!.failed > 0 && stats!.failed <= LOOPS * 3, `${stats!.failed} have failed`);
+  assert.match(stats!.failure!, /^a module of \d+ bytes$/);
+});
+
+test('a host that compiles no more WebAssembly ends no run', () => {
+  const expected = runMany('interpreter', {});
+  const wasm = (globalThis as unknown as { WebAssembly: { Module: unknown } }).WebAssembly;
+  const { Module } = wasm;
+  // the core's is the first
+  for (const most of [0, 1]) {
+    const failure = new RangeError(`out of memory after ${most}`);
+    let { stats } = expected;
+    try {
+      let rest = most;
+      wasm.Module = function (bytes: Uint8Array) {
+        if (--rest < 0) throw failure;
+        return new (Module as new (bytes: Uint8Array) => object)(bytes);
+      };
+      const { rax, retired, ...got } = runMany('translator', {});
+      assert.equal([rax, retired], [expected.rax, expected.retired]);
+      stats = got.stats;
+    } finally {
+      wasm.Module = Module;
+    }
+    assert.is(stats!.translations, 0);
+    assert.ok(stats!.failed > 0);
+    assert.is(stats!.failure, String(failure));
+  }
 });
 
 /** Writes the constant of a loop anew, goes through the loop, and so on for ever. */

@@ -46,7 +46,8 @@ export interface TranslatorStats {
   /** translations, and of those the ones there are now */
   translations: number;
   regions: number;
-  /** WebAssembly of the regions there are now, bytes */
+  /** of the regions there are now: guest instructions, and bytes of WebAssembly */
+  instructions: number;
   bytes: number;
   /** regions dropped because their instructions have been written, or to make room */
   invalidated: number;
@@ -67,6 +68,7 @@ export const createStats = (): TranslatorStats => ({
   translated: 0,
   translations: 0,
   regions: 0,
+  instructions: 0,
   bytes: 0,
   invalidated: 0,
   evicted: 0,

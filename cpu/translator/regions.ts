@@ -313,6 +313,7 @@ export class Regions {
     }
     this.stats.translations++;
     this.stats.regions++;
+    this.stats.instructions += instructions;
     this.stats.bytes += bytes.length;
     return region;
   }
@@ -338,6 +339,7 @@ export class Regions {
     this.core.table.set(region.place, null);
     this.free.push(region.place);
     this.stats.regions--;
+    this.stats.instructions -= region.instructions;
     this.stats.bytes -= region.bytes;
     this.age++;
   }
