@@ -444,7 +444,11 @@ const isNode = (): boolean =>
 
 /** What executes instructions. In Node, the compiler of WebAssembly is told what it may do. */
 async function chooseEngine(kernel: Kernel, { engine = 'translator', translator }: EngineOptions): Promise<Engine> {
-  if (engine !== 'interpreter' && isNode()) (await import('./engine-flags.ts')).allowBranchHints();
+  if (isNode()) {
+    const { allowBranchHints, limitHeapGrowth } = await import('./engine-flags.ts');
+    limitHeapGrowth();
+    if (engine !== 'interpreter') allowBranchHints();
+  }
   return createEngine(kernel.memory, engine, translator);
 }
 

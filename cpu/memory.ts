@@ -24,6 +24,9 @@ export interface Memory {
   readonly view: DataView;
   /** decoded instructions by physical page and offset; derived from memory, dropped when a page is written */
   readonly decoded: ((Instruction | undefined)[] | undefined)[];
+  /** by physical page: how many instructions of it `decoded` holds; and what all of them take of the host's memory, bytes */
+  readonly decodedCounts: Uint16Array;
+  decodedSize: number;
   /** the TLBs of all CPUs, which do not let translated code write to a page of `decoded` */
   readonly tlbs: Tlb[];
   /** by physical page: 1 where translated code follows from the page's instructions */
@@ -61,6 +64,8 @@ export function createMemory(size: number, cpus = 1): Memory {
     bytes: new Uint8Array(buffer, start, rounded),
     view: new DataView(buffer, start, rounded),
     decoded: [],
+    decodedCounts: new Uint16Array(rounded / PAGE_SIZE),
+    decodedSize: 0,
     tlbs: [],
     translated: new Uint8Array(rounded / PAGE_SIZE),
     forgotten: [],
@@ -69,11 +74,32 @@ export function createMemory(size: number, cpus = 1): Memory {
   };
 }
 
+/** What a page of `decoded` takes of the host's memory, and an instruction, bytes; measured in V8 11.3. */
+const DECODED_PAGE = 33 << 10;
+const DECODED_INSTRUCTION = 280;
+/** Most of that; then what is not translated is forgotten, and where that is little, everything. */
+const MOST_DECODED = 48 << 20;
+
 /** Makes `instruction` known at `physical`. The arrays have no holes, which would make the engine turn them into hash tables. */
 export function rememberDecoded(memory: Memory, physical: number, instruction: Instruction): void {
   const page = physical >>> 12;
+  if (memory.decodedSize > MOST_DECODED) makeRoom(memory);
   noteCode(memory, page);
-  memory.decoded[page]![physical & (PAGE_SIZE - 1)] = instruction;
+  const instructions = memory.decoded[page]!;
+  const at = physical & (PAGE_SIZE - 1);
+  if (instructions[at] === undefined) {
+    memory.decodedCounts[page]!++;
+    memory.decodedSize += DECODED_INSTRUCTION;
+  }
+  instructions[at] = instruction;
+}
+
+function makeRoom(memory: Memory): void {
+  const { decoded, translated } = memory;
+  decoded.forEach((_, page) => {
+    if (translated[page] === 0) dropDecoded(memory, page);
+  });
+  if (memory.decodedSize > MOST_DECODED / 2) decoded.forEach((_, page) => dropDecoded(memory, page));
 }
 
 /** Has writes to a physical page looked at, though no instruction begins in it. */
@@ -85,7 +111,18 @@ export function noteCode(memory: Memory, page: number): void {
 
 function firstOfPage(memory: Memory, page: number): undefined[] {
   for (const tlb of memory.tlbs) forgetWritable(tlb, page);
+  memory.decodedSize += DECODED_PAGE;
   return Array.from({ length: PAGE_SIZE }, () => undefined);
+}
+
+function dropDecoded(memory: Memory, page: number): void {
+  if (memory.decoded[page] === undefined) return;
+  memory.decoded[page] = undefined;
+  memory.decodedSize -= DECODED_PAGE + memory.decodedCounts[page]! * DECODED_INSTRUCTION;
+  memory.decodedCounts[page] = 0;
+  if (memory.translated[page] === 0) return;
+  memory.translated[page] = 0;
+  memory.forgotten.push(page);
 }
 
 /** Must follow every write that does not go through a CPU. `physical` and `length` in bytes. */
@@ -93,11 +130,7 @@ export function forgetDecoded(memory: Memory, physical: number, length: number):
   const last = (physical + length - 1) >>> 12;
   for (let page = physical >>> 12; page <= last; page++) {
     memory.written[page] = 1;
-    if (memory.decoded[page] === undefined) continue;
-    memory.decoded[page] = undefined;
-    if (memory.translated[page] === 0) continue;
-    memory.translated[page] = 0;
-    memory.forgotten.push(page);
+    dropDecoded(memory, page);
   }
 }
 

@@ -2,7 +2,7 @@
  * Decoded instructions as the interpreter keeps them: all operands have the same properties in the same order, so that the
  * engine knows where `kind` and `index` lie without asking what sort of operand it has (five sorts make a search of each look).
  */
-import type { Instruction, Operand } from './instruction.ts';
+import { OperandKind, type Instruction, type Operand } from './instruction.ts';
 
 const defaults = {
   kind: 0,
@@ -18,7 +18,19 @@ const defaults = {
   value: 0n,
 };
 
-const uniformOperand = (operand: Operand): Operand => ({ ...defaults, ...operand }) as unknown as Operand;
+/** Registers, by all that tells them apart: one record stands in every instruction that has it. */
+const registers = new Map<number, Operand>();
+
+function uniformOperand(operand: Operand): Operand {
+  if (operand.kind === OperandKind.memory || operand.kind === OperandKind.immediate) return withDefaults(operand);
+  const high = operand.kind === OperandKind.register && operand.high ? 1 : 0;
+  const key = ((operand.width * 16 + operand.kind) * 2 + high) * 64 + operand.index;
+  let known = registers.get(key);
+  if (known === undefined) registers.set(key, (known = withDefaults(operand)));
+  return known;
+}
+
+const withDefaults = (operand: Operand): Operand => ({ ...defaults, ...operand }) as unknown as Operand;
 
 /** The same instruction. */
 export function uniform(instruction: Instruction): Instruction {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadDisassembler } from '../box/disassemble.ts';
-import { allowBranchHints } from '../box/engine-flags.ts';
+import { allowBranchHints, limitHeapGrowth } from '../box/engine-flags.ts';
 import { readHostFile } from '../box/host-files.ts';
 import { createTracer } from '../box/trace.ts';
 import { registerNames } from '../cpu/state.ts';
@@ -349,11 +349,11 @@ test('V8 reads branch hints when it is told to as it runs', () => {
   assert.is.not(withHints, without);
 });
 
-test('a V8 that may not know the switch is left alone', () => {
-  for (const version of [undefined, '', '10.2.154', '15.0.1', 'x']) {
-    assert.is(allowBranchHints(version ?? 'none'), false);
+test('a V8 that may not know the switches is left alone', () => {
+  for (const set of [allowBranchHints, limitHeapGrowth]) {
+    for (const version of ['none', '', '10.2.154', '15.0.1', 'x']) assert.is(set(version), false);
+    assert.is(set('12.4.254.21-node.57'), true);
   }
-  assert.is(allowBranchHints('12.4.254.21-node.57'), true);
 });
 
 test.run();
