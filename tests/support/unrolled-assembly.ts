@@ -3,7 +3,7 @@
  * assembly text for the machines of assembly-twins.ts, an instruction a line.
  */
 import type { Random } from '../native/random.ts';
-import { DATA, instructions, others, registers } from './random-assembly.ts';
+import { conditions, DATA, instructions, others, registers } from './random-assembly.ts';
 
 const long = [...registers, ...others];
 const doubleOf = (name: string): string => (/^%r\d/.test(name) ? `${name}d` : name.replace('%r', '%e'));
@@ -73,21 +73,28 @@ const rounds: readonly Round[] = [
     return `cvtsi2sd ${doubleOf(a)}, ${x}; mulsd ${x}, ${y}; addsd ${z}, ${y}; subsd ${y}, ${z}`;
   },
   (_, a, b) => `movq ${a}, ${vectorOf(b)}; punpcklbw ${vectorOf(b)}, ${vectorOf(a)}; movq ${vectorOf(a)}, ${b}`,
-  // whatever else there is
-  (_, _a, _b, _c, _d, random) => random.pick(instructions)(random),
 ];
 
-/** At most `most` instructions of one to three kinds of round, over registers that change places as compilers have them do. */
+const anything: Round = (_n, _a, _b, _c, _d, random) => random.pick(instructions)(random);
+
+/**
+ * At most `most` instructions: of one to three kinds of round, over registers that change places as compilers have them do, or
+ * anything at all; now and then a branch goes over some of them.
+ */
 export function unrolledBody(random: Random, most: number): string[] {
-  const kinds = Array.from({ length: 1 + random.below(3) }, () => random.pick(rounds));
+  const count = random.below(4);
+  const kinds = count === 0 ? [anything] : Array.from({ length: count }, () => random.pick(rounds));
+  const branches = random.chance(0.3) ? 0.1 : 0;
   const names = long.toSorted(() => random.below(3) - 1);
   const used = 4 + random.below(names.length - 4);
   const lines: string[] = [];
-  for (let n = 0; ; n++) {
+  for (let n = 0, instructions = 0; ; n++) {
     const turn = (by: number): string => names[(n * (1 + (used % 3)) + by) % used]!;
     const round = kinds[n % kinds.length]!(n, turn(0), turn(1), turn(2), turn(3), random).split('; ');
-    if (lines.length + round.length > most) return lines;
-    lines.push(...round);
+    instructions += round.length + 1;
+    if (instructions > most) return lines;
+    if (random.chance(branches)) lines.push(`j${random.pick(conditions)} 1f`, ...round, '1:');
+    else lines.push(...round);
   }
 }
 
