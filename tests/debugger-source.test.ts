@@ -13,6 +13,7 @@ import { packageSources, readPackageSource } from '../debugger/host/source-files
 import { createRegions, createSources, type Sources } from '../debugger/source/index.ts';
 import type { SourcePlace } from '../debugger/types.ts';
 import { Box } from '../index.ts';
+import { valueAddress } from '../kernel/bpf-maps/hash.ts';
 import { KERNEL_DATA } from '../kernel/layout/address-map.ts';
 import { keptFile } from '../kernel/rex-dispatcher/kept-file.ts';
 import type { Task } from '../kernel/task.ts';
@@ -376,9 +377,10 @@ test('what lies at an address, in words', async () => {
   assert.is(at(box.symbols.lookup('jiffies')! + 2n), 'jiffies+0x2');
   const [map] = bpf.maps.values();
   assert.ok(map!.data.kind === 'hash');
-  const [element] = map!.data.elements.values();
-  assert.is(at(element!.address), 'map pid_to_errno, key 2: key');
-  assert.is(at(element!.address + 9n), 'map pid_to_errno, key 2: value+0x1');
+  const value = valueAddress(map!, map!.data.oldest);
+  assert.is(at(value - 8n), 'map pid_to_errno, key 2: key');
+  assert.is(at(value + 1n), 'map pid_to_errno, key 2: value+0x1');
+  assert.is(at(value - 8n - 48n), 'map pid_to_errno, key 2: htab_elem');
   const { address } = imageOf(box);
   assert.is(at(address + 0x3e60n), '.got of err_injector');
   assert.is(at(address + 0x4ec8n), '.maps of err_injector: pid_to_errno+0x18');

@@ -3,6 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as fc from 'fast-check';
 import { readHostFile } from '../box/host-files.ts';
+import { valueAddress } from '../kernel/bpf-maps/hash.ts';
 import { openDebugger } from '../debugger/debugger.ts';
 import { KERNEL_PATH } from '../debugger/gdb/index.ts';
 import { fromLatin1 } from '../debugger/gdb/text.ts';
@@ -468,9 +469,7 @@ test('a watchpoint in another program: gdb reads the libraries while the value i
   client.ask(`z0,${hex(symbol(machine, 'rex_dispatcher_func'))},1`);
   const [map] = box.kernel.bpf.maps.values();
   if (map?.data.kind !== 'hash') throw new Error('expected a hash');
-  const [element] = map.data.elements.values();
-  // behind the key of 4 bytes
-  const at = hex(element!.address + 8n);
+  const at = hex(valueAddress(map, map.data.oldest));
   const value = (): string => client.ask(`m${at},8`);
   assert.is(value(), little(-22n, 8));
   client.ask(`Z2,${at},8`);

@@ -292,14 +292,14 @@ test('every event closed: nothing is left behind', () => {
   const machine = createTracingMachine();
   const { kernel } = machine;
   const program = machine.program('note');
-  const blocks = kernel.heap.sizes.size;
+  const blocks = kernel.heap.blocks;
   const events = [...kernel.perf.tracepoints.values()].map(({ category, name }) =>
     machine.trace(`${category}:${name}`, program),
   );
   for (const { id } of events) putEvent(kernel, id);
   assert.is(kernel.perf.calls.size + kernel.bpf.events.size, 0);
   assert.is(program.references, 1);
-  assert.is(kernel.heap.sizes.size, blocks);
+  assert.is(kernel.heap.blocks, blocks);
   machine.run(machine.task(tinyProgram(call(DUP, 1) + exit(0))));
   assert.is(program.runs, 0);
 });

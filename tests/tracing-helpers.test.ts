@@ -162,11 +162,11 @@ test("a program's reference keeps a task_struct after the task has gone", () => 
   reapTask(kernel, task);
   assert.is(get(), 0n);
   assert.is(readKernelU32(kernel, field('pid')), task.pid);
-  const blocks = kernel.heap.sizes.size;
+  const blocks = kernel.heap.blocks;
   call(shared, 'bpf_task_release', { rdi: task.address });
-  assert.is(kernel.heap.sizes.size, blocks);
+  assert.is(kernel.heap.blocks, blocks);
   call(shared, 'bpf_task_release', { rdi: task.address });
-  assert.is(kernel.heap.sizes.size, blocks - 1);
+  assert.is(kernel.heap.blocks, blocks - 1);
   call(shared, 'bpf_task_release', { rdi: task.address });
   assert.match(kernel.log.at(-1)!.text, /underflow/);
   assert.is(kernel.dead, undefined);

@@ -1,8 +1,8 @@
 /** What a kernel address lies in, of what the kernel knows by itself: stacks, per-CPU areas, structures, blocks of the heap. */
 import type { Kernel } from '../../kernel/kernel.ts';
 import { PAGE_OFFSET } from '../../kernel/layout/address-map.ts';
-import { constants } from '../../kernel/layout/constants.ts';
 import { perCpuAreaSize, perCpuVariables } from '../../kernel/layout/per-cpu.ts';
+import { blockAround } from '../../kernel/mm/heap.ts';
 import { bpf_map, bpf_prog, pt_regs, task_struct } from '../../kernel/layout/structures.ts';
 import { stackAt, type Stack } from './stacks.ts';
 import { fieldText, taskText, withOffset } from './words.ts';
@@ -75,15 +75,6 @@ export function heapBlockAt(
 ): { readonly address: bigint; readonly size: number } | undefined {
   if (address < PAGE_OFFSET || address >= PAGE_OFFSET + BigInt(memory.size)) return undefined;
   const physical = Number(address - PAGE_OFFSET);
-  const half = constants.PAGE_SIZE / 2;
-  for (let size = 16; size <= half; size *= 2) {
-    const start = physical - (physical % size);
-    if (heap.sizes.get(start) === size) return { address: PAGE_OFFSET + BigInt(start), size };
-  }
-  for (const [start, size] of heap.sizes) {
-    if (size > half && physical >= start && physical < start + size) {
-      return { address: PAGE_OFFSET + BigInt(start), size };
-    }
-  }
-  return undefined;
+  const block = blockAround(heap, physical);
+  return block && { address: PAGE_OFFSET + BigInt(block.start), size: block.size };
 }

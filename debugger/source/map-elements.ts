@@ -1,28 +1,27 @@
 /** Which element of which map an address lies in: values are in guest memory, where programs write them directly. */
 import type { BpfMap } from '../../kernel/bpf/types.ts';
 import type { MapData } from '../../kernel/bpf-maps/types.ts';
+import { Field, isElement, keyOf } from '../../kernel/bpf-maps/hash-table.ts';
 import { roundUp8 } from '../../kernel/bpf-maps/map-type.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
+import { PAGE_OFFSET } from '../../kernel/layout/address-map.ts';
 import { heapBlockAt } from './kernel-objects.ts';
 import { withOffset } from './words.ts';
-
-/** elements of hashes that are looked at for one address: some ms */
-const LIMIT = 1 << 17;
 
 const KEY_SHOWN = 16;
 
 /** A small key as a little-endian number, else its first bytes. */
-function keyText(key: string): string {
-  const bytes = Array.from(key, (character) => character.charCodeAt(0));
+function keyText(bytes: Uint8Array): string {
   if (bytes.length <= 8) return `${bytes.reduceRight((value, byte) => value * 256n + BigInt(byte), 0n)}`;
-  const shown = bytes.slice(0, KEY_SHOWN).map((byte) => byte.toString(16).padStart(2, '0'));
+  const shown = Array.from(bytes.subarray(0, KEY_SHOWN), (byte) => byte.toString(16).padStart(2, '0'));
   return `${shown.join(' ')}${bytes.length > KEY_SHOWN ? ' …' : ''}`;
 }
 
 interface Search {
+  readonly kernel: Kernel;
   readonly address: bigint;
+  /** the address of the heap's block around it */
   readonly block: bigint | undefined;
-  left: number;
 }
 
 type Finder<Kind extends MapData['kind']> = (
@@ -31,8 +30,9 @@ type Finder<Kind extends MapData['kind']> = (
   search: Search,
 ) => string | undefined;
 
-/** What is in the block of a hash's element: the key, then one value or one a CPU. */
+/** What is in the block of a hash's element from its key on: the key, then one value or one a CPU. */
 function inElement(map: BpfMap, offset: number): string {
+  if (offset < 0) return withOffset('htab_elem', offset + Field.key);
   const values = roundUp8(map.keySize);
   if (offset < values) return withOffset('key', offset);
   const stride = roundUp8(map.valueSize);
@@ -48,14 +48,12 @@ function inArray(map: BpfMap, start: bigint, stride: number, address: bigint): s
 }
 
 const finders: { readonly [Kind in MapData['kind']]: Finder<Kind> } = {
-  hash(map, { elements }, search) {
-    if (search.block === undefined) return undefined;
-    for (const [key, element] of elements) {
-      if (search.left-- <= 0) return undefined;
-      if (element.address !== search.block) continue;
-      return `key ${keyText(key)}: ${inElement(map, Number(search.address - element.address))}`;
-    }
-    return undefined;
+  hash(map, data, { kernel, address, block }) {
+    if (block === undefined) return undefined;
+    const element = Number(block - PAGE_OFFSET);
+    if (!isElement(kernel, data, element, map.keySize)) return undefined;
+    const text = inElement(map, Number(address - block) - Field.key);
+    return `key ${keyText(keyOf(kernel, element, map.keySize))}: ${text}`;
   },
   array: (map, { values, stride }, { address }) => inArray(map, values, stride, address),
   'per-cpu-array'(map, { values, stride }, { address }) {
@@ -80,7 +78,7 @@ const finders: { readonly [Kind in MapData['kind']]: Finder<Kind> } = {
 /** `map pid_to_errno, key 2: value+0x4`, `map counts, element 3`. */
 export function mapElementAt(kernel: Kernel, address: bigint): string | undefined {
   const block = heapBlockAt(kernel, address);
-  const search: Search = { address, block: block?.address, left: LIMIT };
+  const search: Search = { kernel, address, block: block?.address };
   for (const map of kernel.bpf.maps.values()) {
     const find = finders[map.data.kind] as Finder<MapData['kind']>;
     const found = find(map, map.data, search);

@@ -1,10 +1,26 @@
 /** BPF_MAP_TYPE_HASH and its kinds, kernel/bpf/hashtab.c. Elements stay where they are until they are deleted. */
 import type { BpfMap } from '../bpf/types.ts';
-import { fail } from '../errno.ts';
-import type { Kernel } from '../kernel.ts';
+import { forgetDecoded } from '../../cpu/memory.ts';
+import { Errno, fail } from '../errno.ts';
+import { xorshift, type Kernel } from '../kernel.ts';
 import { constants } from '../layout/constants.ts';
+import { PAGE_OFFSET } from '../layout/address-map.ts';
 import { kfree, kmalloc } from '../mm/heap.ts';
-import { append, keyBytes, keyString, oldestUnused, unlink } from './hash-list.ts';
+import { directMap } from '../mm/physical.ts';
+import {
+  createTable,
+  Field,
+  findElement,
+  freeTable,
+  insertElement,
+  keepSpare,
+  keyOf,
+  newerThan,
+  oldestUnused,
+  removeElement,
+  setReferenced,
+  takeSpare,
+} from './hash-table.ts';
 import {
   checkMapFlags,
   checkUpdateFlags,
@@ -32,70 +48,74 @@ interface Variant {
   readonly perCpu?: true;
 }
 
-function valueAddress(map: BpfMap, element: bigint, cpu = 0): bigint {
-  return element + BigInt(roundUp8(map.keySize) + cpu * roundUp8(map.valueSize));
+/** The guest address of an element's value, that of CPU `cpu` where each has one. */
+export function valueAddress(map: BpfMap, element: number, cpu = 0): bigint {
+  return directMap(element + Field.key + roundUp8(map.keySize) + cpu * roundUp8(map.valueSize));
 }
 
-/** Gives back the block of an element that has left the list: a preallocated map keeps it for itself. */
-function freeBlock(kernel: Kernel, map: BpfMap, address: bigint): void {
-  if ((map.flags & MapFlag.NO_PREALLOC) === 0) dataOf(map, 'hash').spare.push(address);
-  else kfree(kernel, address);
+/** Gives back the block of an element that has left the table: a preallocated map keeps it for itself. */
+function freeBlock(kernel: Kernel, map: BpfMap, element: number): void {
+  if ((map.flags & MapFlag.NO_PREALLOC) === 0) keepSpare(kernel, dataOf(map, 'hash'), element);
+  else kfree(kernel, directMap(element));
 }
 
-function evict(kernel: Kernel, map: BpfMap): void {
-  const data = dataOf(map, 'hash');
-  const key = oldestUnused(data) ?? fail('ENOMEM');
-  const { address } = data.elements.get(key)!;
-  unlink(data, key);
-  freeBlock(kernel, map, address);
+function removeFrom(kernel: Kernel, map: BpfMap, element: number): void {
+  removeElement(kernel, dataOf(map, 'hash'), element);
+  freeBlock(kernel, map, element);
 }
 
 /** A block with the key and zeros for a key that is absent. E2BIG, ENOMEM. */
-function newBlock(kernel: Kernel, map: BpfMap, { lru }: Variant, key: Uint8Array): bigint {
-  const { elements, spare, blockSize } = dataOf(map, 'hash');
-  if (elements.size >= map.maxEntries) {
+function newBlock(kernel: Kernel, map: BpfMap, { lru }: Variant, key: Uint8Array): number {
+  const data = dataOf(map, 'hash');
+  if (data.count >= map.maxEntries) {
     if (lru !== true) fail('E2BIG');
-    evict(kernel, map);
+    removeFrom(kernel, map, oldestUnused(kernel, data));
   }
-  const address = spare.pop() ?? kmalloc(kernel, blockSize);
-  const block = new Uint8Array(blockSize);
-  block.set(key);
-  store(kernel, address, block);
-  return address;
+  const element = takeSpare(kernel, data) || Number(kmalloc(kernel, data.blockSize) - PAGE_OFFSET);
+  const { memory } = kernel;
+  memory.bytes.fill(0, element, element + data.blockSize);
+  memory.bytes.set(key, element + Field.key);
+  forgetDecoded(memory, element, data.blockSize);
+  return element;
 }
 
-/** The block of `key`'s element, made if the flags allow it; a new one is in the list when `fill` has filled it. */
+/** The element with `key`, made if the flags allow it; a new one is in the table when `fill` has filled it. */
 function updateElement(
   kernel: Kernel,
   map: BpfMap,
   variant: Variant,
   key: Uint8Array,
   flags: bigint,
-  fill: (element: bigint) => void,
+  fill: (element: number) => void,
 ): void {
   checkUpdateFlags(flags);
   const data = dataOf(map, 'hash');
-  const text = keyString(key);
-  const present = data.elements.get(text);
-  if (present !== undefined) {
+  const present = findElement(kernel, data, key);
+  if (present !== 0) {
     if (flags === BigInt(constants.BPF_NOEXIST)) fail('EEXIST');
-    present.referenced = true;
-    return fill(present.address);
+    setReferenced(kernel, present, true);
+    return fill(present);
   }
   if (flags === BigInt(constants.BPF_EXIST)) fail('ENOENT');
-  const address = newBlock(kernel, map, variant, key);
+  const element = newBlock(kernel, map, variant, key);
   try {
-    fill(address);
+    fill(element);
+    insertElement(kernel, data, element, key);
   } catch (error) {
-    freeBlock(kernel, map, address);
+    freeBlock(kernel, map, element);
     throw error;
   }
-  append(data, text, address);
 }
 
-function elementOf(map: BpfMap, key: Uint8Array): bigint {
-  return dataOf(map, 'hash').elements.get(keyString(key))?.address ?? fail('ENOENT');
+/** ENOENT, EFAULT. */
+function elementOf(kernel: Kernel, map: BpfMap, key: Uint8Array): number {
+  const element = findElement(kernel, dataOf(map, 'hash'), key);
+  return element === 0 ? fail('ENOENT') : element;
 }
+
+/** What the hashes of a new map's keys begin with: nobody else's random number is another for it. */
+const newSeed = (kernel: Kernel): number =>
+  Number(BigInt.asUintN(32, xorshift(kernel.random + BigInt(kernel.bpf.next.map)).bits));
 
 function checkHash(variant: Variant): MapType['check'] {
   const { lru = false, perCpu = false } = variant;
@@ -116,7 +136,8 @@ function perCpuOperations(variant: Variant): Pick<MapType, 'perCpu' | 'userValue
   return {
     perCpu: true,
     userValueSize: perCpuValueSize,
-    read: (kernel, map, key) => load(kernel, valueAddress(map, elementOf(map, key)), perCpuValueSize(kernel, map)),
+    read: (kernel, map, key) =>
+      load(kernel, valueAddress(map, elementOf(kernel, map, key)), perCpuValueSize(kernel, map)),
     write: ({ kernel }, map, key, value, flags) =>
       updateElement(kernel, map, variant, key, flags, (element) =>
         eachCpu(kernel, value, (cpu, part) => store(kernel, valueAddress(map, element, cpu), part)),
@@ -126,11 +147,8 @@ function perCpuOperations(variant: Variant): Pick<MapType, 'perCpu' | 'userValue
 
 function hashType(variant: Variant): MapType {
   const { number, name, note, perCpu = false } = variant;
-  const remove = (kernel: Kernel, map: BpfMap, key: Uint8Array): void => {
-    const address = elementOf(map, key);
-    unlink(dataOf(map, 'hash'), keyString(key));
-    freeBlock(kernel, map, address);
-  };
+  const remove = (kernel: Kernel, map: BpfMap, key: Uint8Array): void =>
+    removeFrom(kernel, map, elementOf(kernel, map, key));
   const type: MapType = {
     number,
     name,
@@ -138,22 +156,25 @@ function hashType(variant: Variant): MapType {
     batch: 'hash',
     check: checkHash(variant),
 
-    create(kernel, { keySize, valueSize }) {
+    create(kernel, { keySize, valueSize, maxEntries }) {
       const values = perCpu ? kernel.cpus.length : 1;
-      const blockSize = roundUp8(keySize) + roundUp8(valueSize) * values;
-      const list = { elements: new Map(), oldest: undefined, newest: undefined, nextSerial: 0 };
-      return { kind: 'hash', ...list, spare: [], blockSize };
+      return createTable(kernel, roundUp8(keySize) + roundUp8(valueSize) * values, maxEntries, newSeed(kernel));
     },
 
-    lookup(_kernel, map, key, cpu = 0) {
-      const element = dataOf(map, 'hash').elements.get(keyString(key));
-      if (element === undefined) return 0n;
-      element.referenced = true;
-      return valueAddress(map, element.address, perCpu ? cpu : 0);
+    lookup(kernel, map, key, cpu = 0) {
+      try {
+        const element = findElement(kernel, dataOf(map, 'hash'), key);
+        if (element === 0) return 0n;
+        setReferenced(kernel, element, true);
+        return valueAddress(map, element, perCpu ? cpu : 0);
+      } catch (error) {
+        if (error instanceof Errno) return 0n; // a program has damaged the chain
+        throw error;
+      }
     },
 
     // not `lookup`: what a system call looks at is no sign that a program uses it
-    read: (kernel, map, key) => load(kernel, valueAddress(map, elementOf(map, key)), map.valueSize),
+    read: (kernel, map, key) => load(kernel, valueAddress(map, elementOf(kernel, map, key)), map.valueSize),
 
     update: (kernel, map, key, value, flags, cpu = 0) =>
       updateElement(kernel, map, variant, key, flags, (element) =>
@@ -168,20 +189,14 @@ function hashType(variant: Variant): MapType {
       return value;
     },
 
-    nextKey(_kernel, map, key) {
-      const { elements, oldest } = dataOf(map, 'hash');
-      const element = key === undefined ? undefined : elements.get(keyString(key));
-      const next = element === undefined ? oldest : element.newer;
-      return next === undefined ? fail('ENOENT') : keyBytes(next);
+    nextKey(kernel, map, key) {
+      const data = dataOf(map, 'hash');
+      const element = key === undefined ? 0 : findElement(kernel, data, key);
+      const next = element === 0 ? data.oldest : newerThan(kernel, data, element);
+      return next === 0 ? fail('ENOENT') : keyOf(kernel, next, map.keySize);
     },
 
-    free(kernel, map) {
-      const { elements, spare } = dataOf(map, 'hash');
-      for (const { address } of elements.values()) kfree(kernel, address);
-      for (const address of spare) kfree(kernel, address);
-      elements.clear();
-      spare.length = 0;
-    },
+    free: (kernel, map) => freeTable(kernel, dataOf(map, 'hash')),
     ...(perCpu ? perCpuOperations(variant) : {}),
   };
   return type;

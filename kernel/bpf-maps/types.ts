@@ -7,32 +7,30 @@ export interface MapAttributes {
   readonly flags: number;
 }
 
-/** An element of a hash, in the list of elements by age. */
-export interface HashElement {
-  /** guest address: the key, then at `round_up(keySize, 8)` the value */
-  readonly address: bigint;
-  /** grows with age's opposite: the cursor of batch commands */
-  readonly serial: number;
-  /** LRU: a program has used it since it was last passed over */
-  referenced: boolean;
-  /** neighbours' keys */
-  older: string | undefined;
-  newer: string | undefined;
+/** Elements of a hash as hash-table.ts keeps them; what is called a block is the physical address of one. */
+export interface HashData {
+  readonly kind: 'hash';
+  /** bytes of an element's block: its struct htab_elem, the key, one value or one a CPU */
+  readonly blockSize: number;
+  /** of the keys' hashes; no program can learn it */
+  readonly seed: number;
+  /** physical addresses of the parts of the table of buckets */
+  readonly segments: number[];
+  buckets: number;
+  readonly mostBuckets: number;
+  /** elements */
+  count: number;
+  /** blocks; 0 for none */
+  oldest: number;
+  newest: number;
+  nextSerial: number;
+  /** the first of the deleted elements' blocks, which a preallocated map gives to nobody else; 0 for none */
+  spare: number;
 }
 
-/** One record a map type; a key is its guest bytes as a Latin-1 string. */
+/** One record a map type. */
 export type MapData =
-  | {
-      readonly kind: 'hash';
-      readonly elements: Map<string, HashElement>;
-      oldest: string | undefined;
-      newest: string | undefined;
-      nextSerial: number;
-      /** bytes of a block: the key, then one value or one a CPU */
-      readonly blockSize: number;
-      /** guest addresses of deleted elements: a preallocated map gives them to nobody else */
-      readonly spare: bigint[];
-    }
+  | HashData
   | {
       readonly kind: 'array';
       /** guest address of value 0; values are `stride` bytes apart */

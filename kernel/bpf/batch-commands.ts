@@ -1,7 +1,7 @@
 /** BPF_MAP_*_BATCH: many elements in one call; `count` says before how many at most, and after how many. */
 import { operationsOf } from '../bpf-maps/index.ts';
 import { dataOf, u32Bytes, u32Of, type MapType } from '../bpf-maps/map-type.ts';
-import { keyBytes } from '../bpf-maps/hash-list.ts';
+import { elementsByAge, keyOf } from '../bpf-maps/hash-table.ts';
 import { Errno, fail } from '../errno.ts';
 import { readStructure } from '../layout/read-structure.ts';
 import { bpf_attr_map_batch } from '../layout/structures.ts';
@@ -102,14 +102,9 @@ function* following(
     for (let index = first; index < map.maxEntries; index++) yield [u32Bytes(index), u32Bytes(index)];
     return;
   }
-  const { elements, oldest } = dataOf(map, 'hash');
   const first = begin === undefined ? 0 : u32Of(begin);
-  let key = oldest;
-  while (key !== undefined && elements.get(key)!.serial < first) key = elements.get(key)!.newer;
-  while (key !== undefined) {
-    const { serial, newer } = elements.get(key)!;
-    yield [keyBytes(key), u32Bytes(serial + 1)];
-    key = newer;
+  for (const { element, serial } of elementsByAge(kernel, dataOf(map, 'hash'), first)) {
+    yield [keyOf(kernel, element, map.keySize), u32Bytes(serial + 1)];
   }
 }
 

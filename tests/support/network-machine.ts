@@ -331,5 +331,5 @@ export function udpFrame(sourcePort: number, port: number, payload: Uint8Array):
 
 /** Blocks of kmalloc, live packets and pages in use: what must be as before. */
 export function used({ box: { kernel } }: NetworkMachine): readonly number[] {
-  return [kernel.heap.sizes.size, kernel.net.skbs.size, kernel.net.sockets.size];
+  return [kernel.heap.blocks, kernel.net.skbs.size, kernel.net.sockets.size];
 }

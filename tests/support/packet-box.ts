@@ -71,7 +71,7 @@ export function assertClean({ box }: Pick<PacketBox, 'box'>, blocks: number): vo
   assertNoProgram(kernel);
   assert.is(box.death, undefined);
   assert.is(kernel.net.skbs.size, 0, 'packets');
-  assert.is(kernel.heap.sizes.size, blocks, 'blocks of kmalloc');
+  assert.is(kernel.heap.blocks, blocks, 'blocks of kmalloc');
 }
 
-export const blocksOf = ({ box }: Pick<PacketBox, 'box'>): number => box.kernel.heap.sizes.size;
+export const blocksOf = ({ box }: Pick<PacketBox, 'box'>): number => box.kernel.heap.blocks;

@@ -274,7 +274,7 @@ export function resources({ box: { kernel } }: Pick<Scene, 'box'>): Readonly<Rec
     programs: references(programs.values()),
     maps: references(maps.values()),
     links: references(links.values()),
-    blocks: kernel.heap.sizes.size,
+    blocks: kernel.heap.blocks,
     packets: kernel.net.skbs.size,
     sockets: kernel.net.sockets.size,
     tasks: kernel.tasks.size,

@@ -1,7 +1,8 @@
 /** BPF maps and their elements by key, in pages; a value in guest memory can be written and watched. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { operationsOf } from '../../../kernel/bpf-maps/index.ts';
-import { roundUp8 } from '../../../kernel/bpf-maps/map-type.ts';
+import { valueAddress } from '../../../kernel/bpf-maps/hash.ts';
+import { elementsByAge, keyOf } from '../../../kernel/bpf-maps/hash-table.ts';
 import { readElement } from '../../../kernel/bpf/map-access.ts';
 import type { BpfMap } from '../../../kernel/bpf/types.ts';
 import type { Kernel } from '../../../kernel/kernel.ts';
@@ -19,13 +20,12 @@ interface Element {
 }
 
 const indexKey = (index: number): Uint8Array => new Uint8Array(Uint32Array.of(index).buffer);
-const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
 /** What there is of elements that have keys. */
 function countOf({ data, maxEntries, keySize }: BpfMap): number {
   switch (data.kind) {
     case 'hash':
-      return data.elements.size;
+      return data.count;
     case 'array':
     case 'per-cpu-array':
       return maxEntries;
@@ -38,14 +38,14 @@ function countOf({ data, maxEntries, keySize }: BpfMap): number {
   }
 }
 
-function* elementsOf(map: BpfMap, { start, count }: Page): Generator<Element> {
+function* elementsOf(kernel: Kernel, map: BpfMap, { start, count }: Page): Generator<Element> {
   const { data, keySize } = map;
   const end = Math.min(start + count, countOf(map));
   if (data.kind === 'hash') {
     let n = 0;
-    for (const [key, { address }] of data.elements) {
+    for (const { element } of elementsByAge(kernel, data)) {
       if (n >= end) return;
-      if (n++ >= start) yield { key: latin1(key), address: address + BigInt(roundUp8(keySize)) };
+      if (n++ >= start) yield { key: keyOf(kernel, element, keySize), address: valueAddress(map, element) };
     }
   } else if (data.kind === 'stacks') {
     for (const [id, { address }] of [...data.buckets].slice(start, end)) yield { key: indexKey(id), address };
@@ -80,8 +80,8 @@ const mapOf = (session: DapSession, id: number): BpfMap =>
 /** elements that are looked through for one of a name */
 const MOST_SEARCHED = 100_000;
 
-function elementNamed(map: BpfMap, name: string): Element {
-  for (const element of elementsOf(map, { start: 0, count: MOST_SEARCHED }))
+function elementNamed(kernel: Kernel, map: BpfMap, name: string): Element {
+  for (const element of elementsOf(kernel, map, { start: 0, count: MOST_SEARCHED }))
     if (nameOf(element) === name) return element;
   throw new RequestError(`map ${map.name} has no element ${name}`);
 }
@@ -106,11 +106,11 @@ export const mapRows: ContainerRows<'maps' | 'map'> = {
     children(session, { id }, page) {
       const map = mapOf(session, id);
       const { kernel } = targetOf(session).debugger.box;
-      return [...elementsOf(map, page)].map((element) => describe(kernel, map, element));
+      return [...elementsOf(kernel, map, page)].map((element) => describe(kernel, map, element));
     },
     set(session, { id }, name, value) {
       const map = mapOf(session, id);
-      const { address } = elementNamed(map, name);
+      const { address } = elementNamed(targetOf(session).debugger.box.kernel, map, name);
       if (address === undefined || map.valueSize > LARGEST) {
         throw new RequestError(`a value of ${map.valueSize} bytes is not set as a number: write its memory`);
       }
@@ -120,7 +120,7 @@ export const mapRows: ContainerRows<'maps' | 'map'> = {
     },
     watch(session, { id }, name) {
       const map = mapOf(session, id);
-      const { address } = elementNamed(map, name);
+      const { address } = elementNamed(targetOf(session).debugger.box.kernel, map, name);
       return address === undefined ? undefined : `${hex(address)}:${map.valueSize}`;
     },
   },
