@@ -10,9 +10,11 @@ import { pt_regs, task_struct } from './layout/structures.ts';
 import { copyAddressSpace } from './mm/address-space.ts';
 import { kfree, kmalloc } from './mm/heap.ts';
 import { kernelPhysical, readKernel, writeKernel, writeKernelU32, writeKernelU64 } from './mm/kernel-memory.ts';
+import { chargeAnyway, unchargeObject } from './mm/objects.ts';
 import { fail } from './errno.ts';
 import { CONTEXT_LENGTH, contextIndex, makeRunnable, saveContext } from './scheduler.ts';
 import { FIRST_KERNEL_THREAD } from './sleepers.ts';
+import { dropFilters, holdFilters } from './seccomp/references.ts';
 import { lookupName } from './symbols.ts';
 import { forgetTask, inheritEvents } from './perf/counting.ts';
 import { traceFork } from './tracing/sched.ts';
@@ -98,6 +100,8 @@ function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
   setComm(kernel, task, comm);
   setSyscallWork(kernel, task);
   kernel.tasks.set(pid, task);
+  chargeAnyway(kernel, 'task');
+  holdFilters(kernel, task.seccomp);
   // it starts in the entry code's last part, which pops the user registers
   task.context[contextIndex(Slot.rip)] = lookupName(kernel.symbols, 'ret_from_fork_asm');
   task.context[contextIndex(Slot.gpr + 4)] = userRegisters(task);
@@ -205,6 +209,8 @@ function copyRegisters(kernel: Kernel, cpu: Cpu, parent: Task, child: Task, stac
 export function reapTask(kernel: Kernel, task: Task): void {
   forgetTask(kernel, task.pid);
   kernel.tasks.delete(task.pid);
+  unchargeObject(kernel, 'task');
+  dropFilters(kernel, task.seccomp);
   releaseTaskStruct(kernel, task.address);
   kfree(kernel, task.stack);
 }

@@ -1,5 +1,6 @@
 /** Who sleeps: by what would wake them, so that nobody has to be asked who does not wait for it. */
 import type { Kernel } from './kernel.ts';
+import { chargeAnyway, unchargeMany } from './mm/objects.ts';
 import type { Task } from './task.ts';
 
 export interface Sleepers {
@@ -13,8 +14,10 @@ export interface Sleepers {
 
 export const createSleepers = (): Sleepers => ({ channels: new Map(), deadlines: new Map(), earliest: Infinity });
 
-function addTo({ sleepers }: Kernel, task: Task, channels: readonly string[]): void {
+function addTo(kernel: Kernel, task: Task, channels: readonly string[]): void {
   task.channels = channels;
+  chargeAnyway(kernel, 'channel', channels.length);
+  const { sleepers } = kernel;
   for (const channel of channels) {
     const pids = sleepers.channels.get(channel);
     if (pids === undefined) sleepers.channels.set(channel, [task.pid]);
@@ -22,7 +25,9 @@ function addTo({ sleepers }: Kernel, task: Task, channels: readonly string[]): v
   }
 }
 
-function takeFrom({ sleepers: { channels } }: Kernel, task: Task): void {
+function takeFrom(kernel: Kernel, task: Task): void {
+  const { channels } = kernel.sleepers;
+  unchargeMany(kernel, 'channel', task.channels.length);
   for (const channel of task.channels) {
     const pids = channels.get(channel);
     const at = pids?.indexOf(task.pid) ?? -1;

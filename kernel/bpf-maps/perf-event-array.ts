@@ -4,6 +4,7 @@ import { fail } from '../errno.ts';
 import { fileOf } from '../fs/files.ts';
 import type { Kernel } from '../kernel.ts';
 import { constants } from '../layout/constants.ts';
+import { chargeObject, unchargeObject } from '../mm/objects.ts';
 import { holdEvent, putEvent } from '../perf/events.ts';
 import { accessFlags, checkMapFlags, dataOf, MapFlag, nextIndex, u32Of, type MapType } from './map-type.ts';
 
@@ -11,6 +12,7 @@ function remove(kernel: Kernel, map: BpfMap, index: number): void {
   const { events } = dataOf(map, 'events');
   const entry = events.get(index) ?? fail('ENOENT');
   events.delete(index);
+  unchargeObject(kernel, 'event-entry');
   putEvent(kernel, entry.event);
 }
 
@@ -46,8 +48,9 @@ export const perfEventArrayMap: MapType = {
     const target = fileOf(kernel, task ?? fail('EBADF'), u32Of(value) | 0);
     const event = target.kind === 'perf-event' ? kernel.bpf.events.get(target.object) : undefined;
     if (event === undefined) return fail('EBADF');
-    holdEvent(event);
     const old = events.get(index);
+    if (old === undefined) chargeObject(kernel, 'event-entry');
+    holdEvent(event);
     events.set(index, { event: event.id, file });
     if (old !== undefined) putEvent(kernel, old.event);
   },

@@ -4,6 +4,7 @@ import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { constants } from '../layout/constants.ts';
 import { kfree, kmalloc } from '../mm/heap.ts';
+import { chargeObject, unchargeObject } from '../mm/objects.ts';
 import { jhash2 } from './jhash.ts';
 import { accessFlags, checkMapFlags, dataOf, load, MapFlag, store, u32Bytes, u32Of, type MapType } from './map-type.ts';
 import type { StackBucket } from './types.ts';
@@ -43,6 +44,19 @@ function drop(kernel: Kernel, map: BpfMap, id: number): void {
   const { buckets } = dataOf(map, 'stacks');
   kfree(kernel, (buckets.get(id) ?? fail('ENOENT')).address);
   buckets.delete(id);
+  unchargeObject(kernel, 'stack-bucket');
+}
+
+/** ENOMEM */
+function newValue(kernel: Kernel, map: BpfMap): bigint {
+  const address = kmalloc(kernel, map.valueSize);
+  try {
+    chargeObject(kernel, 'stack-bucket');
+  } catch (error) {
+    kfree(kernel, address);
+    throw error;
+  }
+  return address;
 }
 
 /**
@@ -67,7 +81,8 @@ export function storeStack(kernel: Kernel, map: BpfMap, ips: readonly bigint[], 
   if (old !== undefined && (flags & BPF_F_REUSE_STACKID) === 0) fail('EEXIST');
   // the new one is taken from the free elements before the old one becomes free
   if (buckets.size >= map.maxEntries) fail('ENOMEM');
-  const bucket: StackBucket = { address: old?.address ?? kmalloc(kernel, map.valueSize), hash, count: frames.length };
+  const address = old?.address ?? newValue(kernel, map);
+  const bucket: StackBucket = { address, hash, count: frames.length };
   store(kernel, bucket.address, value);
   buckets.set(id, bucket);
   return id;
@@ -118,7 +133,6 @@ export const stackTraceMap: MapType = {
   },
 
   free(kernel, map) {
-    for (const { address } of dataOf(map, 'stacks').buckets.values()) kfree(kernel, address);
-    dataOf(map, 'stacks').buckets.clear();
+    for (const id of dataOf(map, 'stacks').buckets.keys()) drop(kernel, map, id);
   },
 };

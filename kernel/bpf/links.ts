@@ -1,6 +1,7 @@
 /** The life of links: while one exists, its program stays attached. */
 import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
+import { charging, unchargeObject } from '../mm/objects.ts';
 import { endDeviceLink } from '../net/device-links.ts';
 import { attachProgram, detachProgram, holdEvent, putEvent } from '../perf/events.ts';
 import { holdProgram, putProgram } from './programs.ts';
@@ -9,7 +10,7 @@ import type { BpfLink, BpfProgram, PerfEvent } from './types.ts';
 /** bpf_perf_link_attach: a new link, the caller's reference. Errors as `attachProgram`. */
 export function createLink(kernel: Kernel, program: BpfProgram, event: PerfEvent, cookie: bigint): BpfLink {
   const { bpf } = kernel;
-  attachProgram(kernel, event, program);
+  charging(kernel, 'link', () => attachProgram(kernel, event, program));
   holdProgram(program);
   holdEvent(event);
   const link: BpfLink = {
@@ -30,6 +31,7 @@ export function putLink(kernel: Kernel, id: number): void {
   const link = bpf.links.get(id);
   if (link === undefined || --link.references > 0) return;
   bpf.links.delete(id);
+  unchargeObject(kernel, 'link');
   if (link.device !== undefined) endDeviceLink(kernel, link);
   const event = bpf.events.get(link.event);
   if (event !== undefined) detachProgram(kernel, event);

@@ -5,6 +5,7 @@ import type { Kernel } from '../kernel.ts';
 import { bpf_map } from '../layout/structures.ts';
 import { writeStructure } from '../layout/write-structure.ts';
 import { kfree, kmalloc } from '../mm/heap.ts';
+import { charging, unchargeObject } from '../mm/objects.ts';
 import { writeKernel } from '../mm/kernel-memory.ts';
 import { nameBytes } from './name.ts';
 import type { BpfMap } from './types.ts';
@@ -34,14 +35,15 @@ export function createMap(kernel: Kernel, description: MapDescription): BpfMap {
   const { bpf } = kernel;
   const type = mapTypeOf(description.type);
   type.check(description);
-  const address = kmalloc(kernel, bpf_map.size);
-  let data;
-  try {
-    data = type.create(kernel, description);
-  } catch (error) {
-    kfree(kernel, address);
-    throw error;
-  }
+  const { address, data } = charging(kernel, 'map', () => {
+    const at = kmalloc(kernel, bpf_map.size);
+    try {
+      return { address: at, data: type.create(kernel, description) };
+    } catch (error) {
+      kfree(kernel, at);
+      throw error;
+    }
+  });
   const map: BpfMap = { ...description, id: bpf.next.map++, address, references: 1, frozen: false, data };
   bpf.maps.set(map.id, map);
   bpf.mapIds.set(address, map.id);
@@ -65,6 +67,7 @@ export function putMap(kernel: Kernel, id: number): void {
   kfree(kernel, map.address);
   bpf.mapIds.delete(map.address);
   bpf.maps.delete(id);
+  unchargeObject(kernel, 'map');
 }
 
 /** The map whose struct bpf_map is at `address`: what a program passes to a helper. */

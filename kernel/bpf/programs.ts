@@ -2,11 +2,13 @@
 import type { Kernel } from '../kernel.ts';
 import { bpf_prog } from '../layout/structures.ts';
 import { writeStructure } from '../layout/write-structure.ts';
+import { charge, uncharge } from '../mm/charge.ts';
 import { kfree, kmalloc } from '../mm/heap.ts';
 import { readKernelU32, writeKernel } from '../mm/kernel-memory.ts';
+import { charging, objectBytes, unchargeObject } from '../mm/objects.ts';
 import { vfree } from '../mm/vmalloc.ts';
 import { readPerCpu } from '../per-cpu.ts';
-import { removeSymbols } from '../symbols.ts';
+import { addSymbols, removeSymbols, type KernelSymbol } from '../symbols.ts';
 import { putMap } from './maps.ts';
 import { nameBytes } from './name.ts';
 import type { BpfProgram } from './types.ts';
@@ -16,7 +18,7 @@ export type NewProgram = Omit<BpfProgram, 'id' | 'address' | 'references' | 'run
 /** A new program, the caller's reference; it takes over the references to `base` and `maps`. ENOMEM. */
 export function createProgram(kernel: Kernel, fields: NewProgram): BpfProgram {
   const { bpf } = kernel;
-  const address = kmalloc(kernel, bpf_prog.size);
+  const address = charging(kernel, 'program', () => kmalloc(kernel, bpf_prog.size));
   const program: BpfProgram = {
     ...fields,
     id: bpf.next.program++,
@@ -58,15 +60,27 @@ export function holdProgram(program: BpfProgram): BpfProgram {
   return program;
 }
 
+const bytesOfNames = (symbols: readonly KernelSymbol[]): number =>
+  symbols.reduce((sum, { name }) => sum + objectBytes.symbol + name.length, 0);
+
+/** Names what lies in an image. ENOMEM. */
+export function addImageSymbols(kernel: Kernel, symbols: readonly KernelSymbol[]): void {
+  charge(kernel, bytesOfNames(symbols));
+  addSymbols(kernel.symbols, symbols);
+}
+
 /** What lies in an image that goes away has no name any more. */
 export function forgetImageSymbols(kernel: Kernel, image: { readonly address: bigint; readonly size: number }): void {
   const end = image.address + BigInt(image.size);
   const inside = kernel.symbols.sorted.filter(({ address }) => address >= image.address && address < end);
-  if (inside.length > 0) removeSymbols(kernel.symbols, new Set(inside));
+  if (inside.length === 0) return;
+  removeSymbols(kernel.symbols, new Set(inside));
+  uncharge(kernel, bytesOfNames(inside));
 }
 
 function freeProgram(kernel: Kernel, program: BpfProgram): void {
   kernel.bpf.programs.delete(program.id);
+  unchargeObject(kernel, 'program');
   const { id, name, runs, misses } = program;
   kernel.events.push({ type: 'program-free', id, name, runs, misses });
   kfree(kernel, program.address);

@@ -63,8 +63,6 @@ export const MAX_OPEN_FILES = 8192;
 export const MAX_FILE_SIZE = 256 << 20;
 /** bytes of the whole file system: see tree.ts */
 export const MAX_USED_BYTES = 512 << 20;
-/** bytes of the texts of all open generated files */
-export const MAX_SNAPSHOT_BYTES = 64 << 20;
 /** names of one inode */
 export const MAX_LINKS = 32000;
 

@@ -1,6 +1,7 @@
 /** epoll instances: fs/eventpoll.c. A file's `poll` says what is ready; `wake` on one of its channels triggers a watch. */
 import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
+import { chargeObject, unchargeObject } from '../mm/objects.ts';
 import { wake } from '../scheduler.ts';
 import { Poll, POLL_READABLE } from './constants.ts';
 import { isPollable, readiness } from './file-kinds.ts';
@@ -53,14 +54,26 @@ function checkNesting(fileSystem: FileSystem, owner: number, target: number): vo
     for (const { file } of watches.values()) if (file === owner) fail('ELOOP');
 }
 
-/** Watches of all instances. */
-function countWatches(kernel: Kernel): number {
-  let count = 0;
-  for (const { watches } of kernel.fileSystem.epolls.values()) {
-    dropStale(kernel, watches);
-    count += watches.size;
-  }
-  return count;
+function releaseInstance(kernel: Kernel, file: OpenFile): void {
+  const instance = kernel.fileSystem.epolls.get(file.id);
+  if (instance === undefined) return;
+  for (const key of instance.watches.keys()) deleteWatch(kernel, instance.watches, key);
+  kernel.fileSystem.epolls.delete(file.id);
+}
+
+function deleteWatch(kernel: Kernel, watches: Epoll['watches'], key: string): boolean {
+  if (!watches.delete(key)) return false;
+  kernel.fileSystem.watches--;
+  unchargeObject(kernel, 'watch');
+  return true;
+}
+
+/** ENOSPC where there are too many watches of all instances; those of closed files do not count. */
+function checkRoom(kernel: Kernel): void {
+  const { fileSystem } = kernel;
+  if (fileSystem.watches < MAX_WATCHES) return;
+  for (const { watches } of fileSystem.epolls.values()) dropStale(kernel, watches);
+  if (fileSystem.watches >= MAX_WATCHES) fail('ENOSPC');
 }
 
 /** Polls a watched file: the asked-for bits that hold. Errors and hang-ups are always asked for. */
@@ -82,7 +95,9 @@ export function addWatch(kernel: Kernel, owner: OpenFile, descriptor: number, fi
   }
   if (watches.has(key)) fail('EEXIST');
   checkNesting(kernel.fileSystem, owner.id, file.id);
-  if (countWatches(kernel) >= MAX_WATCHES) fail('ENOSPC');
+  checkRoom(kernel);
+  chargeObject(kernel, 'watch');
+  kernel.fileSystem.watches++;
   const watch: Watch = { descriptor, file: file.id, ...event, channels: [], triggered: true };
   watches.set(key, watch);
   announce(kernel, owner.id, watch);
@@ -104,7 +119,7 @@ export function changeWatch(
 
 /** EPOLL_CTL_DEL: ENOENT. */
 export function removeWatch(kernel: Kernel, owner: OpenFile, descriptor: number, file: OpenFile): void {
-  if (!epollOf(kernel, owner).watches.delete(keyOf(descriptor, file.id))) fail('ENOENT');
+  if (!deleteWatch(kernel, epollOf(kernel, owner).watches, keyOf(descriptor, file.id))) fail('ENOENT');
 }
 
 /** Wakes who waits on the instance when a new or changed watch is ready. */
@@ -113,7 +128,7 @@ function announce(kernel: Kernel, owner: number, watch: Watch): void {
 }
 
 function dropStale(kernel: Kernel, watches: Epoll['watches']): void {
-  for (const [key, { file }] of watches) if (!kernel.openFiles.has(file)) watches.delete(key);
+  for (const [key, { file }] of watches) if (!kernel.openFiles.has(file)) deleteWatch(kernel, watches, key);
 }
 
 const isDisabled = ({ events }: Watch): boolean => (events & ~PRIVATE_BITS) === 0;
@@ -186,6 +201,6 @@ export const epollKinds = {
       events: isReady(kernel, file) ? POLL_READABLE : 0,
       channels: [epollChannel(file.id)],
     }),
-    release: (kernel, file) => void kernel.fileSystem.epolls.delete(file.id),
+    release: releaseInstance,
   },
 } satisfies Partial<Record<FileKind, FileOperations>>;

@@ -2,8 +2,11 @@
 import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task.ts';
+import { charge, uncharge } from '../mm/charge.ts';
+import { chargeAnyway, chargeObject, objectBytes, unchargeObject } from '../mm/objects.ts';
 import { MAX_DESCRIPTORS, MAX_OPEN_FILES, OpenFlag } from './constants.ts';
 import { operationsOf } from './file-kinds.ts';
+import { setSnapshot } from './snapshot.ts';
 import { sweepOrphans } from './tree.ts';
 import type { Descriptor, FileKind, FileTable, OpenFile } from './types.ts';
 
@@ -18,6 +21,7 @@ const CREATION_FLAGS =
  */
 export function openFile(kernel: Kernel, kind: FileKind, object: number, flags: number, path: string): OpenFile {
   if (kernel.openFiles.size >= MAX_OPEN_FILES) fail('ENFILE');
+  chargeObject(kernel, 'file', path.length, 'ENFILE');
   const file: OpenFile = {
     id: kernel.nextId.file++,
     kind,
@@ -43,6 +47,8 @@ export function holdFile(file: OpenFile): OpenFile {
 export function releaseFile(kernel: Kernel, file: OpenFile): void {
   if (--file.references > 0) return;
   kernel.openFiles.delete(file.id);
+  unchargeObject(kernel, 'file', file.path.length);
+  setSnapshot(kernel, file, undefined);
   operationsOf(file.kind).release?.(kernel, file);
   sweepOrphans(kernel);
 }
@@ -69,6 +75,12 @@ export function installDescriptor(
     releaseFile(kernel, file);
     fail('EMFILE');
   }
+  try {
+    chargeObject(kernel, 'descriptor');
+  } catch (error) {
+    releaseFile(kernel, file);
+    throw error;
+  }
   setDescriptor(descriptors, fd, { file: file.id, closeOnExec });
   return fd;
 }
@@ -92,12 +104,19 @@ export function replaceDescriptor(
   }
   const { descriptors } = tableOf(kernel, task);
   const old = descriptors[fd];
+  try {
+    chargeObject(kernel, 'descriptor');
+  } catch (error) {
+    releaseFile(kernel, file);
+    throw error;
+  }
   setDescriptor(descriptors, fd, { file: file.id, closeOnExec });
   if (old !== undefined) dropDescriptor(kernel, old);
   return fd;
 }
 
 function dropDescriptor(kernel: Kernel, descriptor: Descriptor): void {
+  unchargeObject(kernel, 'descriptor');
   const file = kernel.openFiles.get(descriptor.file);
   if (file !== undefined) releaseFile(kernel, file);
 }
@@ -129,6 +148,7 @@ export function closeDescriptor(kernel: Kernel, task: Task, fd: bigint | number)
 }
 
 function addTable(kernel: Kernel, descriptors: (Descriptor | undefined)[]): number {
+  chargeObject(kernel, 'file-table');
   const table: FileTable = { id: kernel.nextId.fileTable++, descriptors, references: 1 };
   kernel.fileTables.set(table.id, table);
   return table.id;
@@ -151,7 +171,9 @@ export function createStandardFileTable(kernel: Kernel): number {
   const { descriptors } = tableNumbered(kernel, id);
   try {
     for (const [kind, flags] of standardStreams) {
-      descriptors.push({ file: openFile(kernel, kind, 0, flags, `pipe:[${kind}]`).id, closeOnExec: false });
+      const file = openFile(kernel, kind, 0, flags, `pipe:[${kind}]`);
+      chargeAnyway(kernel, 'descriptor');
+      descriptors.push({ file: file.id, closeOnExec: false });
     }
   } catch (error) {
     releaseFileTable(kernel, id);
@@ -166,12 +188,25 @@ function tableNumbered(kernel: Kernel, id: number): FileTable {
 
 /** fork: number of a table of its own with the same open files. */
 export function copyFileTable(kernel: Kernel, id: number): number {
-  const descriptors = tableNumbered(kernel, id).descriptors.map((descriptor) => descriptor && { ...descriptor });
-  for (const descriptor of descriptors) {
+  const source = tableNumbered(kernel, id).descriptors;
+  const count = source.reduce((sum, descriptor) => sum + (descriptor === undefined ? 0 : 1), 0);
+  const bytes = count * objectBytes.descriptor;
+  charge(kernel, bytes);
+  let table;
+  try {
+    table = addTable(
+      kernel,
+      source.map((descriptor) => descriptor && { ...descriptor }),
+    );
+  } catch (error) {
+    uncharge(kernel, bytes);
+    throw error;
+  }
+  for (const descriptor of source) {
     const file = descriptor && kernel.openFiles.get(descriptor.file);
     if (file !== undefined) holdFile(file);
   }
-  return addTable(kernel, descriptors);
+  return table;
 }
 
 /** CLONE_FILES: one more reference to table `id`, whose number it returns. */
@@ -185,6 +220,7 @@ export function releaseFileTable(kernel: Kernel, id: number): void {
   const table = kernel.fileTables.get(id);
   if (table === undefined || --table.references > 0) return;
   kernel.fileTables.delete(id);
+  unchargeObject(kernel, 'file-table');
   for (const descriptor of table.descriptors) if (descriptor !== undefined) dropDescriptor(kernel, descriptor);
 }
 

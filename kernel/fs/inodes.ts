@@ -77,6 +77,7 @@ export function createFileSystem(): FileSystem {
     pipes: new Map(),
     epolls: new Map(),
     eventCounters: new Map(),
+    watches: 0,
     stdin: { chunks: [], closed: false },
   };
   const root = newInode(fileSystem, 'directory', { mode: 0o755 });

@@ -4,7 +4,7 @@ import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task.ts';
 import { latin1Bytes } from './bytes.ts';
 import { describedFile } from './computed-links.ts';
-import { MAX_SNAPSHOT_BYTES, OpenFlag } from './constants.ts';
+import { OpenFlag } from './constants.ts';
 import { resizeContent } from './content.ts';
 import { deviceRow } from './devices.ts';
 import { openFile, releaseFile } from './files.ts';
@@ -12,6 +12,7 @@ import { systemRow, taskRow } from './generated.ts';
 import { pathOf, resolve, type Resolved } from './paths.ts';
 import { addPipeEnd } from './pipes.ts';
 import { subjectOf } from './proc-inodes.ts';
+import { setSnapshot } from './snapshot.ts';
 import { addName, checkCanCreate, discardInode, isBpffs, newInode, orphanInode } from './tree.ts';
 import type { Inode, OpenFile } from './types.ts';
 
@@ -122,11 +123,7 @@ export function generatedText(kernel: Kernel, inode: Inode): Uint8Array {
 }
 
 function takeSnapshot(kernel: Kernel, inode: Inode, file: OpenFile): void {
-  const text = generatedText(kernel, inode);
-  let total = text.length;
-  for (const { snapshot } of kernel.openFiles.values()) total += snapshot?.length ?? 0;
-  if (total > MAX_SNAPSHOT_BYTES) fail('ENOMEM');
-  file.snapshot = text;
+  setSnapshot(kernel, file, generatedText(kernel, inode));
 }
 
 /** Opens what a link of /proc/<pid>/fd leads to and has no inode: a pipe's end or a stream; others ENXIO. */

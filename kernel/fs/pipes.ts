@@ -2,6 +2,7 @@
 import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Wait } from '../native.ts';
+import { charge, uncharge } from '../mm/charge.ts';
 import { wake } from '../scheduler.ts';
 import { sendSignal } from '../signal.ts';
 import { appendChunk, dropChunks, peekChunks } from './bytes.ts';
@@ -38,7 +39,9 @@ function dropEnd(kernel: Kernel, file: OpenFile, end: 'readers' | 'writers'): vo
   const pipe = pipeOf(kernel, file);
   pipe[end]--;
   if (pipe[end] === 0) wake(kernel, end === 'readers' ? writeChannel(pipe) : readChannel(pipe));
-  if (pipe.readers === 0 && pipe.writers === 0) kernel.fileSystem.pipes.delete(pipe.id);
+  if (pipe.readers > 0 || pipe.writers > 0) return;
+  kernel.fileSystem.pipes.delete(pipe.id);
+  uncharge(kernel, pipe.length);
 }
 
 const statMode = FileType.fifo | 0o600;
@@ -54,6 +57,7 @@ const readEnd: FileOperations = {
     const pipe = pipeOf(kernel, file);
     dropChunks(pipe.chunks, count);
     pipe.length -= count;
+    uncharge(kernel, count);
     if (count > 0) wake(kernel, writeChannel(pipe));
   },
   poll(kernel, file) {
@@ -66,7 +70,7 @@ const readEnd: FileOperations = {
 
 const writeEnd: FileOperations = {
   statMode,
-  /** At most PIPE_BUF bytes go in at once or not at all; more may go in in part. EPIPE with SIGPIPE without readers. */
+  /** At most PIPE_BUF bytes go in at once or not at all; more may go in in part. EPIPE with SIGPIPE without readers; ENOMEM. */
   write(kernel, task, file, bytes) {
     const pipe = pipeOf(kernel, file);
     if (bytes.length === 0) return 0;
@@ -79,6 +83,7 @@ const writeEnd: FileOperations = {
       if (bytes.length <= PIPE_BUF || room === 0) return waitOn(file, writeChannel(pipe));
     }
     const part = bytes.subarray(0, room);
+    charge(kernel, part.length);
     appendChunk(pipe.chunks, part);
     pipe.length += part.length;
     wake(kernel, readChannel(pipe));

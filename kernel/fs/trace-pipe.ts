@@ -3,6 +3,7 @@ import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { latin1Bytes, latin1Text } from './bytes.ts';
 import { OpenFlag, POLL_READABLE } from './constants.ts';
+import { setSnapshot } from './snapshot.ts';
 import type { FileOperations, OpenFile } from './types.ts';
 
 /** woken when a line is added to the trace buffer */
@@ -34,7 +35,7 @@ export const tracePipe: FileOperations = {
       rest = latin1Bytes(`${kernel.bpf.trace.shift()}\n`);
     }
     rest = rest.slice(left);
-    file.snapshot = rest.length === 0 ? undefined : rest;
+    setSnapshot(kernel, file, rest.length === 0 ? undefined : rest);
   },
   poll: (kernel, file) => ({
     events: restOf(file).length > 0 || kernel.bpf.trace.length > 0 ? POLL_READABLE : 0,

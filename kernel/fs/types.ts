@@ -41,6 +41,8 @@ export interface FileSystem {
   /** epoll instances and event counters, by the number of their open file */
   readonly epolls: Map<number, Epoll>;
   readonly eventCounters: Map<number, EventCounter>;
+  /** of all epoll instances */
+  watches: number;
   /** what the host typed: read by fd 0 of spawned programs */
   readonly stdin: { readonly chunks: Uint8Array[]; closed: boolean };
 }

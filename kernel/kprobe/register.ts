@@ -4,6 +4,7 @@ import type { Instruction } from '../../cpu/instruction.ts';
 import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { KERNEL_DATA, KERNEL_TEXT } from '../layout/address-map.ts';
+import { charging, unchargeObject } from '../mm/objects.ts';
 import { readKernel, writeKernel } from '../mm/kernel-memory.ts';
 import { symbolAt, type KernelSymbol } from '../symbols.ts';
 import { blacklisted, canStep } from './blacklist.ts';
@@ -80,9 +81,10 @@ export function registerKprobe(kernel: Kernel, target: KprobeTarget, eventId: nu
   const address = targetAddress(kernel, target);
   let probe = probes.get(address);
   if (probe === undefined) {
-    probe = createProbe(kernel, address);
+    probe = charging(kernel, 'kprobe', () => createProbe(kernel, address));
     if (!writeKernel(kernel, address, INT3)) {
       releaseSlot(kernel, probe.slot);
+      unchargeObject(kernel, 'kprobe');
       fail('EFAULT');
     }
     probes.set(address, probe);
@@ -100,5 +102,6 @@ export function unregisterKprobe(kernel: Kernel, address: bigint, eventId: numbe
   if (probe.events.length > 0) return;
   writeKernel(kernel, address, probe.original.slice(0, 1));
   kernel.kprobes.probes.delete(address);
+  unchargeObject(kernel, 'kprobe');
   releaseSlot(kernel, probe.slot);
 }

@@ -66,7 +66,8 @@ export function releasePage(kernel: Kernel, physical: number): void {
 
 /** Pages that `allocatePage` can still give. */
 export function freePages({ pages }: Kernel): number {
-  return pages.references.length - pages.next + pages.free.length - Math.ceil(pages.charged / PAGE_SIZE);
+  const free = pages.references.length - pages.next + pages.free.length;
+  return Math.max(0, free - Math.ceil(pages.charged / PAGE_SIZE));
 }
 
 /** The direct map's address of a physical one. */

@@ -2,6 +2,7 @@
 import { holdProgram } from '../bpf/programs.ts';
 import type { BpfLink, BpfProgram } from '../bpf/types.ts';
 import { fail } from '../errno.ts';
+import { charging } from '../mm/objects.ts';
 import type { Kernel } from '../kernel.ts';
 import { addFilter, removeTcxLink } from './tc.ts';
 import { attachXdp, detachXdpLink } from './xdp.ts';
@@ -26,12 +27,12 @@ export function createDeviceLink(
   const { bpf } = kernel;
   const device = kernel.net.devices.get(ifindex) ?? fail('ENODEV');
   const id = bpf.next.link;
-  if (hook === 'xdp') attachXdp(kernel, device, { program, flags, link: id });
-  else {
+  charging(kernel, 'link', () => {
+    if (hook === 'xdp') return attachXdp(kernel, device, { program, flags, link: id });
     // no order of programs but that of their links
     if (flags !== 0) fail('EINVAL');
     addFilter(kernel, device, hook, { program, link: id, directAction: true });
-  }
+  });
   bpf.next.link++;
   holdProgram(program);
   const link: BpfLink = { id, program: program.id, event: 0, device: { hook, ifindex }, cookie: 0n, references: 1 };

@@ -5,6 +5,7 @@ import type { Kernel } from '../kernel.ts';
 import { wake } from '../scheduler.ts';
 import { bindInet, inetName, inetPeerName, throwPending } from './inet-common.ts';
 import { route } from './output.ts';
+import { takeDatagram } from './queues.ts';
 import { AF_UNSPEC, familyOf, readInet, writeInet } from './sockaddr.ts';
 import type { SocketKind } from './socket-kinds.ts';
 import { destroySocket, nowhere, Shutdown, socketChannel, writeSock } from './sockets.ts';
@@ -56,10 +57,7 @@ export const datagramSocket: SocketKind = {
     if ((socket.shutdown & Shutdown.receive) === 0) return undefined;
     return { bytes: new Uint8Array(0), length: 0, from: undefined };
   },
-  consume(_kernel, socket) {
-    const datagram = socket.datagrams.shift();
-    if (datagram !== undefined) socket.receivedBytes -= datagram.bytes.length;
-  },
+  consume: (kernel, socket) => void takeDatagram(kernel, socket),
   shutdown(kernel, socket, how) {
     socket.shutdown |= how;
     wake(kernel, socketChannel(socket));

@@ -1,12 +1,13 @@
 /** TCP sockets. */
 import { fail } from '../errno.ts';
-import { appendChunk, dropChunks, peekChunks } from '../fs/bytes.ts';
+import { peekChunks } from '../fs/bytes.ts';
 import { Poll, POLL_READABLE, POLL_WRITABLE } from '../fs/constants.ts';
 import type { Kernel } from '../kernel.ts';
 import { wake } from '../scheduler.ts';
 import { bindInet, inetName, inetPeerName, throwPending } from './inet-common.ts';
 import { route } from './output.ts';
 import { AF_UNSPEC, familyOf, readInet } from './sockaddr.ts';
+import { addUnsent, takeReceived } from './queues.ts';
 import type { SocketKind } from './socket-kinds.ts';
 import { choosePort, isFree, nowhere, option, Shutdown, socketChannel, writeSock } from './sockets.ts';
 import {
@@ -111,8 +112,7 @@ export const streamSocket: SocketKind = {
     const room = SEND_BUFFER - tcp.sendBytes;
     if (room <= 0 && bytes.length > 0) return undefined;
     const part = bytes.subarray(0, room);
-    appendChunk(tcp.sendQueue, part);
-    tcp.sendBytes += part.length;
+    addUnsent(kernel, socket, tcp, part);
     tcpOutput(kernel, socket, tcp);
     return part.length;
   },
@@ -129,8 +129,7 @@ export const streamSocket: SocketKind = {
   },
   consume(kernel, socket, count) {
     if (count === 0 || count > socket.receivedBytes) return;
-    dropChunks(socket.received, count);
-    socket.receivedBytes -= count;
+    takeReceived(kernel, socket, count);
     if (socket.tcp !== undefined && socket.connected) windowUpdate(kernel, socket, socket.tcp);
   },
   shutdown(kernel, socket, how) {

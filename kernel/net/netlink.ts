@@ -16,6 +16,7 @@ import {
   type NetlinkMessage,
 } from './netlink-message.ts';
 import { deleteFilter, deleteQdisc, getFilter, getQdisc, newFilter, newQdisc } from './netlink-tc.ts';
+import { takeDatagram, addDatagram } from './queues.ts';
 import { readNetlink, writeNetlink } from './sockaddr.ts';
 import type { SocketKind } from './socket-kinds.ts';
 import { destroySocket, nowhere, RECEIVE_BUFFER, socketChannel } from './sockets.ts';
@@ -60,8 +61,12 @@ function push(kernel: Kernel, socket: Socket, bytes: Uint8Array): void {
     socket.error = errno.ENOBUFS;
     return;
   }
-  socket.datagrams.push({ bytes, from: nowhere, to: 0, ifindex: 0 });
-  socket.receivedBytes += bytes.length;
+  try {
+    addDatagram(kernel, socket, { bytes, from: nowhere, to: 0, ifindex: 0 });
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error;
+    socket.error = errno.ENOBUFS;
+  }
   wake(kernel, socketChannel(socket));
 }
 
@@ -158,9 +163,7 @@ export const netlinkSocket: SocketKind = {
     const bytes = socket.datagrams[0]?.bytes;
     return bytes && { bytes: bytes.subarray(0, length), length: bytes.length, from: writeNetlink(0) };
   },
-  consume(_kernel, socket) {
-    socket.receivedBytes -= socket.datagrams.shift()?.bytes.length ?? 0;
-  },
+  consume: (kernel, socket) => void takeDatagram(kernel, socket),
   shutdown: () => fail('EOPNOTSUPP'),
   poll: (_kernel, socket) => POLL_WRITABLE | (socket.datagrams.length > 0 ? POLL_READABLE : 0),
   readable: (socket) => socket.datagrams[0]?.bytes.length ?? 0,

@@ -3,8 +3,10 @@ import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { sock } from '../layout/network.ts';
 import { writeStructure } from '../layout/write-structure.ts';
+import { uncharge } from '../mm/charge.ts';
 import { kfree, kmalloc } from '../mm/heap.ts';
 import { writeKernel } from '../mm/kernel-memory.ts';
+import { charging, unchargeObject } from '../mm/objects.ts';
 import { wake } from '../scheduler.ts';
 import { FIRST_LOCAL_PORT, LAST_LOCAL_PORT } from './state.ts';
 import type { Endpoint, Socket } from './types.ts';
@@ -39,12 +41,13 @@ function dropTimeWait(kernel: Kernel): boolean {
 export function createSocket(kernel: Kernel, family: number, type: number, protocol: number): Socket {
   const { net } = kernel;
   if (net.sockets.size >= MAX_SOCKETS && !dropTimeWait(kernel)) fail('ENFILE');
+  const address = charging(kernel, 'socket', () => (family === AF_INET ? kmalloc(kernel, sock.size) : 0n));
   const socket: Socket = {
     id: net.next.socket++,
     family,
     type,
     protocol,
-    address: family === AF_INET ? kmalloc(kernel, sock.size) : 0n,
+    address,
     local: nowhere,
     remote: nowhere,
     boundAddress: false,
@@ -56,6 +59,7 @@ export function createSocket(kernel: Kernel, family: number, type: number, proto
     datagrams: [],
     received: [],
     receivedBytes: 0,
+    charged: 0,
     tcp: undefined,
     peer: 0,
     netlink: undefined,
@@ -94,6 +98,9 @@ export function writeSock(kernel: Kernel, socket: Socket): void {
 /** The socket is no more; packets that it sent have copied what they need, and lose their struct sock. */
 export function destroySocket(kernel: Kernel, socket: Socket): void {
   if (!kernel.net.sockets.delete(socket.id)) return;
+  unchargeObject(kernel, 'socket');
+  uncharge(kernel, socket.charged);
+  socket.charged = 0;
   for (const skb of kernel.net.skbs.values()) if (skb.socket === socket.id) forgetSock(kernel, skb.address);
   kfree(kernel, socket.address);
   wake(kernel, socketChannel(socket));

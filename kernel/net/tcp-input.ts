@@ -1,11 +1,11 @@
 /** Received TCP segments: RFC 9293 §3.10.7. */
-import { appendChunk } from '../fs/bytes.ts';
-import { errno } from '../errno.ts';
+import { Errno, errno } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { wake } from '../scheduler.ts';
 import { routeTo } from './devices.ts';
 import { sendIp } from './output.ts';
 import { IPPROTO_TCP, readTcp, tcpSegment, TcpFlag, type Ipv4Packet, type TcpSegment } from './packet.ts';
+import { addEarly, addReceived, dropEarly, takeEarly } from './queues.ts';
 import {
   AF_INET,
   createSocket,
@@ -84,13 +84,24 @@ function waitingFor(kernel: Kernel, listener: Socket): number {
   return count;
 }
 
+/** Undefined without memory: the client sends its SYN again. */
+function newConnection(kernel: Kernel): Socket | undefined {
+  try {
+    return createSocket(kernel, AF_INET, SOCK_STREAM, IPPROTO_TCP);
+  } catch (error) {
+    if (error instanceof Errno) return undefined;
+    throw error;
+  }
+}
+
 function receiveAtListener(kernel: Kernel, listener: Socket, packet: Ipv4Packet, segment: TcpSegment): void {
   if (has(segment, TcpFlag.rst)) return;
   if (has(segment, TcpFlag.ack)) return refuse(kernel, packet, segment);
   if (!has(segment, TcpFlag.syn)) return;
   // sk_acceptq_is_full: the client sends its SYN again
   if (waitingFor(kernel, listener) > listener.tcp!.backlog) return;
-  const child = createSocket(kernel, AF_INET, SOCK_STREAM, IPPROTO_TCP);
+  const child = newConnection(kernel);
+  if (child === undefined) return;
   const tcp = createTcp(kernel);
   for (const [name, value] of listener.options) child.options.set(name, value);
   child.tcp = tcp;
@@ -175,20 +186,32 @@ function finAcknowledged(kernel: Kernel, socket: Socket, tcp: TcpControl): void 
 function finReceived(kernel: Kernel, socket: Socket, tcp: TcpControl): void {
   tcp.rcvNxt = advance(tcp.rcvNxt, 1);
   tcp.finReceived = true;
-  tcp.early.length = 0;
+  dropEarly(kernel, socket, tcp);
   if (tcp.state === 'ESTABLISHED' || tcp.state === 'SYN_RECV') setState(kernel, socket, tcp, 'CLOSE_WAIT');
   else if (tcp.state === 'FIN_WAIT1') setState(kernel, socket, tcp, 'CLOSING');
   else if (tcp.state === 'FIN_WAIT2') enterTimeWait(kernel, socket, tcp);
 }
 
 /** Appends what is in order; whether the FIN was. */
-function takeInOrder(socket: Socket, tcp: TcpControl, seq: number, bytes: Uint8Array, fin: boolean): boolean {
+function takeInOrder(
+  kernel: Kernel,
+  socket: Socket,
+  tcp: TcpControl,
+  seq: number,
+  bytes: Uint8Array,
+  fin: boolean,
+): boolean {
   const skip = distance(seq, tcp.rcvNxt);
   const fresh = bytes.subarray(Math.min(skip, bytes.length), skip + Math.max(0, RECEIVE_BUFFER - socket.receivedBytes));
   const whole = skip + fresh.length >= bytes.length;
   if ((socket.shutdown & Shutdown.receive) === 0) {
-    appendChunk(socket.received, fresh);
-    socket.receivedBytes += fresh.length;
+    try {
+      addReceived(kernel, socket, fresh);
+    } catch (error) {
+      // the peer sends it again
+      if (error instanceof Errno) return false;
+      throw error;
+    }
   }
   tcp.rcvNxt = advance(tcp.rcvNxt, fresh.length);
   return fin && whole;
@@ -204,17 +227,19 @@ function receiveData(kernel: Kernel, socket: Socket, tcp: TcpControl, segment: T
   }
   if (after(segment.seq, tcp.rcvNxt)) {
     const known = tcp.early.some(({ seq }) => seq === segment.seq);
-    if (!known && tcp.early.length < MAX_EARLY) tcp.early.push({ seq: segment.seq, bytes: segment.payload, fin });
+    if (!known && tcp.early.length < MAX_EARLY) {
+      addEarly(kernel, socket, tcp, { seq: segment.seq, bytes: segment.payload, fin });
+    }
     return sendAck(kernel, socket, tcp);
   }
-  let ended = takeInOrder(socket, tcp, segment.seq, segment.payload, fin);
+  let ended = takeInOrder(kernel, socket, tcp, segment.seq, segment.payload, fin);
   for (;;) {
     const index = tcp.early.findIndex(({ seq }) => !after(seq, tcp.rcvNxt));
     if (index === -1) break;
-    const [next] = tcp.early.splice(index, 1);
-    const end = advance(next!.seq, next!.bytes.length);
+    const next = takeEarly(kernel, socket, tcp, index);
+    const end = advance(next.seq, next.bytes.length);
     if (before(end, tcp.rcvNxt)) continue;
-    if (takeInOrder(socket, tcp, next!.seq, next!.bytes, next!.fin)) ended = true;
+    if (takeInOrder(kernel, socket, tcp, next.seq, next.bytes, next.fin)) ended = true;
   }
   if (ended) finReceived(kernel, socket, tcp);
   wake(kernel, socketChannel(socket));
@@ -235,7 +260,7 @@ function receiveAcknowledgement(kernel: Kernel, socket: Socket, tcp: TcpControl,
   }
   if (!before(segment.ack, tcp.sndUna)) tcp.sndWnd = segment.window;
   if (after(segment.ack, tcp.sndUna)) {
-    const ended = acknowledge(tcp, segment.ack);
+    const ended = acknowledge(kernel, socket, tcp, segment.ack);
     wake(kernel, socketChannel(socket));
     if (ended) {
       finAcknowledged(kernel, socket, tcp);

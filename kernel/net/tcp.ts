@@ -1,11 +1,12 @@
 /** TCP connections (RFC 9293): their records, and sending. No congestion control, no window scaling, no delayed ACKs. */
-import { chunksAt, dropChunks } from '../fs/bytes.ts';
+import { chunksAt } from '../fs/bytes.ts';
 import type { Kernel } from '../kernel.ts';
 import { now } from '../kernel.ts';
 import { wake } from '../scheduler.ts';
 import { routeTo } from './devices.ts';
 import { payloadRoom, sendIp } from './output.ts';
 import { IPPROTO_TCP, TCP_HEADER, tcpSegment, TcpFlag } from './packet.ts';
+import { dropEarly, takeSent } from './queues.ts';
 import { advance, after, before, distance } from './sequence.ts';
 import { runningCpu } from './softnet.ts';
 import { destroySocket, RECEIVE_BUFFER, socketChannel, writeSock } from './sockets.ts';
@@ -152,11 +153,10 @@ export function tcpOutput(kernel: Kernel, socket: Socket, tcp: TcpControl, probe
 }
 
 /** Bytes up to `ack` have arrived; whether the FIN has. */
-export function acknowledge(tcp: TcpControl, ack: number): boolean {
+export function acknowledge(kernel: Kernel, socket: Socket, tcp: TcpControl, ack: number): boolean {
   const count = distance(tcp.sndUna, ack);
   const bytes = Math.min(count, tcp.sendBytes);
-  dropChunks(tcp.sendQueue, bytes);
-  tcp.sendBytes -= bytes;
+  takeSent(kernel, socket, tcp, bytes);
   tcp.sndUna = ack;
   if (before(tcp.sndNxt, ack)) tcp.sndNxt = ack;
   tcp.retries = 0;
@@ -169,9 +169,8 @@ export function acknowledge(tcp: TcpControl, ack: number): boolean {
 /** The connection is over: what still refers to it finds the error. */
 export function endTcp(kernel: Kernel, socket: Socket, tcp: TcpControl, error: number): void {
   tcp.deadline = undefined;
-  tcp.sendQueue.length = 0;
-  tcp.sendBytes = 0;
-  tcp.early.length = 0;
+  takeSent(kernel, socket, tcp, tcp.sendBytes);
+  dropEarly(kernel, socket, tcp);
   socket.error = error;
   socket.connected = false;
   setState(kernel, socket, tcp, 'CLOSE');

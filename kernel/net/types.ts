@@ -153,6 +153,8 @@ export interface Socket {
   readonly received: Uint8Array[];
   /** bytes in `datagrams` or `received` */
   receivedBytes: number;
+  /** bytes of the box's memory that its queues are charged: see queues.ts */
+  charged: number;
   tcp: TcpControl | undefined;
   /** AF_UNIX: the other end's id, or 0 when it has gone */
   peer: number;

@@ -1,10 +1,11 @@
 /** net/ipv4/udp.c. */
-import { fail } from '../errno.ts';
+import { Errno, fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { wake } from '../scheduler.ts';
 import { sendPortUnreachable } from './icmp.ts';
 import { payloadRoom, route, sendIp } from './output.ts';
 import { IPPROTO_UDP, readUdp, UDP_HEADER, udpDatagram, type Ipv4Packet } from './packet.ts';
+import { addDatagram } from './queues.ts';
 import { choosePort, RECEIVE_BUFFER, socketChannel, writeSock } from './sockets.ts';
 import type { Endpoint, NetDevice, Socket } from './types.ts';
 import { udpSocketFor } from './udp-lookup.ts';
@@ -36,7 +37,7 @@ export function sendUdp(kernel: Kernel, socket: Socket, to: Endpoint, payload: U
   return payload.length;
 }
 
-/** udp_rcv: false for a malformed datagram or a full buffer. */
+/** udp_rcv: false for a malformed datagram, a full buffer, or no memory. */
 export function receiveUdp(kernel: Kernel, device: NetDevice, packet: Ipv4Packet, trusted: boolean): boolean {
   const datagram = readUdp(packet, trusted);
   if (datagram === undefined) return false;
@@ -48,8 +49,13 @@ export function receiveUdp(kernel: Kernel, device: NetDevice, packet: Ipv4Packet
   }
   const cost = datagram.payload.length + OVERHEAD;
   if (socket.receivedBytes + socket.datagrams.length * OVERHEAD + cost > RECEIVE_BUFFER) return false;
-  socket.datagrams.push({ bytes: datagram.payload, from, to: packet.destination, ifindex: device.ifindex });
-  socket.receivedBytes += datagram.payload.length;
+  const arrived = { bytes: datagram.payload, from, to: packet.destination, ifindex: device.ifindex };
+  try {
+    addDatagram(kernel, socket, arrived);
+  } catch (error) {
+    if (error instanceof Errno) return false;
+    throw error;
+  }
   wake(kernel, socketChannel(socket));
   return true;
 }

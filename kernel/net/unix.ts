@@ -1,10 +1,11 @@
 /** AF_UNIX sockets: pairs made by socketpair(2). There are no names, so nothing can be connected to. */
 import { fail } from '../errno.ts';
-import { appendChunk, dropChunks, peekChunks } from '../fs/bytes.ts';
+import { peekChunks } from '../fs/bytes.ts';
 import { Poll, POLL_READABLE, POLL_WRITABLE } from '../fs/constants.ts';
 import type { Kernel } from '../kernel.ts';
 import { wake } from '../scheduler.ts';
 import { throwPending } from './inet-common.ts';
+import { addDatagram, addReceived, takeDatagram, takeReceived } from './queues.ts';
 import type { SocketKind } from './socket-kinds.ts';
 import {
   AF_UNIX,
@@ -61,14 +62,13 @@ export const unixSocket: SocketKind = {
     const room = RECEIVE_BUFFER - peer.receivedBytes;
     if (socket.type === SOCK_STREAM) {
       if (room <= 0 && bytes.length > 0) return undefined;
-      appendChunk(peer.received, bytes.subarray(0, room));
+      addReceived(kernel, peer, bytes.subarray(0, room));
     } else {
       if (bytes.length > RECEIVE_BUFFER) fail('EMSGSIZE');
       if (bytes.length > room || peer.datagrams.length >= MAX_DATAGRAMS) return undefined;
-      peer.datagrams.push({ bytes: bytes.slice(), from: nowhere, to: 0, ifindex: 0 });
+      addDatagram(kernel, peer, { bytes: bytes.slice(), from: nowhere, to: 0, ifindex: 0 });
     }
     const sent = Math.min(bytes.length, room);
-    peer.receivedBytes += sent;
     wake(kernel, socketChannel(peer));
     return sent;
   },
@@ -89,9 +89,7 @@ export const unixSocket: SocketKind = {
     return ended ? { bytes: new Uint8Array(0), length: 0, from: undefined } : undefined;
   },
   consume(kernel, socket, count) {
-    const datagram = socket.datagrams.shift();
-    if (datagram === undefined) dropChunks(socket.received, Math.min(count, socket.receivedBytes));
-    socket.receivedBytes -= datagram === undefined ? Math.min(count, socket.receivedBytes) : datagram.bytes.length;
+    if (takeDatagram(kernel, socket) === undefined) takeReceived(kernel, socket, count);
     const peer = peerOf(kernel, socket);
     if (peer !== undefined) wake(kernel, socketChannel(peer));
   },

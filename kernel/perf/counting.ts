@@ -6,6 +6,7 @@ import type { Cpu } from '../../cpu/cpu.ts';
 import { LOCAL_PERF_VECTOR } from '../entry/vectors.ts';
 import { now, type Kernel } from '../kernel.ts';
 import { constants } from '../layout/constants.ts';
+import { chargeAnyway, unchargeObject } from '../mm/objects.ts';
 import type { Task } from '../task.ts';
 import { AttributeFlag } from './constants.ts';
 import type { PerfEvent, RunningSpan } from './types.ts';
@@ -153,6 +154,7 @@ export function inheritEvents(kernel: Kernel, parent: Task, child: Task): void {
   for (const event of taskEvents(kernel)) {
     if ((event.attributes.flags & AttributeFlag.inherit) !== 0n && event.tasks.includes(parent.pid)) {
       event.tasks.push(child.pid);
+      chargeAnyway(kernel, 'perf-task');
     }
   }
 }
@@ -163,7 +165,10 @@ export function forgetTask(kernel: Kernel, pid: number): void {
   for (const { tasks, left } of taskEvents(kernel)) {
     const at = tasks.indexOf(pid);
     // the task it was opened for keeps its place: the event stays, and counts no more
-    if (at > 0) tasks.splice(at, 1);
+    if (at > 0) {
+      tasks.splice(at, 1);
+      unchargeObject(kernel, 'perf-task');
+    }
     left.delete(pid);
   }
 }

@@ -8,6 +8,7 @@ import { constants } from '../layout/constants.ts';
 import { perf_event, trace_event_call } from '../layout/perf.ts';
 import { writeStructure } from '../layout/write-structure.ts';
 import { kfree, kmalloc } from '../mm/heap.ts';
+import { charging, unchargeMany, unchargeObject } from '../mm/objects.ts';
 import { readKernelU32, writeKernel, writeKernelU32, writeKernelU64 } from '../mm/kernel-memory.ts';
 import { lookupName } from '../symbols.ts';
 import { traceSyscalls } from '../tracing/syscall-work.ts';
@@ -46,7 +47,7 @@ interface NewEvent extends EventScope {
 function createEvent(kernel: Kernel, fields: NewEvent): PerfEvent {
   const { bpf, perf } = kernel;
   const { attributes, pid, cpu, call } = fields;
-  const address = kmalloc(kernel, perf_event.size);
+  const address = charging(kernel, 'perf-event', () => kmalloc(kernel, perf_event.size));
   const id = bpf.next.event++;
   const event: PerfEvent = {
     ...fields,
@@ -185,6 +186,8 @@ export function putEvent(kernel: Kernel, id: number): void {
   }
   if (event.kind === 'tracepoint') traceSyscalls(kernel);
   kfree(kernel, event.address);
+  unchargeMany(kernel, 'perf-task', Math.max(0, event.tasks.length - 1));
+  unchargeObject(kernel, 'perf-event');
 }
 
 /** Program types by the kind of event that runs them. */

@@ -1,12 +1,12 @@
 /** BPF_PROG_LOAD_REX_BASE and BPF_PROG_LOAD_REX: from a file to programs that can be attached. */
 import type { Cpu } from '../../cpu/cpu.ts';
-import { holdProgram, createProgram, forgetImageSymbols, putProgram } from '../bpf/programs.ts';
+import { addImageSymbols, holdProgram, createProgram, forgetImageSymbols, putProgram } from '../bpf/programs.ts';
 import { putMap } from '../bpf/maps.ts';
 import type { BpfProgram } from '../bpf/types.ts';
 import { fail } from '../errno.ts';
 import { now, type Kernel } from '../kernel.ts';
 import { constants } from '../layout/constants.ts';
-import { addSymbols, lookupName } from '../symbols.ts';
+import { lookupName } from '../symbols.ts';
 import { freeImage, insideImage, placeImage, planImage, type RexImage } from './image.ts';
 import { keptFile } from './kept-file.ts';
 import { relocate, resolveImports, resolveMaps } from './relocate.ts';
@@ -45,7 +45,7 @@ function finishBase(
   resolveMaps(kernel, image, request, maps);
   relocate(kernel, image, readRows(image, request.relocations));
   resolveImports(kernel, cpu, image, readRows(image, request.imports));
-  addSymbols(kernel.symbols, textSymbols(image, tag, readRows(image, request.functions)));
+  addImageSymbols(kernel, textSymbols(image, tag, readRows(image, request.functions)));
   return createProgram(kernel, {
     type: constants.BPF_PROG_TYPE_REX_BASE,
     name: request.name,

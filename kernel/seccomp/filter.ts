@@ -1,6 +1,6 @@
 /** The classic BPF machine over a struct seccomp_data: net/core/filter.c, kernel/seccomp.c. */
 import { fail } from '../errno.ts';
-import type { FilterInstruction, SeccompFilter } from './types.ts';
+import type { FilterInstruction, FilterProgram } from './types.ts';
 
 /** BPF_MAXINSNS */
 export const MAX_INSTRUCTIONS = 4096;
@@ -86,7 +86,7 @@ function checkInstruction({ code, jt, jf, k }: FilterInstruction, at: number, le
 }
 
 /** bpf_check_classic and seccomp_check_filter: EINVAL for what could leave the program, loop or read elsewhere. */
-export function checkFilter(filter: SeccompFilter): void {
+export function checkFilter(filter: FilterProgram): void {
   if (filter.length === 0 || filter.length > MAX_INSTRUCTIONS) fail('EINVAL');
   filter.forEach((instruction, at) => checkInstruction(instruction, at, filter.length));
   const last = filter.at(-1)!.code;
@@ -94,7 +94,7 @@ export function checkFilter(filter: SeccompFilter): void {
 }
 
 /** What a checked filter says of `data`, a struct seccomp_data: SECCOMP_RET_* and 16 bits of data. */
-export function runFilter(filter: SeccompFilter, data: Uint8Array): number {
+export function runFilter(filter: FilterProgram, data: Uint8Array): number {
   const view = new DataView(data.buffer, data.byteOffset, data.length);
   const machine: Machine = { a: 0, x: 0, memory: new Uint32Array(MEMORY_WORDS), data: view };
   for (let at = 0; at < filter.length; at++) {

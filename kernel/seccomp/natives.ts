@@ -36,7 +36,7 @@ const __seccomp_filter: NativeFunction = (kernel, cpu) => {
   if (data === undefined) return SKIP;
   let verdict: number = Action.allow;
   for (const filter of task.seccomp ?? []) {
-    const next = runFilter(filter, data) >>> 0;
+    const next = runFilter(filter.instructions, data) >>> 0;
     if (((next & ACTION) | 0) < ((verdict & ACTION) | 0)) verdict = next;
   }
   const setResult = (value: number): void => void writeKernelU64(kernel, userRegisters(task) + AX, BigInt(value));

@@ -1,6 +1,8 @@
 /** seccomp(2), and prctl(2)'s PR_SET_SECCOMP. */
 import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
+import { charge } from '../mm/charge.ts';
+import { objectBytes } from '../mm/objects.ts';
 import { copyFromUser } from '../mm/user-memory.ts';
 import { toUnsigned } from '../syscalls/arguments.ts';
 import { syscall, type SyscallHandler, type SyscallRow } from '../syscalls/types.ts';
@@ -8,7 +10,8 @@ import { threadGroup } from '../process.ts';
 import type { Task } from '../task.ts';
 import { setSyscallWork } from '../tracing/syscall-work.ts';
 import { checkFilter, MAX_INSTRUCTIONS } from './filter.ts';
-import type { SeccompFilter } from './types.ts';
+import { dropFilters, holdFilters } from './references.ts';
+import type { FilterProgram } from './types.ts';
 
 const SECCOMP_SET_MODE_FILTER = 1;
 const SECCOMP_GET_ACTION_AVAIL = 2;
@@ -20,7 +23,7 @@ const MAX_TOTAL = 32768;
 export const SECCOMP_MODE_FILTER = 2;
 
 /** struct sock_fprog; EFAULT, EINVAL. */
-function readFilter(kernel: Kernel, task: Task, address: bigint): SeccompFilter {
+function readFilter(kernel: Kernel, task: Task, address: bigint): FilterProgram {
   const program = new DataView(copyFromUser(kernel, task, address, 16).buffer);
   const length = program.getUint16(0, true);
   if (length === 0 || length > MAX_INSTRUCTIONS) fail('EINVAL');
@@ -38,9 +41,15 @@ function readFilter(kernel: Kernel, task: Task, address: bigint): SeccompFilter 
 /** seccomp_set_mode_filter: one filter more, for the task or all of its threads. EFAULT, EINVAL, ENOMEM. */
 export function addFilter(kernel: Kernel, task: Task, flags: number, address: bigint): number {
   if ((flags & ~(FLAG_TSYNC | FLAG_LOG | FLAG_SPEC_ALLOW)) !== 0) fail('EINVAL');
-  const filters = [...(task.seccomp ?? []), readFilter(kernel, task, address)];
-  if (filters.reduce((sum, { length }) => sum + length + 4, 0) > MAX_TOTAL) fail('ENOMEM');
+  const instructions = readFilter(kernel, task, address);
+  const own = task.seccomp ?? [];
+  const total = own.reduce((sum, filter) => sum + filter.instructions.length + 4, instructions.length + 4);
+  if (total > MAX_TOTAL) fail('ENOMEM');
+  charge(kernel, objectBytes['filter-instruction'] * instructions.length);
+  const filters = [...own, { instructions, references: 0 }];
   for (const thread of (flags & FLAG_TSYNC) === 0 ? [task] : threadGroup(kernel, task)) {
+    holdFilters(kernel, filters);
+    dropFilters(kernel, thread.seccomp);
     thread.seccomp = filters;
     setSyscallWork(kernel, thread);
   }

@@ -9,4 +9,10 @@ export interface FilterInstruction {
   readonly k: number;
 }
 
-export type SeccompFilter = readonly FilterInstruction[];
+export type FilterProgram = readonly FilterInstruction[];
+
+export interface SeccompFilter {
+  readonly instructions: FilterProgram;
+  /** tasks that have it: see references.ts */
+  references: number;
+}
