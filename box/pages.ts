@@ -4,6 +4,7 @@
  * the way back to one, cost what has changed and not what there is.
  */
 import { forgetDecoded, PAGE_SIZE, takeWritten, type Memory } from '../cpu/memory.ts';
+import { settleBlock } from '../cpu/state.ts';
 
 /** Pages that are shared as a whole. */
 const CHUNK = 128;
@@ -93,6 +94,17 @@ function* suspects(memory: Memory): Iterable<number> {
 
 const livePage = ({ buffer }: Memory, page: number): Uint8Array => new Uint8Array(buffer, page * PAGE_SIZE, PAGE_SIZE);
 
+const block = new Uint8Array(PAGE_SIZE);
+
+/** What is kept of a page: a CPU's block, which is a page, without what is an engine's. */
+function keptPage(memory: Memory, page: number): Uint8Array {
+  const live = livePage(memory, page);
+  if (page >= memory.start / PAGE_SIZE) return live;
+  block.set(live);
+  settleBlock(new Int32Array(block.buffer));
+  return block;
+}
+
 /** Pages that are allocated together: many small buffers cost the host more than what they hold. */
 const SLAB = 16;
 
@@ -113,9 +125,9 @@ export function copyMemory(memory: Memory): MemoryCopy {
   const keep = createSlabs();
   const changed = new Map<number, Uint8Array>();
   for (const page of suspects(memory)) {
-    const live = livePage(memory, page);
-    if (areEqual(live, pageOf(base, page))) continue;
-    changed.set(page, areEqual(live, ZERO_PAGE) ? ZERO_PAGE : keep(live));
+    const kept = keptPage(memory, page);
+    if (areEqual(kept, pageOf(base, page))) continue;
+    changed.set(page, areEqual(kept, ZERO_PAGE) ? ZERO_PAGE : keep(kept));
   }
   const copy = withPages(base, changed);
   bases.set(memory, copy);

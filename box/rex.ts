@@ -70,7 +70,8 @@ const NAME_LIMIT = 15;
 
 function cellBytes(what: string, cell: Cell, size: number): Uint8Array {
   if (cell instanceof Uint8Array) {
-    if (cell.length === size) return cell;
+    // a copy of its own, whatever becomes of the caller's
+    if (cell.length === size) return new Uint8Array(cell);
     throw new BoxError(`${what}: got ${cell.length} bytes, expected ${size}`);
   }
   if (typeof cell === 'number' && !Number.isSafeInteger(cell)) {

@@ -2,6 +2,7 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import { flushTlb } from '../cpu/paging.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import { nextDeadline } from '../kernel/sleepers.ts';
 import { BoxError } from './errors.ts';
 import { createFreezer, createThawer, freeze, thaw, type Counterparts, type Freezer, type Frozen } from './frozen.ts';
 import { copyMemory, restoreMemory, type MemoryCopy } from './pages.ts';
@@ -17,8 +18,11 @@ export interface Snapshot {
   readonly records: { readonly bytes: number; readonly fresh: number };
 }
 
-/** Views of the machine's memory and what is computed from it: the same objects for the life of the box. */
-const lasting: ReadonlySet<string> = new Set([
+/**
+ * Views of the machine's memory and what is computed from it, which are the same objects for the life of the box; and what
+ * every run begins by setting.
+ */
+const leftOut: ReadonlySet<string> = new Set([
   'memory',
   'cpus',
   'slots',
@@ -27,6 +31,8 @@ const lasting: ReadonlySet<string> = new Set([
   'index',
   'tlb',
   'addressSpaceAge',
+  'limit',
+  'leave',
 ]);
 
 /** What the records of a kernel were when last looked at. */
@@ -35,12 +41,14 @@ const counterparts = new WeakMap<Kernel, Counterparts>();
 function freezeFields(freezer: Freezer, name: string, record: object): FrozenFields {
   const fields: Record<string, Frozen> = {};
   for (const [key, value] of Object.entries(record)) {
-    if (!lasting.has(key)) fields[key] = freeze(freezer, `${name}.${key}`, value);
+    if (!leftOut.has(key)) fields[key] = freeze(freezer, `${name}.${key}`, value);
   }
   return fields;
 }
 
 function freezeRecords(kernel: Kernel): Omit<Snapshot, 'memory'> {
+  // is remembered once somebody has asked: that depends on how the run was divided
+  nextDeadline(kernel);
   const freezer = createFreezer(counterparts.get(kernel) ?? new Map());
   const cpus = kernel.cpus.map((cpu) => freezeFields(freezer, `cpus.${cpu.index}`, cpu));
   const fields = freezeFields(freezer, 'kernel', kernel);

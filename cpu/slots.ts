@@ -75,3 +75,17 @@ export const Slot = {
   /** translated code's: what the names of addresses in its cache of regions are mixed with */
   regionKey: 153,
 } as const;
+
+/**
+ * What an engine keeps in the block for itself, in its own way: the pending operation of the flags, which rflags has once it
+ * is settled, and its notes. No part of the machine between two instructions: see `settleBlock`.
+ */
+export const engineSlots: readonly number[] = [
+  Slot.flagsKind,
+  Slot.flagsLeft,
+  Slot.flagsRight,
+  Slot.flagsResult,
+  Slot.current,
+  Slot.budget,
+  Slot.regionKey,
+];

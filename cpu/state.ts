@@ -4,7 +4,7 @@
  */
 import type { Cpu } from './cpu.ts';
 import { settleWords } from './flag-words.ts';
-import { Slot } from './slots.ts';
+import { engineSlots, Slot } from './slots.ts';
 
 export { Slot, STATE_SIZE } from './slots.ts';
 
@@ -49,6 +49,15 @@ export const Flag = {
 /** Computes pending arithmetic flags into the rflags slot. */
 export function settleFlags(cpu: Cpu): void {
   settleWords(cpu.words);
+}
+
+/**
+ * Makes a CPU's block, between two instructions, what it is whichever engine has executed them: what is kept of a CPU, or
+ * compared with another, is a copy that has been through this.
+ */
+export function settleBlock(words: Int32Array): void {
+  settleWords(words);
+  for (const slot of engineSlots) words.fill(0, slot * 2, slot * 2 + 2);
 }
 
 /** The registers a person names, as accessors over a CPU's block: unsigned 64-bit values. */

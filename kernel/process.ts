@@ -202,7 +202,6 @@ function copyRegisters(kernel: Kernel, cpu: Cpu, parent: Task, child: Task, stac
   [Slot.rip, Slot.gpr + 4, Slot.rflags].forEach((slot, n) => {
     child.context[contextIndex(slot)] = start[n]!;
   });
-  child.context[contextIndex(Slot.flagsKind)] = 0n;
 }
 
 /** Forgets a zombie: its numbers have been read. */

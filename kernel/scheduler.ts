@@ -5,7 +5,7 @@
 import type { Cpu } from '../cpu/cpu.ts';
 import { floatingRanges } from '../cpu/floating-state.ts';
 import { flushTlb, refreshMode } from '../cpu/paging.ts';
-import { Slot } from '../cpu/state.ts';
+import { settleFlags, Slot } from '../cpu/state.ts';
 import type { Kernel } from './kernel.ts';
 import { now } from './kernel.ts';
 import { constants } from './layout/constants.ts';
@@ -22,7 +22,7 @@ import { endWithSlice } from './turn.ts';
 /** First slot and count of what belongs to a task; GS base is the CPU's while in the kernel. */
 const contextRanges: readonly (readonly [first: number, count: number])[] = [
   [Slot.gpr, 16],
-  [Slot.rip, 6], // with rflags and pending flags
+  [Slot.rip, 2], // and rflags, settled
   [Slot.fsBase, 1],
   [Slot.kernelGsBase, 1],
   [Slot.selectors, 6],
@@ -31,6 +31,7 @@ const contextRanges: readonly (readonly [first: number, count: number])[] = [
 export const CONTEXT_LENGTH = contextRanges.reduce((sum, [, count]) => sum + count, 0);
 
 export function saveContext(cpu: Cpu, context: BigUint64Array): void {
+  settleFlags(cpu);
   let at = 0;
   for (const [first, count] of contextRanges) {
     context.set(cpu.slots.subarray(first, first + count), at);
@@ -44,6 +45,7 @@ function loadContext(cpu: Cpu, context: BigUint64Array): void {
     cpu.slots.set(context.subarray(at, at + count), first);
     at += count;
   }
+  cpu.slots[Slot.flagsKind] = 0n;
 }
 
 /** Index in a context of a slot. */

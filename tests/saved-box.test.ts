@@ -44,6 +44,25 @@ test('saving what was loaded gives the same bytes, and changes nothing', async (
   assert.ok(bytes.length < 4 << 20, `${bytes.length} bytes of a box of 16 MiB`);
 });
 
+test("bytes in Node's Buffers are copied: what lies beside them in its pool is in no box", async () => {
+  const box = await Box.boot({ memory: 16 << 20 });
+  box.files.write('/bin/cat', tinyProgram(catSource()));
+  const pool = Buffer.from(`secret${'typed\n'}secret`);
+  const process = box.spawn('/bin/cat', [], { stdin: pool.subarray(6, 12) });
+  box.run({ budget: 100 });
+  const bytes = box.save();
+  assert.not.ok(Buffer.from(bytes).includes('secret'));
+  // at each alignment
+  for (const before of [0, 1, 2, 3]) {
+    const file = Buffer.concat([Buffer.alloc(before), bytes]).subarray(before);
+    const loaded = await Box.load(file);
+    file.fill(0);
+    pool.fill(0);
+    assert.ok(Buffer.from(loaded.save()).equals(bytes));
+    assert.is(loaded.run({ until: process }).stdout.text, 'typed\n');
+  }
+});
+
 test('a source of input can be given to a loaded box', async () => {
   const box = await Box.boot({ memory: 16 << 20 });
   box.files.write('/bin/cat', tinyProgram(catSource()));

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { sampleNames } from '../box/host-files.ts';
 import { bytesBeyond, pageOf } from '../box/pages.ts';
 import { takeSnapshot, type Snapshot } from '../box/snapshot.ts';
+import { settleBlock, STATE_SIZE } from '../cpu/state.ts';
 import type { Box } from '../index.ts';
 import { stateDifferences, stateOf } from './support/box-state.ts';
 import { bootSample } from './support/samples.ts';
@@ -15,7 +16,8 @@ const PAGE = 4096;
 /** Physical addresses at which the copy is not what is there. */
 function missed({ kernel }: Box, { memory }: Snapshot): string[] {
   const { buffer, derived, start } = kernel.memory;
-  const live = Buffer.from(buffer, 0, derived);
+  const live = Buffer.from(buffer.slice(0, derived));
+  kernel.cpus.forEach((_, n) => settleBlock(new Int32Array(live.buffer, n * STATE_SIZE, STATE_SIZE / 4)));
   return Array.from({ length: derived / PAGE }, (_, page) => page)
     .filter((page) => !live.subarray(page * PAGE, (page + 1) * PAGE).equals(pageOf(memory, page)))
     .map((page) => (page * PAGE - start).toString(16));

@@ -6,7 +6,7 @@ import type { Cpu } from '../cpu.ts';
 import { settleWords } from '../flag-words.ts';
 import { PAGE_SIZE } from '../memory.ts';
 import { Slot } from '../slots.ts';
-import { registerNames } from '../state.ts';
+import { registerNames, settleBlock } from '../state.ts';
 import { emptyWritable } from '../tlb.ts';
 import type { Region } from './regions.ts';
 import { describeReplay, type Place } from './replay.ts';
@@ -23,16 +23,6 @@ export class EngineDifferenceError extends Error {
   }
 }
 
-/** Slots that no guest can see: the pending operation of the flags, which is settled first, and what engines note. */
-export const bookkeeping: ReadonlySet<number> = new Set([
-  Slot.flagsKind,
-  Slot.flagsLeft,
-  Slot.flagsRight,
-  Slot.flagsResult,
-  Slot.current,
-  Slot.budget,
-  Slot.regionKey,
-]);
 /** slots up to the last that means something */
 const SLOTS = Slot.fds + 1;
 /** lines of a report */
@@ -66,13 +56,13 @@ function compareSlots(
   translated: Int32Array<ArrayBuffer>,
   interpreted: Int32Array<ArrayBuffer>,
 ): Difference[] {
-  settleWords(translated);
-  settleWords(interpreted);
+  settleBlock(translated);
+  settleBlock(interpreted);
   const left = new BigUint64Array(translated.buffer);
   const right = new BigUint64Array(interpreted.buffer);
   const differences: Difference[] = [];
   for (let slot = 0; slot < SLOTS; slot++) {
-    if (left[slot] === right[slot] || bookkeeping.has(slot)) continue;
+    if (left[slot] === right[slot]) continue;
     const name = slotName(slot);
     differences.push({
       text: `${name}: translator ${hex(left[slot]!)}, interpreter ${hex(right[slot]!)}`,

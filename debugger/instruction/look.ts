@@ -28,6 +28,7 @@ function settledSlots(kernel: Kernel, cpu: number, saved: Task | undefined): Big
       const at = savedIndex(slot);
       if (at !== undefined) slots[slot] = saved.context[at]!;
     }
+    slots[Slot.flagsKind] = 0n; // the processor's own pending operation
     slots[Slot.cpl] = 0n; // a task leaves its processor in the kernel
   }
   settleWords(new Int32Array(slots.buffer, slots.byteOffset, STATE_SIZE / 4));

@@ -17,20 +17,18 @@ export function cpuOfTask(kernel: Kernel, pid: number): number | undefined {
 }
 
 /** rflags with the arithmetic flags computed, which may be waiting for that: on a copy, so that looking changes nothing. */
-function settledFlags(read: ReadSlot): bigint {
-  const slots = new BigUint64Array(Slot.flagsResult + 1);
-  for (let slot = Slot.rflags as number; slot <= Slot.flagsResult; slot++) slots[slot] = read(slot);
-  settleWords(new Int32Array(slots.buffer));
-  return slots[Slot.rflags]!;
+function settledFlags({ words }: Cpu): bigint {
+  const copy = words.slice(0, (Slot.flagsResult + 1) * 2);
+  settleWords(copy);
+  return new BigUint64Array(copy.buffer)[Slot.rflags]!;
 }
 
 /** The registers of a processor. */
 export function cpuSlots(cpu: Cpu): ReadSlot {
-  const read: ReadSlot = (slot) => cpu.slots[slot]!;
-  return (slot) => (slot === Slot.rflags ? settledFlags(read) : read(slot));
+  return (slot) => (slot === Slot.rflags ? settledFlags(cpu) : cpu.slots[slot]!);
 }
 
-/** Slots that a context holds; its flags may be pending, and then have no settled value. */
+/** Slots that a context holds. */
 function saved(task: Task, slot: number): bigint | undefined {
   try {
     return task.context[contextIndex(slot)];
@@ -43,7 +41,6 @@ function saved(task: Task, slot: number): bigint | undefined {
 export function contextSlots(kernel: Kernel, task: Task): ReadSlot {
   const [first] = kernel.cpus;
   return (slot) => {
-    if (slot === Slot.rflags) return settledFlags((each) => saved(task, each)!);
     // a task leaves its processor in the kernel alone, whose selectors are saved with it
     if (slot === Slot.cpl) return 0n;
     if (slot === Slot.cr3) return pageTableOf(kernel, task);
@@ -99,7 +96,7 @@ export function checkedWrite(kernel: Kernel, row: RegisterRow, whose: Whose, val
     throw new DebuggerError('unsupported', `${name} is a processor's own: task ${task.pid} is on none`);
   }
   return () => {
-    for (const [slot, part] of written) writeContext(task, slot, part);
+    for (const [slot, part] of written) task.context[contextIndex(slot)] = part;
   };
 }
 
@@ -110,9 +107,4 @@ function writeCpu(cpu: Cpu, write: NonNullable<RegisterRow['write']>, value: big
   };
   write(cpuSlots(cpu), writeSlot, value);
   refreshMode(cpu);
-}
-
-function writeContext(task: Task, slot: number, value: bigint): void {
-  task.context[contextIndex(slot)] = value;
-  if (slot === Slot.rflags) task.context[contextIndex(Slot.flagsKind)] = 0n;
 }

@@ -4,15 +4,13 @@ import { isDeepStrictEqual } from 'node:util';
 import '../../index.ts';
 import type { Box } from '../../box/box.ts';
 import { createFreezer, freeze, type Frozen } from '../../box/frozen.ts';
-import { Slot } from '../../cpu/state.ts';
-import { settleWords } from '../../cpu/flag-words.ts';
-import { bookkeeping, slotName } from '../../cpu/translator/both.ts';
-import { contextIndex } from '../../kernel/scheduler.ts';
+import { settleBlock } from '../../cpu/state.ts';
+import { slotName } from '../../cpu/translator/both.ts';
 import { nextDeadline } from '../../kernel/sleepers.ts';
 
 export interface BoxState {
   readonly memory: Buffer;
-  /** registers by CPU, the pending operation of the flags settled */
+  /** registers by CPU, without what is an engine's */
   readonly slots: readonly BigUint64Array[];
   readonly cpus: readonly unknown[];
   readonly kernel: Readonly<Record<string, Frozen>>;
@@ -21,36 +19,17 @@ export interface BoxState {
 /** views of the memory, and what is the host's */
 const left = new Set(['memory', 'cpus', 'events']);
 
-const flagSlots = [Slot.rflags, Slot.flagsKind, Slot.flagsLeft, Slot.flagsRight, Slot.flagsResult];
-
-/** The registers of a task that is on no CPU, with the flags that its pending operation gives. */
-function settledContext(context: BigUint64Array): BigUint64Array {
-  const block = new BigUint64Array(512);
-  for (const slot of flagSlots) block[slot] = context[contextIndex(slot)]!;
-  settleWords(new Int32Array(block.buffer));
-  const copy = context.slice();
-  for (const slot of flagSlots) copy[contextIndex(slot)] = slot === Slot.rflags ? block[slot]! : 0n;
-  return copy;
-}
-
 export function stateOf({ kernel }: Box): BoxState {
   // remembered where somebody has asked
   nextDeadline(kernel);
   const records: Record<string, unknown> = Object.fromEntries(Object.entries(kernel).filter(([key]) => !left.has(key)));
-  records['tasks'] = [...kernel.tasks.values()].map((task) => ({
-    ...task,
-    // of one that runs, a leftover
-    context: task.state === 'running' ? undefined : settledContext(task.context),
-  }));
   const freezer = createFreezer(new Map());
   return {
     memory: Buffer.from(kernel.memory.bytes),
     slots: kernel.cpus.map(({ words }) => {
       const copy = words.slice();
-      settleWords(copy);
-      const slots = new BigUint64Array(copy.buffer);
-      for (const slot of bookkeeping) slots[slot] = 0n;
-      return slots;
+      settleBlock(copy);
+      return new BigUint64Array(copy.buffer);
     }),
     cpus: kernel.cpus.map(({ mode, retired, pendingInterrupts, unknownInstruction }) => ({
       mode,

@@ -14,7 +14,8 @@ export const programFile = (name: string): Uint8Array =>
 
 const sample = (name: string): Subject => ({ name, boot: (options) => bootSample(name, [], options) });
 
-const program = (name: string): Subject => ({
+/** A program of tests/programs. */
+export const programSubject = (name: string): Subject => ({
   name,
   async boot(options) {
     const box = await Box.boot(options);
@@ -23,7 +24,7 @@ const program = (name: string): Subject => ({
   },
 });
 
-export const subjects: readonly Subject[] = [sample('error_injector'), sample('panic'), program('hello')];
+export const subjects: readonly Subject[] = [sample('error_injector'), sample('panic'), programSubject('hello')];
 
 /** A subject and the box that it runs in. */
 export const scenarios = fc

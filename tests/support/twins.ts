@@ -6,8 +6,8 @@ import type { Cpu } from '../../cpu/cpu.ts';
 import { decode, MAX_INSTRUCTION_LENGTH } from '../../cpu/decoder.ts';
 import { createEngine, interpreter, type Engine, type EngineName } from '../../cpu/engine.ts';
 import { rememberDecoded, type Memory } from '../../cpu/memory.ts';
-import { settleFlags } from '../../cpu/state.ts';
-import { bookkeeping, slotName } from '../../cpu/translator/both.ts';
+import { settleBlock } from '../../cpu/state.ts';
+import { slotName } from '../../cpu/translator/both.ts';
 import { defaultOptions, type TranslatorOptions } from '../../cpu/translator/options.ts';
 import { uniform } from '../../cpu/uniform.ts';
 
@@ -41,14 +41,18 @@ export function primeDecoded(memory: Memory, physical: number, length: number): 
   }
 }
 
+function settledSlots({ words }: Cpu): BigUint64Array {
+  const copy = words.slice();
+  settleBlock(copy);
+  return new BigUint64Array(copy.buffer);
+}
+
 /** Registers that differ, each as a line. */
 export function registerDifferences(expected: Cpu, got: Cpu): string[] {
-  settleFlags(expected);
-  settleFlags(got);
   const lines: string[] = [];
-  expected.slots.forEach((value, n) => {
-    if (value !== got.slots[n] && !bookkeeping.has(n))
-      lines.push(`${slotName(n)}: ${value.toString(16)}, got ${got.slots[n]!.toString(16)}`);
+  const [left, right] = [expected, got].map(settledSlots);
+  left!.forEach((value, n) => {
+    if (value !== right![n]) lines.push(`${slotName(n)}: ${value.toString(16)}, got ${right![n]!.toString(16)}`);
   });
   for (const name of ['mode', 'retired', 'leave'] as const) {
     if (expected[name] !== got[name]) lines.push(`${name}: ${expected[name]}, got ${got[name]}`);
