@@ -3,11 +3,12 @@ import type { KernelEvent } from '../kernel/events.ts';
 
 /** The oldest go when there are more; half of them at once, so that it costs little. */
 export const EVENT_LIMIT = 1 << 18;
+/** of the host's memory that events take, roughly */
 const BYTES_LIMIT = 64 << 20;
 
 export interface EventLog {
   readonly events: KernelEvent[];
-  /** of output in them */
+  /** of the host's memory that they take, roughly */
   bytes: number;
   /** older ones, which nobody remembers */
   gone: number;
@@ -15,7 +16,23 @@ export interface EventLog {
   position: number;
 }
 
-const sizeOf = (event: KernelEvent): number => (event.type === 'write' ? event.bytes.length : 0);
+/** of an event without its text, and of one with the arguments of a system call */
+const EVENT_BYTES = 256;
+const SYSCALL_BYTES = 576;
+
+function sizeOf(event: KernelEvent): number {
+  switch (event.type) {
+    case 'write':
+      return EVENT_BYTES + event.bytes.length;
+    case 'syscall':
+      return SYSCALL_BYTES + event.text.length;
+    case 'log':
+    case 'panic':
+      return EVENT_BYTES + event.text.length;
+    default:
+      return EVENT_BYTES;
+  }
+}
 
 export function createEventLog(): EventLog {
   return { events: [], bytes: 0, gone: 0, position: 0 };

@@ -77,7 +77,7 @@ export interface NetworkDevice {
   inject(frame: Uint8Array, options?: InjectOptions): boolean;
   /** Every packet of a capture file, in order; how many were taken. PcapError. */
   injectPcap(file: Uint8Array, options?: InjectOptions): number;
-  /** The frames that went outside since the last time; a veth end whose peer is in the box, and lo, have none. */
+  /** The frames that went outside since the last time, at most 4,096 and 32 MiB; a veth end whose peer is in the box, and lo, have none. */
   take(): Uint8Array[];
   /** Begins to keep every packet that goes in or out, before XDP and behind TC; at most 65536. */
   startCapture(): void;
@@ -247,12 +247,18 @@ function createHandle(kernel: Kernel, change: Change, ifindex: number): NetworkD
     inject,
     injectPcap: (file, options) => readPcap(file).filter(({ bytes }) => inject(bytes, options)).length,
     take() {
-      const { outside } = deviceOf();
-      return outside.length === 0 ? [] : change(() => outside.splice(0));
+      const device = deviceOf();
+      if (device.outside.length === 0) return [];
+      return change(() => {
+        device.outsideBytes = 0;
+        return device.outside.splice(0);
+      });
     },
     startCapture() {
       change(() => {
-        deviceOf().capture = [];
+        const device = deviceOf();
+        device.capture = [];
+        device.captureBytes = 0;
       });
     },
     stopCapture() {

@@ -5,6 +5,8 @@ type Stream = 'stdout' | 'stderr';
 
 /** a line that is longer comes in pieces */
 const LONGEST_LINE = 65536;
+/** streams with a line that has not ended; the oldest of more come in pieces too */
+const MOST_PENDING = 64;
 const NEWLINE = 0x0a;
 
 export interface GuestLines {
@@ -33,6 +35,10 @@ export function createGuestLines(output: CommandOutput): GuestLines {
       if (whole > 0) print(stream, all.subarray(0, whole));
       if (whole < all.length) pending.set(key, { pid, stream, bytes: all.subarray(whole) });
       else pending.delete(key);
+      if (pending.size <= MOST_PENDING) return;
+      const [oldest, line] = [...pending][0]!;
+      pending.delete(oldest);
+      print(line.stream, line.bytes);
     },
     end,
     endAll: () => end(undefined),

@@ -120,8 +120,12 @@ function runSteps(run: Run, steps: readonly SampleStep[]): Ending {
   return outcome === 'done' ? 'exited' : outcome;
 }
 
+/** bytes of a run's output and log in which a sample's expected texts are looked for: the first of them */
+const MOST_NOTED = 16 << 20;
+
 /** Collects what a run says, for the sample's expected texts. */
 function createTranscript() {
+  let left = MOST_NOTED;
   const streams = { stdout: '', stderr: '' };
   const log: string[] = [];
   const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
@@ -129,8 +133,13 @@ function createTranscript() {
     note(event: KernelEvent): void {
       if (event.type === 'write') {
         const { stream, bytes } = event;
-        streams[stream] += decoders[stream].decode(bytes, { stream: true });
-      } else if (event.type === 'log') log.push(event.text);
+        const part = bytes.subarray(0, Math.max(0, left));
+        left -= part.length;
+        streams[stream] += decoders[stream].decode(part, { stream: true });
+      } else if (event.type === 'log' && left > 0) {
+        left -= event.text.length;
+        log.push(event.text);
+      }
     },
     texts: (trace: readonly string[]): Texts => ({ ...streams, log: log.join('\n'), trace: trace.join('\n') }),
   };

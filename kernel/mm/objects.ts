@@ -9,25 +9,25 @@ import { charge, uncharge } from './charge.ts';
 // prettier-ignore
 export const objectBytes = {
   task:           4096, // its registers, signals that are pending
-  file:            768, // and its path; with half a pipe, an epoll instance or a counter behind it
+  file:            512, // and its path; with half a pipe, an epoll instance or a counter behind it
   'file-table':    256,
   descriptor:       64,
-  watch:           768, // the names of the channels it depends on among it
-  socket:         2560, // and its connection
+  watch:           384, // the names of the channels it depends on among it
+  socket:         1280, // and its connection
   datagram:        384, // beside its bytes
   segment:         384, // that came too early, likewise
   map:            1024,
-  'stack-bucket':  224, // of a stack trace map
-  'event-entry':   192, // of a perf event array
-  program:        1024,
-  symbol:          384, // of an extension's image, and its name
+  'stack-bucket':  160, // of a stack trace map
+  'event-entry':   96, // of a perf event array
+  program:        1280,
+  symbol:          208, // of an extension's image, and its name
   link:            512,
   'perf-event':   2048,
   'perf-task':     128, // a task that an event counts for
   kprobe:         1024,
-  'filter-instruction': 80, // of a seccomp filter
+  'filter-instruction': 88, // of a seccomp filter
   'filter-reference': 32, // a task's to a filter
-  channel:         128, // that a task sleeps on
+  channel:         208, // that a task sleeps on
 } as const;
 
 export type ObjectKind = keyof typeof objectBytes;

@@ -10,8 +10,9 @@ import type { NetDevice } from './types.ts';
 
 const broadcastMac = new Uint8Array(6).fill(0xff);
 const noMac = new Uint8Array(6);
-/** frames that wait for one device's neighbours: sysctl unres_qlen in packets */
+/** frames that wait for one device's neighbours, and bytes of them: sysctl unres_qlen and unres_qlen_bytes */
 const MAX_UNRESOLVED = 100;
+const MAX_UNRESOLVED_BYTES = 212_992;
 const MAX_NEIGHBOURS = 1024;
 
 function queueFrame(kernel: Kernel, device: NetDevice, frame: Uint8Array, socket: number): boolean {
@@ -60,8 +61,12 @@ function sendTo(kernel: Kernel, { device, nextHop }: Route, packet: Uint8Array, 
   const header = { destination: destination ?? noMac, source: device.mac, protocol: ETH_P_IP };
   const frame = ethernetFrame(header, packet);
   if (destination !== undefined) return queueFrame(kernel, device, frame, socket);
-  if (device.unresolved.length >= MAX_UNRESOLVED) device.unresolved.shift();
-  device.unresolved.push({ address: nextHop, frame, socket });
+  const { unresolved } = device;
+  let bytes = unresolved.reduce((sum, waiting) => sum + waiting.frame.length, frame.length);
+  while (unresolved.length >= MAX_UNRESOLVED || (bytes > MAX_UNRESOLVED_BYTES && unresolved.length > 0)) {
+    bytes -= unresolved.shift()!.frame.length;
+  }
+  unresolved.push({ address: nextHop, frame, socket });
   sendArp(kernel, device, ArpOperation.request, noMac, nextHop);
   return true;
 }

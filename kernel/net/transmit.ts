@@ -7,18 +7,21 @@ import { allocSkb, flowHash, frameBytes, freeSkb, moveToDevice } from './skb.ts'
 import { queueBacklog } from './softnet.ts';
 import type { NetDevice, SkBuff } from './types.ts';
 
-/** most frames, and bytes of them, that wait outside for somebody to take them, or that a capture keeps */
+/** most frames that a capture keeps, and that wait outside for somebody to take them; what is more is lost */
 const MAX_KEPT = 65536;
 const MAX_OUTSIDE = 4096;
+/** most bytes of either */
+const MAX_BYTES = 32 << 20;
 
 const timeOf = (kernel: Kernel, cpu: Cpu | undefined): number =>
   cpu === undefined ? kernel.roundStart : now(kernel, cpu);
 
 /** What tcpdump would see. */
 function captureFrame(device: NetDevice, time: number, bytes: Uint8Array, direction: 'in' | 'out'): void {
-  if (device.capture !== undefined && device.capture.length < MAX_KEPT) {
-    device.capture.push({ time, bytes: bytes.slice(), direction });
-  }
+  const { capture } = device;
+  if (capture === undefined || capture.length >= MAX_KEPT || device.captureBytes + bytes.length > MAX_BYTES) return;
+  capture.push({ time, bytes: bytes.slice(), direction });
+  device.captureBytes += bytes.length;
 }
 
 /** dev_hard_start_xmit: to lo itself, the other end of a pair, or outside. The packet is consumed. */
@@ -37,8 +40,10 @@ export function transmit(kernel: Kernel, cpu: Cpu, skb: SkBuff): void {
   statistics.txBytes += bytes.length;
   captureFrame(device, timeOf(kernel, cpu), bytes, 'out');
   if (target !== undefined) return arrive(kernel, cpu, target, skb, bytes);
-  if (device.outside.length < MAX_OUTSIDE) device.outside.push(bytes);
-  else statistics.txDropped++;
+  if (device.outside.length < MAX_OUTSIDE && device.outsideBytes + bytes.length <= MAX_BYTES) {
+    device.outside.push(bytes);
+    device.outsideBytes += bytes.length;
+  } else statistics.txDropped++;
   freeSkb(kernel, skb);
 }
 

@@ -20,8 +20,10 @@ export interface NetDevice {
   readonly peer: number;
   /** what the box sent to an end outside, oldest first */
   readonly outside: Uint8Array[];
+  outsideBytes: number;
   /** every packet as a capture sees it; undefined: none is made */
   capture: CapturedPacket[] | undefined;
+  captureBytes: number;
   xdp: XdpAttachment | undefined;
   /** TC programs need it: `tc qdisc add dev X clsact` */
   clsact: boolean;
