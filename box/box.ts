@@ -7,7 +7,6 @@ import { bootKernel } from '../kernel/boot.ts';
 import type { SourceFile } from '../kernel/entry/text.ts';
 import type { KernelEvent } from '../kernel/events.ts';
 import { hostText } from '../kernel/fs/bytes.ts';
-import { readFile, writeFile } from '../kernel/fs/inodes.ts';
 import { createHost } from '../kernel/host.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { peekUser } from '../kernel/mm/peek-user.ts';
@@ -15,10 +14,11 @@ import { readKernel } from '../kernel/mm/kernel-memory.ts';
 import { formatLogRecord } from '../kernel/printk.ts';
 import { busy, retired } from '../kernel/run.ts';
 import { describeAddress, type KernelSymbol } from '../kernel/symbols.ts';
-import { asked, BoxError, checkInteger } from './errors.ts';
+import { BoxError, checkInteger } from './errors.ts';
 import { DEFAULT_BUDGET } from './budget.ts';
 import type { Change } from './change.ts';
 import { drain } from './drain.ts';
+import { createFiles, type BoxFiles } from './files.ts';
 import { createEventLog, eventsUntilNow, remember } from './event-log.ts';
 import {
   createHistory,
@@ -52,6 +52,7 @@ import { readStats, type BoxStats } from './stats.ts';
 import { armRun, type RunStops, type StopHit } from './stops.ts';
 
 export { DEFAULT_BUDGET };
+export type { BoxFiles };
 
 /** How a box is executed, which changes nothing of what happens in it. */
 export interface EngineOptions {
@@ -138,13 +139,6 @@ export interface Step {
   /** the processor that executed last, and the task on it */
   readonly cpu: number;
   readonly pid: number;
-}
-
-export interface BoxFiles {
-  /** A file in the place of what is there; folders above it are made. `mode` as in chmod; default 0o755. BoxError. */
-  write(path: string, bytes: Uint8Array | string, mode?: number): void;
-  /** Undefined when there is none. */
-  read(path: string): Uint8Array | undefined;
 }
 
 export interface BoxSymbols {
@@ -342,14 +336,7 @@ function createBox(kernel: Kernel, engine: Engine, { network, events = [], stdin
   const registers = kernel.cpus.map((cpu) => notedRegisters(cpu, change));
   return {
     kernel,
-    files: {
-      write: (path, bytes, mode = 0o755) => {
-        // a copy of its own, whatever becomes of the caller's
-        const content = typeof bytes === 'string' ? new TextEncoder().encode(bytes) : new Uint8Array(bytes);
-        asked(`write ${path}`, () => change(() => writeFile(kernel, path, content, mode)));
-      },
-      read: (path) => readFile(kernel, path),
-    },
+    files: createFiles(kernel, change),
     network: createNetwork(kernel, change, network),
     rex: { load: (bytes) => loadRex(kernel, bytes, change) },
     symbols: {

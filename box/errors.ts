@@ -12,13 +12,20 @@ export class BoxError extends Error {
   }
 }
 
-/** Runs `action`, which the host asks of the kernel; a refusal becomes a BoxError that begins with `what`. */
-export function asked<Result>(what: string, action: () => Result): Result {
+/**
+ * Runs `action`, which the host asks of the kernel; a refusal becomes a BoxError that begins with `what` and ends with `advice`.
+ */
+export function asked<Result>(
+  what: string,
+  action: () => Result,
+  advice: (code: ErrnoName) => string = () => '',
+): Result {
   try {
     return action();
   } catch (error) {
     if (!(error instanceof Errno)) throw error;
-    throw new BoxError(`${what}: ${error.code} (${errnoMessages[error.code] ?? 'kernel-internal'})`, error.code);
+    const { code } = error;
+    throw new BoxError(`${what}: ${code} (${errnoMessages[code] ?? 'kernel-internal'})${advice(code)}`, code);
   }
 }
 

@@ -3,7 +3,7 @@ import { execute } from '../kernel/exec.ts';
 import { isWaitable } from '../kernel/exit.ts';
 import { guestText } from '../kernel/fs/bytes.ts';
 import { releaseFileTable } from '../kernel/fs/files.ts';
-import { readFile } from '../kernel/fs/inodes.ts';
+import { resolve } from '../kernel/fs/paths.ts';
 import { fail } from '../kernel/errno.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { createProcess, reapTask } from '../kernel/process.ts';
@@ -47,10 +47,12 @@ export function spawnProcess(kernel: Kernel, path: string, args: readonly string
   const environment = Object.entries(options.env ?? defaultEnvironment).map(([name, value]) => `${name}=${value}`);
   const argv = [options.argv0 ?? path, ...args].map(guestText);
   return asked(`spawn ${path}`, () => {
-    const bytes = readFile(kernel, path) ?? fail('ENOENT');
+    const { inode } = resolve(kernel, guestText(path));
+    if (inode === undefined) return fail('ENOENT');
+    if (inode.type !== 'regular') fail('EACCES');
     const task = createProcess(kernel, 'spawn');
     try {
-      execute(kernel, undefined, task, guestText(path), bytes, argv, environment.map(guestText));
+      execute(kernel, undefined, task, guestText(path), inode, argv, environment.map(guestText));
     } catch (error) {
       releaseFileTable(kernel, task.fileTable);
       reapTask(kernel, task);

@@ -1,7 +1,9 @@
 /** Names of addresses in programs: from the .symtab of the file that a task executes. */
 import { demangle, ElfError, readElf, type ElfFile } from '../toolchain/elf/index.ts';
 import { ET_DYN, PT_LOAD, SHN_UNDEF, STT_FUNC, STT_NOTYPE } from '../toolchain/elf/constants.ts';
+import { Errno } from '../kernel/errno.ts';
 import { readFile } from '../kernel/fs/inodes.ts';
+import { areasOf } from '../kernel/mm/areas.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Task } from '../kernel/task.ts';
 import type { Place } from './symbolizer.ts';
@@ -32,7 +34,7 @@ function programAt(kernel: Kernel, path: string): Program {
     const bytes = readFile(kernel, path);
     return bytes === undefined ? empty : readProgram(readElf(bytes));
   } catch (error) {
-    if (error instanceof ElfError) return empty;
+    if (error instanceof ElfError || error instanceof Errno) return empty;
     throw error;
   }
 }
@@ -62,8 +64,8 @@ export function createUserSymbols(kernel: Kernel): (task: Task, address: bigint)
     const program = programOf(task.executable);
     let inFile = address;
     if (program.lowest !== undefined) {
-      const areas = kernel.addressSpaces.get(task.addressSpace ?? -1)?.areas;
-      const first = areas?.find(({ name }) => name === task.executable);
+      const areas = areasOf(kernel, task);
+      const first = areas.find(({ name }) => name === task.executable);
       inFile = address - (first?.start ?? 0n) + program.lowest;
     }
     const symbol = nearest(program, inFile);

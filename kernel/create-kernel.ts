@@ -5,7 +5,7 @@ import { Pte } from '../cpu/paging.ts';
 import { Slot } from '../cpu/state.ts';
 import { createBpfState } from './bpf/state.ts';
 import { emptyListing } from './entry/listing.ts';
-import { createFileSystem } from './fs/inodes.ts';
+import { createFileSystem, fillFileSystem } from './fs/inodes.ts';
 import { SLICE, xorshiftState, type Kernel } from './kernel.ts';
 import { createKprobeState } from './kprobe/types.ts';
 import { constants } from './layout/constants.ts';
@@ -14,6 +14,7 @@ import { MODULES_VADDR, PAGE_OFFSET, VMALLOC_START } from './layout/address-map.
 import { createHeap } from './mm/heap.ts';
 import { mapLarge } from './mm/page-tables.ts';
 import { allocatePage, createPhysicalPages } from './mm/physical.ts';
+import { createVirtualArea } from './mm/vmalloc.ts';
 import { WATCHDOG_PERIOD } from './rex-dispatcher/watchdog.ts';
 import { createPerfState } from './perf/types.ts';
 import { createSleepers } from './sleepers.ts';
@@ -81,8 +82,8 @@ export function createKernel({
     },
     pages: createPhysicalPages(memory.size, RESERVED),
     heap: createHeap(),
-    vmalloc: { start: VMALLOC_START, end: VMALLOC_START + (1n << 34n), blocks: new Map(), lazy: new Map() },
-    modules: { start: MODULES_VADDR, end: MODULES_VADDR + (1n << 29n), blocks: new Map(), lazy: new Map() },
+    vmalloc: createVirtualArea(VMALLOC_START, 1n << 34n),
+    modules: createVirtualArea(MODULES_VADDR, 1n << 29n),
     // the first page handed out, below
     swapperPgDir: RESERVED,
     addressSpaces: new Map(),
@@ -106,6 +107,7 @@ export function createKernel({
     dead: undefined,
     nextId: { file: 1, fileTable: 1, addressSpace: 1, sharedMemory: 1, pipe: 1 },
   };
+  fillFileSystem(kernel);
   if (avx) for (const cpu of kernel.cpus) cpu.slots[Slot.avx] = 1n;
   if (allocatePage(kernel) !== kernel.swapperPgDir) throw new MachineError('the first page is not the lowest');
   const flags = Pte.present | Pte.write | Pte.noExecute;

@@ -4,6 +4,7 @@ import { Slot } from '../cpu/state.ts';
 import type { Cpu } from '../cpu/cpu.ts';
 import { featureWords } from '../cpu/cpuid.ts';
 import {
+  EHDR_SIZE,
   PF_R,
   PF_W,
   PF_X,
@@ -23,21 +24,16 @@ import {
   type ProgramHeader,
 } from '../toolchain/elf/index.ts';
 import { fail } from './errno.ts';
+import { readContent } from './fs/content.ts';
 import { closeOnExec } from './fs/files.ts';
+import type { Inode } from './fs/types.ts';
 import type { Kernel } from './kernel.ts';
 import { random64 } from './kernel.ts';
 import { TASK_SIZE_MAX } from './layout/address-map.ts';
 import { constants } from './layout/constants.ts';
 import { pt_regs } from './layout/structures.ts';
-import {
-  createAddressSpace,
-  insertArea,
-  MapFlag,
-  pageCeiling,
-  pageFloor,
-  Protection,
-  releaseAddressSpace,
-} from './mm/address-space.ts';
+import { createAddressSpace, releaseAddressSpace, setProgram } from './mm/address-space.ts';
+import { insertArea, MapFlag, pageCeiling, pageFloor, Protection } from './mm/areas.ts';
 import { readKernelU64, writeKernel } from './mm/kernel-memory.ts';
 import type { AddressSpace } from './mm/types.ts';
 import { copyToUser } from './mm/user-memory.ts';
@@ -50,8 +46,8 @@ import type { Task } from './task.ts';
 
 const STACK_TOP = 0x7fff_ffff_e000n;
 const PIE_BASE = 0x5555_5555_4000n;
-/** a quarter of the stack limit */
-const ARGUMENTS_LIMIT = 2 << 20;
+/** bytes of arguments and environment: a quarter of the stack limit */
+export const ARGUMENTS_LIMIT = 2 << 20;
 
 interface Program {
   readonly headers: readonly ProgramHeader[];
@@ -61,56 +57,89 @@ interface Program {
 }
 
 /** Reads and checks the ELF file; ENOEXEC for what is none, ENOENT for one that wants an interpreter, as no libc is here. */
-function readProgram(bytes: Uint8Array): Program {
+function readProgram(kernel: Kernel, inode: Inode): Program {
   try {
-    const header = readHeader(bytes);
+    const header = readHeader(readContent(kernel, inode, 0, EHDR_SIZE));
     requireMachine(header, EM_X86_64);
     if (header.type !== ET_EXEC && header.type !== ET_DYN) fail('ENOEXEC');
-    const headers = readProgramHeaders(bytes, header);
+    const { programHeaderOffset: offset, programHeaderCount: count } = header;
+    const table = readContent(kernel, inode, offset, count * PHDR_SIZE);
+    const headers = readProgramHeaders(table, { ...header, programHeaderOffset: 0 }, inode.size);
     if (headers.some((h) => h.type === PT_INTERP)) fail('ENOENT');
     const loads = headers.filter((h) => h.type === PT_LOAD);
     if (loads.length === 0) fail('ENOEXEC');
     for (const load of loads) {
       const end = load.virtualAddress + BigInt(load.memorySize);
       if (load.memorySize < load.fileSize || end > TASK_SIZE_MAX - PIE_BASE) fail('ENOEXEC');
-      if (load.offset + Number(load.fileSize) > bytes.length) fail('ENOEXEC');
       if ((load.virtualAddress & 0xfffn) !== BigInt(load.offset & 0xfff)) fail('ENOEXEC');
     }
     const base = header.type === ET_DYN ? PIE_BASE : 0n;
-    const offset = header.programHeaderOffset;
     const holder = loads.find((h) => offset >= h.offset && offset < h.offset + Number(h.fileSize));
-    const table =
+    const tableAddress =
       headers.find((h) => h.type === PT_PHDR)?.virtualAddress ??
       (holder === undefined ? 0n : holder.virtualAddress + BigInt(offset - holder.offset));
-    return { headers, base, entry: base + header.entry, headersAddress: base + table };
+    return { headers, base, entry: base + header.entry, headersAddress: base + tableAddress };
   } catch (error) {
     if (error instanceof ElfError) fail('ENOEXEC');
     throw error;
   }
 }
 
-function mapSegments(space: AddressSpace, program: Program, bytes: Uint8Array, path: string): void {
+/** What areas of a program and its stack have in common. */
+const privateArea = { flags: MapFlag.private, file: undefined, shared: undefined, name: '' } as const;
+
+/**
+ * elf_load: a segment's pages of the file, zeros from the end of its bytes to the end of their last page, and zeroed memory for the
+ * rest of it. ENOMEM.
+ */
+function mapSegment(
+  kernel: Kernel,
+  task: Task,
+  space: AddressSpace,
+  header: ProgramHeader,
+  address: bigint,
+  name: string,
+  inode: Inode,
+): void {
+  const start = pageFloor(address);
+  const bytesEnd = address + BigInt(header.fileSize);
+  const end = pageCeiling(address + BigInt(header.memorySize));
+  const fileEnd = header.fileSize === 0 ? start : pageCeiling(bytesEnd);
+  const protection =
+    ((header.flags & PF_R) === 0 ? 0 : Protection.read) |
+    ((header.flags & PF_W) === 0 ? 0 : Protection.write) |
+    ((header.flags & PF_X) === 0 ? 0 : Protection.execute);
+  if (fileEnd > start) {
+    const offset = header.offset - Number(address - start);
+    const file = { inode: inode.id, offset, writes: false };
+    insertArea(kernel, space, { ...privateArea, start, end: fileEnd, protection, file, name });
+  }
+  const isCut = header.memorySize > header.fileSize && fileEnd > bytesEnd;
+  // padzero; what cannot be written shows what the file has there
+  if (isCut && fileEnd > start && (protection & Protection.write) !== 0) {
+    copyToUser(kernel, task, bytesEnd, new Uint8Array(Number(fileEnd - bytesEnd)));
+  }
+  if (end > fileEnd) {
+    const zeroed = Protection.read | Protection.write | (protection & Protection.execute);
+    insertArea(kernel, space, { ...privateArea, start: fileEnd, end, protection: zeroed });
+  }
+}
+
+function mapSegments(
+  kernel: Kernel,
+  task: Task,
+  space: AddressSpace,
+  program: Program,
+  path: string,
+  inode: Inode,
+): void {
   let end = 0n;
   for (const header of program.headers) {
     if (header.type !== PT_LOAD || header.memorySize === 0) continue;
-    const start = program.base + header.virtualAddress;
-    const skew = Number(start & 0xfffn);
-    const segmentEnd = pageCeiling(start + BigInt(header.memorySize));
-    const protection =
-      ((header.flags & PF_R) === 0 ? 0 : Protection.read) |
-      ((header.flags & PF_W) === 0 ? 0 : Protection.write) |
-      ((header.flags & PF_X) === 0 ? 0 : Protection.execute);
-    if (pageFloor(start) < end) fail('ENOEXEC');
-    insertArea(space, {
-      start: pageFloor(start),
-      end: segmentEnd,
-      protection,
-      flags: MapFlag.private,
-      name: path,
-      shared: undefined,
-      file: { data: bytes, offset: header.offset - skew, length: Number(header.fileSize) + skew },
-    });
-    end = segmentEnd;
+    const address = program.base + header.virtualAddress;
+    if (pageFloor(address) < end) fail('ENOEXEC');
+    mapSegment(kernel, task, space, header, address, path, inode);
+    end = pageCeiling(address + BigInt(header.memorySize));
   }
   space.brkStart = space.brk = end;
 }
@@ -196,32 +225,32 @@ function buildStack(
 }
 
 /**
- * Replaces `task`'s program by the ELF file `bytes`. Strings are Latin-1 bytes. Nothing has changed when it fails: ENOEXEC,
- * ENOENT (dynamically linked), E2BIG, ENOMEM. `cpu` is the task's when it is running.
+ * Replaces `task`'s program by the ELF file of `inode`. Strings are Latin-1 bytes. Nothing has changed when it fails: ENOEXEC,
+ * ENOENT (dynamically linked), ETXTBSY, E2BIG, ENOMEM. `cpu` is the task's when it is running.
  */
 export function execute(
   kernel: Kernel,
   cpu: Cpu | undefined,
   task: Task,
   path: string,
-  bytes: Uint8Array,
+  inode: Inode,
   argv: readonly string[],
   envp: readonly string[],
 ): void {
-  const program = readProgram(bytes);
+  const program = readProgram(kernel, inode);
   const previous = task.addressSpace;
   const space = createAddressSpace(kernel);
   task.addressSpace = space.id;
   let stackPointer: bigint;
   try {
-    mapSegments(space, program, bytes.slice(), path);
-    insertArea(space, {
+    setProgram(kernel, space, inode.id);
+    mapSegments(kernel, task, space, program, path, inode);
+    insertArea(kernel, space, {
+      ...privateArea,
       start: STACK_TOP - 0x21000n,
       end: STACK_TOP,
       protection: Protection.read | Protection.write,
       flags: MapFlag.private | MapFlag.growsDown,
-      file: undefined,
-      shared: undefined,
       name: '[stack]',
     });
     stackPointer = buildStack(kernel, task, program, path, argv, envp);

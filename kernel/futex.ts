@@ -1,6 +1,6 @@
 /** Futexes: who sleeps on which word of user memory, and waking them in the order in which they came. */
 import type { Kernel } from './kernel.ts';
-import { findArea } from './mm/address-space.ts';
+import { findArea, isShared, offsetAt } from './mm/areas.ts';
 import { makeRunnable } from './scheduler.ts';
 import { moveSleeper, sleepersOn } from './sleepers.ts';
 import type { Task } from './task.ts';
@@ -22,8 +22,11 @@ export const FUTEX_BITSET_MATCH_ANY = 0xffff_ffff;
 export function futexChannel(kernel: Kernel, task: Task, address: bigint): string {
   const space = kernel.addressSpaces.get(task.addressSpace ?? -1);
   const area = space === undefined ? undefined : findArea(space, address);
-  if (area?.shared === undefined) return `futex:${task.addressSpace ?? 'none'}:${address.toString(16)}`;
-  return `futex:shared${area.shared.object}:${(address - area.start + BigInt(area.shared.offset)).toString(16)}`;
+  if (area?.shared !== undefined)
+    return `futex:shared${area.shared.object}:${offsetAt(area, area.shared.offset, address).toString(16)}`;
+  if (area?.file !== undefined && isShared(area))
+    return `futex:inode${area.file.inode}:${offsetAt(area, area.file.offset, address).toString(16)}`;
+  return `futex:${task.addressSpace ?? 'none'}:${address.toString(16)}`;
 }
 
 function sleepers(kernel: Kernel, channel: string): Task[] {

@@ -3,11 +3,18 @@ import type { Cpu } from '../cpu/cpu.ts';
 import { releaseTaskStruct } from './bpf/task-helpers.ts';
 import { initialFloatingSlots } from '../cpu/floating-state.ts';
 import { Slot } from '../cpu/state.ts';
-import { copyFileTable, createFileTable, createStandardFileTable, shareFileTable } from './fs/files.ts';
+import {
+  copyFileTable,
+  createFileTable,
+  createStandardFileTable,
+  releaseFileTable,
+  shareFileTable,
+} from './fs/files.ts';
+import { holdInode, releaseInode } from './fs/inode-uses.ts';
 import type { Kernel } from './kernel.ts';
 import { constants } from './layout/constants.ts';
 import { pt_regs, task_struct } from './layout/structures.ts';
-import { copyAddressSpace } from './mm/address-space.ts';
+import { copyAddressSpace, releaseAddressSpace } from './mm/address-space.ts';
 import { kfree, kmalloc } from './mm/heap.ts';
 import { kernelPhysical, readKernel, writeKernel, writeKernelU32, writeKernelU64 } from './mm/kernel-memory.ts';
 import { chargeAnyway, unchargeObject } from './mm/objects.ts';
@@ -55,11 +62,24 @@ interface Origin {
   readonly signals: Task['signals'];
 }
 
+/** What `body` gives; when it fails, `undo` takes back what was done before. */
+function orUndo<Result>(body: () => Result, undo: () => void): Result {
+  try {
+    return body();
+  } catch (error) {
+    undo();
+    throw error;
+  }
+}
+
 function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
   const pid = origin.pid ?? nextPid(kernel);
   const { parent } = origin;
   const address = kmalloc(kernel, task_struct.size);
-  const stack = kmalloc(kernel, constants.THREAD_SIZE);
+  const stack = orUndo(
+    () => kmalloc(kernel, constants.THREAD_SIZE),
+    () => kfree(kernel, address),
+  );
   const task: Task = {
     pid,
     tgid: origin.tgid ?? pid,
@@ -99,6 +119,7 @@ function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
   writeKernelU64(kernel, field('real_parent'), parent?.address ?? 0n);
   setComm(kernel, task, comm);
   setSyscallWork(kernel, task);
+  holdInode(kernel, task.workingDirectory);
   kernel.tasks.set(pid, task);
   chargeAnyway(kernel, 'task');
   holdFilters(kernel, task.seccomp);
@@ -162,11 +183,11 @@ export function cloneTask(kernel: Kernel, cpu: Cpu, parent: Task, flags: number,
   const parentSpace = kernel.addressSpaces.get(parent.addressSpace ?? -1) ?? fail('EINVAL');
   const space = shares(CloneFlag.vm) ? parentSpace : copyAddressSpace(kernel, parentSpace);
   if (space === parentSpace) space.references++;
-  const fileTable = shares(CloneFlag.files)
-    ? shareFileTable(kernel, parent.fileTable)
-    : copyFileTable(kernel, parent.fileTable);
+  const dropSpace = (): void => releaseAddressSpace(kernel, space.id);
+  const copyTable = shares(CloneFlag.files) ? shareFileTable : copyFileTable;
+  const fileTable = orUndo(() => copyTable(kernel, parent.fileTable), dropSpace);
   const { signals } = parent;
-  const child = createTask(kernel, parent.comm, {
+  const origin: Origin = {
     parent,
     tgid: shares(CloneFlag.thread) ? parent.tgid : undefined,
     fileTable,
@@ -180,7 +201,14 @@ export function cloneTask(kernel: Kernel, cpu: Cpu, parent: Task, flags: number,
         shares(CloneFlag.vm) && !shares(CloneFlag.vfork) ? { pointer: 0n, size: 0n, flags: 2 } : signals.alternateStack,
       savedMask: undefined,
     },
-  });
+  };
+  const child = orUndo(
+    () => createTask(kernel, parent.comm, origin),
+    () => {
+      releaseFileTable(kernel, fileTable);
+      dropSpace();
+    },
+  );
   if (shares(CloneFlag.thread) || shares(CloneFlag.parent)) child.parent = parent.parent;
   copyRegisters(kernel, cpu, parent, child, stack);
   makeRunnable(kernel, child);
@@ -210,6 +238,7 @@ export function reapTask(kernel: Kernel, task: Task): void {
   kernel.tasks.delete(task.pid);
   unchargeObject(kernel, 'task');
   dropFilters(kernel, task.seccomp);
+  releaseInode(kernel, task.workingDirectory);
   releaseTaskStruct(kernel, task.address);
   kfree(kernel, task.stack);
 }

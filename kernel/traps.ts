@@ -6,7 +6,7 @@ import { exitProcess, signaledStatus } from './exit.ts';
 import { currentTask, type Kernel } from './kernel.ts';
 import { pt_regs } from './layout/structures.ts';
 import { kprobeFaultHandler } from './kprobe/index.ts';
-import { handleMmFault } from './mm/address-space.ts';
+import { handleMmFault } from './mm/faults.ts';
 import { readKernel, readKernelU64 } from './mm/kernel-memory.ts';
 import { touchLazyPage } from './mm/vmalloc.ts';
 import type { NativeFunction } from './native.ts';

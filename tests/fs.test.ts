@@ -2,13 +2,15 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as fc from 'fast-check';
 import { latin1Bytes } from '../kernel/fs/bytes.ts';
-import { MAX_FILE_SIZE, OpenFlag } from '../kernel/fs/constants.ts';
+import { OpenFlag } from '../kernel/fs/constants.ts';
+import { inodeCharge } from '../kernel/fs/inode-uses.ts';
 import { KPROBE_PMU_TYPE, mkdirs, readFile, writeFile } from '../kernel/fs/inodes.ts';
 import { makeDirectory, makeLink, makeSymlink, removeDirectory, rename, unlink } from '../kernel/fs/names.ts';
 import { pathOf, resolve } from '../kernel/fs/paths.ts';
-import { inodeOf } from '../kernel/fs/tree.ts';
+import { inodeOf, NAME_CHARGE } from '../kernel/fs/tree.ts';
 import type { Inode } from '../kernel/fs/types.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import { freePages } from '../kernel/mm/physical.ts';
 import { BUFFER, createFileMachine, list, makePipe, outcome, text, UNMAPPED } from './support/file-machine.ts';
 
 const where = (kernel: Kernel, path: string, follow = true) =>
@@ -91,24 +93,35 @@ test('the host reads and writes files', () => {
     outcome(() => writeFile(kernel, '/sys/x/y', new Uint8Array(0))),
     'EPERM',
   );
+  const free = freePages(kernel);
   assert.is(
-    outcome(() => writeFile(kernel, '/tmp/big', new Uint8Array(MAX_FILE_SIZE + 1))),
-    'EFBIG',
+    outcome(() => writeFile(kernel, '/opt/näme/file', new Uint8Array(kernel.memory.size))),
+    'ENOSPC',
   );
+  assert.is(text(readFile(kernel, '/opt/näme/file')), '2');
+  assert.is(freePages(kernel), free);
 });
 
-/** What must hold of any tree: counts, parents and charges agree with the names. */
+/** What names and inodes are charged, the root excepted. */
+function treeCharge({ fileSystem: { inodes } }: Kernel): number {
+  let bytes = 0;
+  for (const { entries, target } of inodes.values()) bytes += inodeCharge(target) + NAME_CHARGE * entries.size;
+  return bytes - inodeCharge('');
+}
+
+const cachedPages = ({ fileSystem: { inodes } }: Kernel): number =>
+  [...inodes.values()].reduce((sum, { pages }) => sum + pages.size, 0);
+
+/** What must hold of any tree: counts and parents agree with the names; whoever has none is gone, as nobody uses it. */
 function checkTree(kernel: Kernel): void {
   const { fileSystem } = kernel;
   const names = new Map<number, number>();
   const subdirectories = new Map<number, number>();
-  let used = 0;
   const visit = (directory: Inode): void => {
     for (const id of directory.entries.values()) {
       const inode = inodeOf(kernel, id);
       assert.ok(inode, `a name of ${directory.id} means inode ${id}, which is not there`);
       names.set(id, (names.get(id) ?? 0) + 1);
-      used += 512;
       if (inode.type !== 'directory') continue;
       assert.is(inode.parent, directory.id);
       subdirectories.set(directory.id, (subdirectories.get(directory.id) ?? 0) + 1);
@@ -117,12 +130,10 @@ function checkTree(kernel: Kernel): void {
   };
   visit(inodeOf(kernel, fileSystem.root)!);
   for (const inode of fileSystem.inodes.values()) {
-    used += 1024 + inode.size;
     const expected = inode.type === 'directory' ? 2 + (subdirectories.get(inode.id) ?? 0) : names.get(inode.id);
     assert.is(inode.links, expected, `links of inode ${inode.id}`);
   }
-  assert.is(fileSystem.usedBytes, used);
-  assert.is(fileSystem.orphans.size, 0);
+  assert.is(names.size + 1, fileSystem.inodes.size);
 }
 
 test('names: whatever is done, the tree stays consistent', () => {
@@ -144,9 +155,12 @@ test('names: whatever is done, the tree stays consistent', () => {
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 40 }), (operations) => {
       const { kernel } = createFileMachine();
+      const others = kernel.pages.charged - treeCharge(kernel);
       for (const { type, from, to } of operations) {
         outcome(() => actions[type]!(kernel, from, to));
         checkTree(kernel);
+        assert.is(kernel.pages.charged - treeCharge(kernel), others);
+        assert.is(kernel.fileSystem.cachedPages, cachedPages(kernel));
       }
     }),
     { numRuns: 60 },
@@ -200,19 +214,20 @@ test('names: errors', () => {
 
 test('a removed file lives on until it is closed, and its space comes back', () => {
   const { kernel, call, peek } = createFileMachine();
-  const before = kernel.fileSystem.usedBytes;
+  const used = (): number => kernel.fileSystem.cachedPages * 4096 + kernel.pages.charged;
+  const before = used();
   const fd = call('open', '/tmp/x', OpenFlag.create | OpenFlag.readWrite, 0o600) as number;
   call('write', fd, latin1Bytes('still here'), 10);
   assert.is(call('unlink', '/tmp/x'), 0);
   assert.is(call('pread64', fd, BUFFER, 10, 0), 10);
   assert.is(text(peek(10)), 'still here');
-  assert.ok(kernel.fileSystem.usedBytes > before);
+  assert.ok(used() > before);
   call('close', fd);
-  assert.is(kernel.fileSystem.usedBytes, before);
+  assert.is(used(), before);
   const memory = call('memfd_create', 'm', 0) as number;
   assert.is(call('write', memory, latin1Bytes('abc'), 3), 3);
   call('close', memory);
-  assert.is(kernel.fileSystem.usedBytes, before);
+  assert.is(used(), before);
 });
 
 test('a removed working directory', () => {

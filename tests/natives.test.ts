@@ -11,8 +11,8 @@ import { nativeNames } from '../kernel/natives.ts';
 import { createHost } from '../kernel/host.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { createProcess } from '../kernel/process.ts';
-import { execute } from '../kernel/exec.ts';
 import { makeRunnable, schedule } from '../kernel/scheduler.ts';
+import { executeBytes } from './support/execute-bytes.ts';
 import { bootForPrograms, readRepositoryFile } from './support/user-machine.ts';
 
 const slow = process.env['TEST_TIER'] === 'slow';
@@ -24,7 +24,7 @@ const hello = readRepositoryFile('tests/programs/bin/hello');
 function machine(): Kernel {
   const kernel = bootForPrograms({ memory: 16 << 20 });
   const task = createProcess(kernel, 'victim');
-  execute(kernel, undefined, task, '/hello', hello, ['hello'], []);
+  executeBytes(kernel, task, '/hello', hello, ['hello']);
   makeRunnable(kernel, task);
   schedule(kernel, kernel.cpus[0]!);
   return kernel;

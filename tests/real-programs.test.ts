@@ -2,6 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readFileSync } from 'node:fs';
+import { writeFile } from '../kernel/fs/inodes.ts';
 import { buildAll, compilers, pathOf, runNatively, type Build } from './support/native-programs.ts';
 import { bootForPrograms, runProgram } from './support/user-machine.ts';
 
@@ -24,7 +25,7 @@ const programs: readonly Program[] = [
   { name: 'threads', cpus: 2, scale: 6 },
 ];
 /** with musl, as they are checked in, they are in programs.test.ts */
-const withGlibc: readonly Program[] = [{ name: 'memory' }, { name: 'cow' }, { name: 'files' }];
+const withGlibc: readonly Program[] = [{ name: 'memory' }, { name: 'cow' }, { name: 'files' }, { name: 'mappings' }];
 const kernels: readonly Program[] = [
   { name: 'sha256', scale: 20 },
   { name: 'aes', scale: 10 },
@@ -65,7 +66,10 @@ for (const [{ name, cpus = 1, scale }, build] of cases) {
     const native = runNatively(path, argv);
     const kernel = bootForPrograms({ cpus });
     const budget = slow ? 2_000_000_000 : 60_000_000;
-    const result = runProgram(kernel, new Uint8Array(readFileSync(path)), [name, ...argv], budget);
+    const bytes = new Uint8Array(readFileSync(path));
+    // what /proc/self/exe leads to
+    writeFile(kernel, `/${name}`, bytes, 0o755);
+    const result = runProgram(kernel, bytes, [name, ...argv], budget);
     assert.is(result.stderr, '');
     assert.is(result.stdout, native.stdout);
     assert.is(result.outcome, 'done');

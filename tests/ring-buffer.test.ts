@@ -8,6 +8,7 @@ import { closeDescriptor, fileOf } from '../kernel/fs/files.ts';
 import { readiness } from '../kernel/fs/file-kinds.ts';
 import { constants as c } from '../kernel/layout/constants.ts';
 import { releaseAddressSpace } from '../kernel/mm/address-space.ts';
+import { areasOf } from '../kernel/mm/areas.ts';
 import { readKernelU32, writeKernel, writeKernelU64 } from '../kernel/mm/kernel-memory.ts';
 import { freePages } from '../kernel/mm/physical.ts';
 import { copyFromUser, readUserU64, writeUserU64 } from '../kernel/mm/user-memory.ts';
@@ -264,7 +265,7 @@ test('a mapping outlives the descriptor and holds the map; the last one frees ev
 function releaseAll({ kernel, task }: MapMachine): void {
   const space = kernel.addressSpaces.get(task.addressSpace!)!;
   space.references++;
-  for (const area of space.areas.filter(({ shared }) => shared !== undefined)) {
+  for (const area of areasOf(kernel, task).filter(({ shared }) => shared !== undefined)) {
     bareSyscalls({ kernel } as MapMachine, memorySyscalls)('munmap', area.start, area.end - area.start);
   }
   space.references--;

@@ -3,7 +3,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { helperNatives } from '../kernel/bpf/helpers.ts';
-import { execute } from '../kernel/exec.ts';
 import { readFile } from '../kernel/fs/inodes.ts';
 import { resolve } from '../kernel/fs/paths.ts';
 import { createHost } from '../kernel/host.ts';
@@ -13,6 +12,7 @@ import { writeKernel } from '../kernel/mm/kernel-memory.ts';
 import { createProcess } from '../kernel/process.ts';
 import { runKernel } from '../kernel/run.ts';
 import { makeRunnable } from '../kernel/scheduler.ts';
+import { executeBytes } from './support/execute-bytes.ts';
 import { bootForPrograms, install, readRepositoryFile, runProgram } from './support/user-machine.ts';
 
 const folder = 'tests/programs/bin';
@@ -59,7 +59,7 @@ for (const cpus of [1, 2]) {
   test(`a program asleep in epoll_wait reads records as they come, ${cpus} CPUs`, () => {
     const kernel = bootForPrograms({ cpus });
     const task = createProcess(kernel, 'test');
-    execute(kernel, undefined, task, '/ringbuf', readRepositoryFile(`${folder}/ringbuf`), ['ringbuf', '5'], []);
+    executeBytes(kernel, task, '/ringbuf', readRepositoryFile(`${folder}/ringbuf`), ['ringbuf', '5']);
     makeRunnable(kernel, task);
     const host = createHost(kernel);
     const output = (): string =>
@@ -105,7 +105,7 @@ test('a name in bpffs is not a file of bytes', () => {
   const kernel = bootForPrograms();
   install(kernel, [`${folder}/ringbuf`]);
   const task = createProcess(kernel, 'test');
-  execute(kernel, undefined, task, '/ringbuf', readRepositoryFile(`${folder}/ringbuf`), ['ringbuf', '1'], []);
+  executeBytes(kernel, task, '/ringbuf', readRepositoryFile(`${folder}/ringbuf`), ['ringbuf', '1']);
   makeRunnable(kernel, task);
   const asleep = (): boolean => task.channels.some((name) => name.startsWith('epoll:'));
   runKernel(kernel, createHost(kernel), BUDGET, asleep);

@@ -3,6 +3,7 @@
  * at the same addresses in every process, and gdb has one address space: it is told of the one that is looked at.
  */
 import type { Box } from '../../box/box.ts';
+import { areasOf } from '../../kernel/mm/areas.ts';
 import type { Task } from '../../kernel/task.ts';
 import { ET_DYN, PF_R, PF_X, PT_LOAD, SHF_ALLOC, SHF_EXECINSTR, STT_FUNC } from '../../toolchain/elf/constants.ts';
 import { writeElf } from '../../toolchain/elf/index.ts';
@@ -66,8 +67,9 @@ const EXECUTE = 4;
 
 /** The program's own file: what its address space maps as code under its name. */
 function programLibrary({ kernel }: Box, files: CodeFiles, task: Task): Library | undefined {
-  const areas = kernel.addressSpaces.get(task.addressSpace ?? -1)?.areas;
-  const code = areas?.find(({ protection, name }) => (protection & EXECUTE) !== 0 && name === task.executable);
+  const code = areasOf(kernel, task).find(
+    ({ protection, name }) => (protection & EXECUTE) !== 0 && name === task.executable,
+  );
   const program = code === undefined ? undefined : codeAt(kernel, files, code.start, task);
   if (program === undefined) return undefined;
   const { file, bias, name } = program;

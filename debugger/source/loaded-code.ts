@@ -1,10 +1,12 @@
 /** Which ELF file the code at an address came from, and where it has been moved: extension images and programs. */
 import type { Kernel } from '../../kernel/kernel.ts';
 import type { AddressSpace, Vma } from '../../kernel/mm/types.ts';
-import { findArea } from '../../kernel/mm/address-space.ts';
+import { findArea } from '../../kernel/mm/areas.ts';
+import { allRanges, rangeBelow } from '../../kernel/mm/ranges.ts';
 import type { Task } from '../../kernel/task.ts';
 import { ET_EXEC, PT_LOAD } from '../../toolchain/elf/constants.ts';
 import type { CodeFile, CodeFiles } from './code-files.ts';
+import { contentOf } from './file-content.ts';
 
 export const KERNEL_HALF = 0x8000_0000_0000_0000n;
 
@@ -51,11 +53,30 @@ function biasOf({ elf }: CodeFile, { start, file, protection }: Vma): bigint | u
   return (biases.find(({ alike }) => alike) ?? biases[0])?.bias;
 }
 
-function inArea(files: CodeFiles, area: Vma | undefined): LoadedCode | undefined {
+function inArea(kernel: Kernel, files: CodeFiles, area: Vma | undefined): LoadedCode | undefined {
   if (area?.file === undefined) return undefined;
-  const file = files.of(area.file.data, lastPart(area.name));
+  const file = files.of(contentOf(kernel, area.file.inode), lastPart(area.name));
   const bias = biasOf(file, area);
   return bias === undefined ? undefined : { name: area.name, file, bias };
+}
+
+/** The file of which a segment reaches to `address` in the zeroed memory behind its bytes. */
+function inZeros(
+  kernel: Kernel,
+  files: CodeFiles,
+  space: AddressSpace,
+  zeros: Vma,
+  address: bigint,
+): LoadedCode | undefined {
+  const before = rangeBelow(space.areas, zeros.start);
+  if (zeros.file !== undefined || before?.end !== zeros.start) return undefined;
+  const code = inArea(kernel, files, before);
+  const own = address - (code?.bias ?? 0n);
+  const reaches = code?.file.elf?.programHeaders.some(
+    ({ type, virtualAddress, memorySize }) =>
+      type === PT_LOAD && own >= virtualAddress && own < virtualAddress + BigInt(memorySize),
+  );
+  return reaches === true ? code : undefined;
 }
 
 export const spaceOfTask = (kernel: Kernel, task: Task | undefined): AddressSpace | undefined =>
@@ -70,7 +91,9 @@ export function codeAt(
 ): LoadedCode | undefined {
   if (address >= KERNEL_HALF) return extensions(kernel, files, address).next().value as LoadedCode | undefined;
   const space = spaceOfTask(kernel, task);
-  return space === undefined ? undefined : inArea(files, findArea(space, address));
+  const area = space === undefined ? undefined : findArea(space, address);
+  if (space === undefined || area === undefined) return undefined;
+  return inArea(kernel, files, area) ?? inZeros(kernel, files, space, area, address);
 }
 
 /** Everything that is loaded now, each file once a place. */
@@ -84,7 +107,7 @@ export function allCode(kernel: Kernel, files: CodeFiles): LoadedCode[] {
   };
   for (const code of extensions(kernel, files)) add(code);
   for (const { areas } of kernel.addressSpaces.values()) {
-    for (const area of areas) if ((area.protection & EXECUTE) !== 0) add(inArea(files, area));
+    for (const area of allRanges(areas)) if ((area.protection & EXECUTE) !== 0) add(inArea(kernel, files, area));
   }
   return [...found.values()];
 }

@@ -2,7 +2,8 @@
 import type { Box } from '../../box/box.ts';
 import { PAGE_OFFSET } from '../../kernel/layout/address-map.ts';
 import { pt_regs } from '../../kernel/layout/structures.ts';
-import { findArea } from '../../kernel/mm/address-space.ts';
+import { findArea, isShared, SHARED_ZEROS } from '../../kernel/mm/areas.ts';
+import { blockAt } from '../../kernel/mm/vmalloc.ts';
 import { kernelPhysical } from '../../kernel/mm/kernel-memory.ts';
 import type { Task } from '../../kernel/task.ts';
 import { codeAt, KERNEL_HALF, spaceOfTask, type LoadedCode } from './loaded-code.ts';
@@ -52,9 +53,9 @@ function userRegion({ kernel }: Pick<Box, 'kernel'>, sources: Sources, address: 
   const owner = taskText(task);
   if (area.name === '[stack]') return `stack of ${owner}`;
   if (area.name === '[heap]') return `heap of ${owner}`;
-  // the zeroed tail of a program's last segment, or a mapping of a file that is no program
-  if (area.file !== undefined) return `${area.name} in ${owner}`;
-  return area.shared === undefined ? `memory of ${owner}` : `shared memory of ${owner}`;
+  // a mapping of a file that is no program
+  if (area.file !== undefined && area.name !== SHARED_ZEROS) return `${area.name} in ${owner}`;
+  return isShared(area) ? `shared memory of ${owner}` : `memory of ${owner}`;
 }
 
 export function createRegions(box: Pick<Box, 'kernel'>, sources: Sources): Regions {
@@ -74,9 +75,7 @@ export function createRegions(box: Pick<Box, 'kernel'>, sources: Sources): Regio
     if (symbol !== '') return symbol;
     const image = codeAt(kernel, sources.files, address, undefined);
     if (image !== undefined) return inFile(image, address) ?? image.name;
-    for (const [start, size] of [...kernel.vmalloc.blocks, ...kernel.modules.blocks]) {
-      if (address >= start && address < start + BigInt(size)) return 'vmalloc area';
-    }
+    if ([kernel.vmalloc, kernel.modules].some((area) => blockAt(area, address) !== undefined)) return 'vmalloc area';
     const physical = kernelPhysical(kernel, address);
     if (physical === undefined) return '';
     return address >= PAGE_OFFSET && address < PAGE_OFFSET + BigInt(kernel.memory.size)

@@ -9,6 +9,7 @@ import { constants } from '../../kernel/layout/constants.ts';
 import { pt_regs } from '../../kernel/layout/structures.ts';
 import { readKernelU64 } from '../../kernel/mm/kernel-memory.ts';
 import { readPerCpu } from '../../kernel/per-cpu.ts';
+import { findArea, Protection } from '../../kernel/mm/areas.ts';
 import type { Task } from '../../kernel/task.ts';
 import { peek, peekCode, peekU64 } from '../source/code-bytes.ts';
 import { KERNEL_HALF, originalAddress, type Sources } from '../source/index.ts';
@@ -78,8 +79,8 @@ function isReturnAddress({ kernel, sources, task }: Walker, address: bigint): bo
 }
 
 function isExecutable(kernel: Kernel, task: Task, address: bigint): boolean {
-  const areas = kernel.addressSpaces.get(task.addressSpace ?? -1)?.areas ?? [];
-  return areas.some(({ start, end, protection }) => address >= start && address < end && (protection & 4) !== 0);
+  const space = kernel.addressSpaces.get(task.addressSpace ?? -1);
+  return space !== undefined && ((findArea(space, address)?.protection ?? 0) & Protection.execute) !== 0;
 }
 
 const waiting = (ip: bigint, sp: bigint, bp: bigint): FrameRegisters => ({ ip, sp, bp, others: undefined });

@@ -80,7 +80,7 @@ export function writeElement(
 /** map->writecnt */
 export function isMappedWritable(kernel: Kernel, map: BpfMap): boolean {
   for (const { mapped } of kernel.sharedMemory.values()) {
-    if (mapped === undefined || (mapped.request.protection & PROT_WRITE) === 0) continue;
+    if ((mapped.request.protection & PROT_WRITE) === 0) continue;
     const file = kernel.openFiles.get(mapped.file);
     if (file?.kind === 'bpf-map' && file.object === map.id) return true;
   }

@@ -1,5 +1,6 @@
 /** BPF_PROG_LOAD_REX_BASE and BPF_PROG_LOAD_REX as user space calls them. */
 import { Errno, fail } from '../errno.ts';
+import { wholeContent } from '../fs/content.ts';
 import { fileOf } from '../fs/files.ts';
 import type { Kernel } from '../kernel.ts';
 import { constants } from '../layout/constants.ts';
@@ -52,12 +53,12 @@ function readCommon({ kernel, task, attribute }: CommandCall) {
   return { load, gplCompatible: license !== undefined && gplLicenses.has(license), loaderPid: task.pid };
 }
 
-/** The bytes of an open regular file; EBADF, EINVAL. */
+/** The bytes of an open regular file; EBADF, EINVAL, EFBIG. */
 function fileBytes(kernel: Kernel, task: Task, descriptor: number): Uint8Array {
   const file = fileOf(kernel, task, descriptor);
   if (file.kind !== 'regular' || (file.flags & O_ACCMODE) === O_WRONLY) fail('EINVAL');
   const inode = kernel.fileSystem.inodes.get(file.object) ?? fail('EINVAL');
-  return inode.data.subarray(0, inode.size);
+  return wholeContent(kernel, inode);
 }
 
 /** An array of structures in user space, read one by one. */

@@ -1,7 +1,6 @@
 /** Symbolic links whose target is computed: one row each. */
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task.ts';
-import { latin1Text } from './bytes.ts';
 import { DESCRIPTOR_LINK } from './constants.ts';
 import { pathOfDirectory } from './paths.ts';
 import { readTaskInode, subjectOf } from './proc-inodes.ts';
@@ -38,7 +37,7 @@ export function describedFile(kernel: Kernel, inode: Inode): OpenFile | undefine
 
 /** The text of symbolic link `inode` as `task` sees it; undefined when it leads nowhere. */
 export function linkTarget(kernel: Kernel, task: Task | undefined, inode: Inode): string | undefined {
-  if (inode.driver === '') return latin1Text(inode.data.subarray(0, inode.size));
+  if (inode.driver === '') return inode.target;
   const system = systemLinks.find(({ path }) => path === inode.driver);
   if (system !== undefined) return system.target(task);
   const subject = subjectOf(kernel, inode);

@@ -59,10 +59,8 @@ export const MAXSYMLINKS = 40;
 export const MAX_DESCRIPTORS = 1024;
 /** sysctl fs.file-max */
 export const MAX_OPEN_FILES = 8192;
-/** bytes of one regular file */
-export const MAX_FILE_SIZE = 256 << 20;
-/** bytes of the whole file system: see tree.ts */
-export const MAX_USED_BYTES = 512 << 20;
+/** bytes of one regular file, most of which are holes then: whole pages that a number tells apart */
+export const MAX_FILE_SIZE = 2 ** 53 - 4096;
 /** names of one inode */
 export const MAX_LINKS = 32000;
 

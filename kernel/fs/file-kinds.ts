@@ -26,7 +26,7 @@ function advance(_: Kernel, file: OpenFile, count: number): void {
 }
 
 const regular: FileOperations = {
-  read: (kernel, _task, file, length) => readContent(inodeFor(kernel, file), file.position, length),
+  read: (kernel, _task, file, length) => readContent(kernel, inodeFor(kernel, file), file.position, length),
   write(kernel, _task, file, bytes) {
     const inode = inodeFor(kernel, file);
     if ((file.flags & OpenFlag.append) !== 0) file.position = inode.size;

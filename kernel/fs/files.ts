@@ -6,18 +6,27 @@ import { charge, uncharge } from '../mm/charge.ts';
 import { chargeAnyway, chargeObject, objectBytes, unchargeObject } from '../mm/objects.ts';
 import { MAX_DESCRIPTORS, MAX_OPEN_FILES, OpenFlag } from './constants.ts';
 import { operationsOf } from './file-kinds.ts';
+import { getWriteAccess, holdInode, putWriteAccess, releaseInode } from './inode-uses.ts';
 import { setSnapshot } from './snapshot.ts';
-import { sweepOrphans } from './tree.ts';
-import type { Descriptor, FileKind, FileTable, OpenFile } from './types.ts';
+import { hasInode } from './tree.ts';
+import type { Descriptor, FileKind, FileTable, Inode, OpenFile } from './types.ts';
 
 /** What open(2) consumes and F_GETFL does not show. */
 const CREATION_FLAGS =
   OpenFlag.create | OpenFlag.exclusive | OpenFlag.truncate | OpenFlag.closeOnExec | OpenFlag.noTerminal;
 
+/** Whether `flags` (O_*) open for writing. */
+export const isWritable = (flags: number): boolean =>
+  (flags & OpenFlag.path) === 0 && (flags & OpenFlag.accessMode) !== OpenFlag.readOnly;
+
+/** The inode of a regular file that is open for writing. */
+const writtenInode = (kernel: Kernel, { kind, object, flags }: OpenFile): Inode | undefined =>
+  kind === 'regular' && isWritable(flags) ? kernel.fileSystem.inodes.get(object) : undefined;
+
 /**
  * A new open file description with one reference, the caller's, which `installDescriptor` takes over.
- * `object`: inode, pipe, map, program, link or event number. ENFILE when there are too many; the caller still has to
- * undo what it counted for `object` then.
+ * `object`: inode, pipe, map, program, link or event number. ENFILE when there are too many, ETXTBSY to write
+ * a program that is being executed; the caller still has to undo what it counted for `object` then.
  */
 export function openFile(kernel: Kernel, kind: FileKind, object: number, flags: number, path: string): OpenFile {
   if (kernel.openFiles.size >= MAX_OPEN_FILES) fail('ENFILE');
@@ -33,6 +42,9 @@ export function openFile(kernel: Kernel, kind: FileKind, object: number, flags: 
     path,
     snapshot: undefined,
   };
+  const written = writtenInode(kernel, file);
+  if (written !== undefined) getWriteAccess(written);
+  if (hasInode(kind)) holdInode(kernel, object);
   kernel.openFiles.set(file.id, file);
   return file;
 }
@@ -50,7 +62,9 @@ export function releaseFile(kernel: Kernel, file: OpenFile): void {
   unchargeObject(kernel, 'file', file.path.length);
   setSnapshot(kernel, file, undefined);
   operationsOf(file.kind).release?.(kernel, file);
-  sweepOrphans(kernel);
+  const written = writtenInode(kernel, file);
+  if (written !== undefined) putWriteAccess(written);
+  if (hasInode(file.kind)) releaseInode(kernel, file.object);
 }
 
 function tableOf(kernel: Kernel, task: Task): FileTable {

@@ -1,16 +1,17 @@
 /** The file system as a box starts with it, and the host's way to its files. */
+import { PAGE_SIZE } from '../../cpu/memory.ts';
 import { Errno, fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
-import { guestText, latin1Bytes } from './bytes.ts';
+import { freePages } from '../mm/physical.ts';
+import { guestText } from './bytes.ts';
 import { systemLinks } from './computed-links.ts';
-import { MAX_FILE_SIZE } from './constants.ts';
-import { resizeContent, writeContent } from './content.ts';
+import { resizeContent, wholeContent, writeContent } from './content.ts';
 import { deviceRows } from './devices.ts';
 import { systemRows } from './generated.ts';
 import { makeDirectory } from './names.ts';
 import { createFile, generatedText } from './opening.ts';
 import { resolve } from './paths.ts';
-import { addName, newInode, type NewInode } from './tree.ts';
+import { addInode, addName, newInode, removeName, type NewInode } from './tree.ts';
 import type { FileSystem, Inode, InodeType } from './types.ts';
 
 export { KPROBE_PMU_TYPE } from './constants.ts';
@@ -49,77 +50,97 @@ function find(fileSystem: FileSystem, path: string): Inode | undefined {
 }
 
 /** Puts an inode at `path`, making the directories above it like the one they are in. */
-function place(fileSystem: FileSystem, path: string, type: InodeType, init: NewInode): Inode {
+function place(kernel: Kernel, path: string, type: InodeType, init: NewInode): Inode {
   const slash = path.lastIndexOf('/');
   const above = path.slice(0, slash);
   const directory =
-    find(fileSystem, above) ?? place(fileSystem, above, 'directory', { mode: 0o555, driver: mountOf(path) });
-  const inode = newInode(fileSystem, type, init);
-  addName(fileSystem, directory, path.slice(slash + 1), inode);
+    find(kernel.fileSystem, above) ?? place(kernel, above, 'directory', { mode: 0o555, driver: mountOf(path) });
+  const inode = newInode(kernel, type, init);
+  addName(kernel, directory, path.slice(slash + 1), inode);
   return inode;
 }
 
 /** A file below /proc or /sys whose text `systemRow` knows by its path. */
-export function placeGenerated(fileSystem: FileSystem, path: string, mode: number): void {
-  place(fileSystem, path, 'generated', { mode, driver: path });
+export function placeGenerated(kernel: Kernel, path: string, mode: number): void {
+  place(kernel, path, 'generated', { mode, driver: path });
 }
 
 const mountOf = (path: string): string => /^\/(proc|sys)\//.exec(path)?.[1] ?? '';
 
-/** Root, /bin, /dev, /etc, /proc, /sys and /tmp. */
+/** A root and nothing in it. */
 export function createFileSystem(): FileSystem {
   const fileSystem: FileSystem = {
     inodes: new Map(),
     root: 1,
     nextInode: 1,
-    usedBytes: 0,
-    orphans: new Map(),
+    cachedPages: 0,
     pipes: new Map(),
     epolls: new Map(),
     eventCounters: new Map(),
     watches: 0,
     stdin: { chunks: [], closed: false },
   };
-  const root = newInode(fileSystem, 'directory', { mode: 0o755 });
+  const root = addInode(fileSystem, 'directory', { mode: 0o755 });
   root.parent = root.id;
   root.links = 2;
-  for (const [path, type, mode, detail] of initial) {
-    const init = type === 'symlink' ? { mode, data: latin1Bytes(detail) } : { mode, driver: detail };
-    place(fileSystem, path, type, init);
-  }
-  for (const { path } of systemLinks) place(fileSystem, path, 'symlink', { mode: 0o777, driver: path });
-  for (const { name, mode } of deviceRows) place(fileSystem, `/dev/${name}`, 'device', { mode, driver: name });
-  for (const { path, mode } of systemRows) place(fileSystem, path, 'generated', { mode, driver: path });
   return fileSystem;
 }
 
+/** /bin, /dev, /etc, /proc, /sys and /tmp. */
+export function fillFileSystem(kernel: Kernel): void {
+  for (const [path, type, mode, detail] of initial) {
+    const init = type === 'symlink' ? { mode, target: detail } : { mode, driver: detail };
+    place(kernel, path, type, init);
+  }
+  for (const { path } of systemLinks) place(kernel, path, 'symlink', { mode: 0o777, driver: path });
+  for (const { name, mode } of deviceRows) place(kernel, `/dev/${name}`, 'device', { mode, driver: name });
+  for (const { path, mode } of systemRows) place(kernel, path, 'generated', { mode, driver: path });
+}
+
+/** pages that the records of a new file are charged at most */
+const RECORDS = 1;
+
+/** Whether a program runs from the file, or memory shows it. */
+const isMapped = ({ writers, mappings }: Inode): boolean => writers < 0 || mappings.size > 0;
+
 /**
- * The host puts a regular file with `bytes` at `path` (absolute, or from the root), in the place of one that is there;
- * directories above it are made. Errno: EFBIG, ENOSPC, EISDIR, ENOTDIR, EPERM below /proc and /sys …
+ * The host puts a regular file with `bytes` at `path` (absolute, or from the root), in the place of one that is there; what runs
+ * from that one keeps it. Directories above it are made. Errno: ENOSPC, and the file that was there is as it was; EISDIR,
+ * ENOTDIR, EPERM below /proc and /sys …
  */
 export function writeFile(kernel: Kernel, path: string, bytes: Uint8Array, mode = 0o644): void {
-  if (bytes.length > MAX_FILE_SIZE) fail('EFBIG');
   const parent = path.slice(0, path.lastIndexOf('/') + 1);
   if (parent !== '') mkdirs(kernel, parent);
   const place = resolve(kernel, guestText(path));
-  const inode = place.inode ?? createFile(kernel, place, mode);
-  if (inode.type !== 'regular') fail(inode.type === 'directory' ? 'EISDIR' : 'EACCES');
-  // a new array: what runs from the old content keeps it
+  const old = place.inode;
+  if (old !== undefined && old.type !== 'regular') fail(old.type === 'directory' ? 'EISDIR' : 'EACCES');
+  const kept = old !== undefined && isMapped(old);
+  const room = freePages(kernel) + (kept ? 0 : (old?.pages.size ?? 0));
+  if (Math.ceil(bytes.length / PAGE_SIZE) + RECORDS > room) fail('ENOSPC');
+  if (kept) removeName(kernel, place.directory, place.name, old);
+  const inode = kept || old === undefined ? createFile(kernel, place, mode) : old;
   resizeContent(kernel, inode, 0);
   writeContent(kernel, inode, 0, bytes);
   inode.mode = mode & 0o7777;
 }
 
-/** The bytes of the regular or generated file at `path`; undefined when there is none. */
-export function readFile(kernel: Kernel, path: string): Uint8Array | undefined {
+function unlessRefused<Result>(body: () => Result): Result | undefined {
   try {
-    const { inode } = resolve(kernel, guestText(path));
-    if (inode?.type === 'regular') return inode.data.slice(0, inode.size);
-    return inode?.type === 'generated' ? generatedText(kernel, inode) : undefined;
+    return body();
   } catch (error) {
     if (error instanceof Errno) return undefined;
     throw error;
   }
+}
+
+/**
+ * The bytes of the regular or generated file at `path`; undefined when there is none. Errno: EFBIG for a file that would
+ * not fit into the box's memory if it had no holes.
+ */
+export function readFile(kernel: Kernel, path: string): Uint8Array | undefined {
+  const inode = unlessRefused(() => resolve(kernel, guestText(path)).inode);
+  if (inode?.type === 'regular') return wholeContent(kernel, inode);
+  return inode?.type === 'generated' ? unlessRefused(() => generatedText(kernel, inode)) : undefined;
 }
 
 /** Makes the directory `path` and those above it that are missing. Errno: ENOTDIR, ENOSPC … */

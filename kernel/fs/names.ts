@@ -1,9 +1,9 @@
 /** What changes names: mkdir, rmdir, unlink, link, symlink, rename. Errors are those of the system calls. */
 import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
-import { latin1Bytes } from './bytes.ts';
 import { linkTarget } from './computed-links.ts';
 import { PATH_MAX } from './constants.ts';
+import { discardInode, holdInode, releaseInode } from './inode-uses.ts';
 import { resolve, resolveExisting, type Resolved, type ResolveOptions } from './paths.ts';
 import {
   addName,
@@ -11,13 +11,11 @@ import {
   checkCanRemove,
   checkRoomForName,
   deviceOf,
-  discardInode,
   inodeOf,
   isBpffs,
   isMountPoint,
   newInode,
   removeName,
-  sweepOrphans,
   touch,
   type NewInode,
 } from './tree.ts';
@@ -41,9 +39,9 @@ function findVacant(kernel: Kernel, path: string, where: ResolveOptions): Resolv
 /** Gives `inode` its first name, or discards it. */
 function nameNew(kernel: Kernel, { directory, name }: Resolved, inode: Inode): Inode {
   try {
-    addName(kernel.fileSystem, directory, name, inode);
+    addName(kernel, directory, name, inode);
   } catch (error) {
-    discardInode(kernel.fileSystem, inode);
+    discardInode(kernel, inode);
     throw error;
   }
   touch(kernel, directory);
@@ -56,14 +54,14 @@ export function makePin(kernel: Kernel, path: string, pin: NewInode, where: Reso
   const place = findVacant(kernel, path.replace(/(?<=[^/])\/+$/, ''), where);
   if (path.endsWith('/')) fail('ENOENT');
   if (!isBpffs(place.directory)) fail('EPERM');
-  return nameNew(kernel, place, newInode(kernel.fileSystem, 'pinned', { ...pin, time: kernel.roundStart }));
+  return nameNew(kernel, place, newInode(kernel, 'pinned', { ...pin, time: kernel.roundStart }));
 }
 
 /** mkdir(2); `mode` after the umask. */
 export function makeDirectory(kernel: Kernel, path: string, mode: number, where: ResolveOptions = {}): Inode {
   const place = findVacant(kernel, path, where);
   const driver = isBpffs(place.directory) ? 'bpf-directory' : '';
-  return nameNew(kernel, place, newInode(kernel.fileSystem, 'directory', { mode, driver, time: kernel.roundStart }));
+  return nameNew(kernel, place, newInode(kernel, 'directory', { mode, driver, time: kernel.roundStart }));
 }
 
 /** symlink(2). */
@@ -72,8 +70,7 @@ export function makeSymlink(kernel: Kernel, target: string, path: string, where:
   if (target.length >= PATH_MAX) fail('ENAMETOOLONG');
   const place = findVacant(kernel, path, where);
   if (place.slash) fail('ENOENT');
-  const data = latin1Bytes(target);
-  return nameNew(kernel, place, newInode(kernel.fileSystem, 'symlink', { mode: 0o777, time: kernel.roundStart, data }));
+  return nameNew(kernel, place, newInode(kernel, 'symlink', { mode: 0o777, time: kernel.roundStart, target }));
 }
 
 /** link(2): `from` follows a last symbolic link only if its options say so. */
@@ -91,7 +88,7 @@ export function makeLink(
   if (inode.type === 'directory') fail('EPERM');
   if (deviceOf(source.directory) !== deviceOf(place.directory)) fail('EXDEV');
   if (inode.links === 0) fail('ENOENT');
-  addName(kernel.fileSystem, place.directory, place.name, inode);
+  addName(kernel, place.directory, place.name, inode);
   touch(kernel, place.directory);
 }
 
@@ -109,9 +106,8 @@ export function unlink(kernel: Kernel, path: string, where: ResolveOptions = {})
   if (inode.type === 'directory') fail('EISDIR');
   if (slash) fail('ENOTDIR');
   checkCanRemove(directory);
-  removeName(kernel.fileSystem, directory, name, inode);
+  removeName(kernel, directory, name, inode);
   touch(kernel, directory);
-  sweepOrphans(kernel);
 }
 
 /** rmdir(2). */
@@ -125,9 +121,8 @@ export function removeDirectory(kernel: Kernel, path: string, where: ResolveOpti
   checkCanRemove(directory);
   if (isMountPoint(inode)) fail('EBUSY');
   if (!isEmpty(inode)) fail('ENOTEMPTY');
-  removeName(kernel.fileSystem, directory, name, inode);
+  removeName(kernel, directory, name, inode);
   touch(kernel, directory);
-  sweepOrphans(kernel);
 }
 
 /** Whether `inode` is `ancestor` or below it. */
@@ -159,7 +154,6 @@ export function rename(
   to: string,
   toWhere: ResolveOptions,
 ): void {
-  const { fileSystem } = kernel;
   const source = resolve(kernel, from, { ...fromWhere, follow: false });
   const target = resolve(kernel, to, { ...toWhere, follow: false });
   const moved = source.inode;
@@ -176,13 +170,14 @@ export function rename(
   if (old !== undefined) {
     if (old.type === 'directory' && isWithin(kernel, source.directory, old)) fail('ENOTEMPTY');
     checkReplaceable(moved, old);
-    removeName(fileSystem, target.directory, target.name, old);
+    removeName(kernel, target.directory, target.name, old);
   } else {
-    checkRoomForName(fileSystem, target.directory, moved.type);
+    checkRoomForName(kernel, target.directory, moved.type);
   }
-  removeName(fileSystem, source.directory, source.name, moved);
-  addName(fileSystem, target.directory, target.name, moved);
+  holdInode(kernel, moved.id);
+  removeName(kernel, source.directory, source.name, moved);
+  addName(kernel, target.directory, target.name, moved);
+  releaseInode(kernel, moved.id);
   touch(kernel, source.directory);
   touch(kernel, target.directory);
-  sweepOrphans(kernel);
 }

@@ -7,13 +7,14 @@ import { describedFile } from './computed-links.ts';
 import { OpenFlag } from './constants.ts';
 import { resizeContent } from './content.ts';
 import { deviceRow } from './devices.ts';
-import { openFile, releaseFile } from './files.ts';
+import { isWritable, openFile, releaseFile } from './files.ts';
 import { systemRow, taskRow } from './generated.ts';
 import { pathOf, resolve, type Resolved } from './paths.ts';
 import { addPipeEnd } from './pipes.ts';
 import { subjectOf } from './proc-inodes.ts';
+import { checkWriteAccess, discardInode, holdInode, releaseInode } from './inode-uses.ts';
 import { setSnapshot } from './snapshot.ts';
-import { addName, checkCanCreate, discardInode, isBpffs, newInode, orphanInode } from './tree.ts';
+import { addName, checkCanCreate, isBpffs, newInode } from './tree.ts';
 import type { Inode, OpenFile } from './types.ts';
 
 export interface OpenOptions {
@@ -51,18 +52,15 @@ export function createFile(kernel: Kernel, { directory, name, slash }: Resolved,
   if (slash) fail('EISDIR');
   checkCanCreate(directory);
   if (isBpffs(directory)) fail('EACCES');
-  const { fileSystem } = kernel;
-  const inode = newInode(fileSystem, 'regular', { mode, time: kernel.roundStart });
+  const inode = newInode(kernel, 'regular', { mode, time: kernel.roundStart });
   try {
-    addName(fileSystem, directory, name, inode);
+    addName(kernel, directory, name, inode);
   } catch (error) {
-    discardInode(fileSystem, inode);
+    discardInode(kernel, inode);
     throw error;
   }
   return inode;
 }
-
-const isWritable = (flags: number): boolean => (flags & OpenFlag.accessMode) !== OpenFlag.readOnly;
 
 /** Opens what has been found; `path` is what it is called from now on. */
 export function openInode(kernel: Kernel, inode: Inode, flags: number, path: string): OpenFile {
@@ -80,8 +78,10 @@ function open(kernel: Kernel, kind: InodeKind, inode: Inode, flags: number, path
 
 const openers: Readonly<Record<Inode['type'], Opener>> = {
   regular(kernel, inode, flags, path) {
+    const truncates = (flags & OpenFlag.truncate) !== 0;
+    if (truncates) checkWriteAccess(inode);
     const file = open(kernel, 'regular', inode, flags, path);
-    if ((flags & OpenFlag.truncate) !== 0) resizeContent(kernel, inode, 0);
+    if (truncates) resizeContent(kernel, inode, 0);
     return file;
   },
   directory(kernel, inode, flags, path) {
@@ -138,9 +138,18 @@ function reopen(kernel: Kernel, { kind, object, path }: OpenFile, flags: number)
   return file;
 }
 
+/** A regular file without a name; it lives as long as `use` has made somebody use it. ENOSPC. */
+export function withUnnamed<Result>(kernel: Kernel, use: (inode: Inode) => Result): Result {
+  const inode = newInode(kernel, 'regular', { mode: 0o777, time: kernel.roundStart });
+  holdInode(kernel, inode.id);
+  try {
+    return use(inode);
+  } finally {
+    releaseInode(kernel, inode.id);
+  }
+}
+
 /** An open regular file without a name (memfd_create, O_RDWR). ENOSPC, ENFILE. */
 export function openUnnamed(kernel: Kernel, path: string): OpenFile {
-  const inode = newInode(kernel.fileSystem, 'regular', { mode: 0o777, time: kernel.roundStart });
-  orphanInode(kernel.fileSystem, inode);
-  return openFile(kernel, 'regular', inode.id, OpenFlag.readWrite, path);
+  return withUnnamed(kernel, ({ id }) => openFile(kernel, 'regular', id, OpenFlag.readWrite, path));
 }

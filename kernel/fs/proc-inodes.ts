@@ -61,15 +61,22 @@ export function subjectOf(kernel: Kernel, inode: Inode): Task | undefined {
 
 const inodeNumber = (pid: number, slot: number): number => FIRST + pid * PER_TASK + slot;
 
+const none = new Map<never, never>();
+
 function computed(id: number, type: InodeType, mode: number, driver: string, parent = 0): Inode {
   return {
     id,
     type,
     mode,
     links: type === 'directory' ? 2 : 1,
-    data: new Uint8Array(0),
+    references: 0,
+    writers: 0,
     size: 0,
-    entries: new Map(),
+    pages: none,
+    mappings: none,
+    version: 0,
+    target: '',
+    entries: none,
     parent,
     driver,
     object: 0,

@@ -26,7 +26,7 @@ export function meminfoText(kernel: Kernel): string {
     ['MemFree', freePages(kernel) * 4096],
     ['MemAvailable', freePages(kernel) * 4096],
     ['Buffers', 0],
-    ['Cached', kernel.fileSystem.usedBytes],
+    ['Cached', kernel.fileSystem.cachedPages * 4096],
     ['SwapTotal', 0],
     ['SwapFree', 0],
   ];

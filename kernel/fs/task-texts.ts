@@ -1,6 +1,7 @@
 /** The texts of /proc/<pid>, as Documentation/filesystems/proc.rst describes them. */
 import type { Kernel } from '../kernel.ts';
-import type { AddressSpace, Vma } from '../mm/types.ts';
+import { areasOf } from '../mm/areas.ts';
+import type { Vma } from '../mm/types.ts';
 import type { Task, TaskState } from '../task.ts';
 import { guestText } from './bytes.ts';
 
@@ -12,13 +13,8 @@ const stateLetters: Readonly<Record<TaskState, string>> = {
   zombie: 'Z (zombie)',
 };
 
-function spaceOf(kernel: Kernel, task: Task): AddressSpace | undefined {
-  return task.addressSpace === undefined ? undefined : kernel.addressSpaces.get(task.addressSpace);
-}
-
 function virtualSize(kernel: Kernel, task: Task): number {
-  const areas = spaceOf(kernel, task)?.areas ?? [];
-  return areas.reduce((sum, { start, end }) => sum + Number(end - start), 0);
+  return areasOf(kernel, task).reduce((sum, { start, end }) => sum + Number(end - start), 0);
 }
 
 const threadsOf = (kernel: Kernel, task: Task): number =>
@@ -93,10 +89,10 @@ function areaLine({ start, end, protection, flags, file, name }: Vma): string {
   const letters = [...'rwx'].map((letter, bit) => ((protection >> bit) & 1 ? letter : '-')).join('');
   const offset = (file?.offset ?? 0).toString(16).padStart(8, '0');
   const device = file === undefined ? '00:00' : '00:01';
-  const line = `${hex(start)}-${hex(end)} ${letters}${flags & 1 ? 's' : 'p'} ${offset} ${device} 0 `;
+  const line = `${hex(start)}-${hex(end)} ${letters}${flags & 1 ? 's' : 'p'} ${offset} ${device} ${file?.inode ?? 0} `;
   return `${name === '' ? line : line.padEnd(NAME_COLUMN) + name}\n`;
 }
 
 export function mapsText(kernel: Kernel, task: Task): string {
-  return (spaceOf(kernel, task)?.areas ?? []).map(areaLine).join('');
+  return areasOf(kernel, task).map(areaLine).join('');
 }

@@ -1,14 +1,14 @@
 /** Inodes and names: the tree itself, with no knowledge of paths, tasks' rights or open files' operations. */
 import { fail, type ErrnoName } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
-import { MAX_LINKS, MAX_USED_BYTES } from './constants.ts';
-import { dropPinned } from '../bpf/pins.ts';
+import { charge, uncharge } from '../mm/charge.ts';
+import { MAX_LINKS } from './constants.ts';
+import { freeUnused, inodeCharge } from './inode-uses.ts';
 import { procEntries, taskInode } from './proc-inodes.ts';
 import type { FileKind, FileSystem, Inode, InodeType } from './types.ts';
 
-/** What an inode and a name count for in `usedBytes`, so that host memory is bounded whatever they hold. */
-const INODE_CHARGE = 1024;
-const NAME_CHARGE = 512;
+/** What a name of at most 255 bytes keeps of the host's memory. */
+export const NAME_CHARGE = 512;
 
 /** By a directory's `driver`: its st_dev, and what making a name in it fails with. */
 const mounts: Readonly<Record<string, { readonly device: number; readonly create?: ErrnoName }>> = {
@@ -26,12 +26,6 @@ export const isBpffs = ({ driver }: Inode): boolean => driver === 'bpf' || drive
 /** Whether a file system is mounted on `directory`, or it is the kernel's own. */
 export const isMountPoint = ({ driver }: Inode): boolean => driver !== '' && driver !== 'bpf-directory';
 
-/** Counts `bytes` more (or fewer); ENOSPC. */
-export function charge(fileSystem: FileSystem, bytes: number): void {
-  if (bytes > 0 && fileSystem.usedBytes + bytes > MAX_USED_BYTES) fail('ENOSPC');
-  fileSystem.usedBytes += bytes;
-}
-
 /** The inode numbered `id`, those of /proc/<pid> included. */
 export function inodeOf(kernel: Kernel, id: number): Inode | undefined {
   return kernel.fileSystem.inodes.get(id) ?? taskInode(kernel, id);
@@ -44,21 +38,31 @@ export interface NewInode {
   readonly object?: number;
   /** guest time in ns */
   readonly time?: number;
-  /** symlink: the target */
-  readonly data?: Uint8Array;
+  /** symlink */
+  readonly target?: string;
 }
 
-/** An inode without a name; ENOSPC. */
-export function newInode(fileSystem: FileSystem, type: InodeType, init: NewInode): Inode {
-  const data = init.data ?? new Uint8Array(0);
-  charge(fileSystem, INODE_CHARGE + data.length);
+/** An inode without a name or a user: the caller gives it one, or takes it back by `discardInode`. ENOSPC. */
+export function newInode(kernel: Kernel, type: InodeType, init: NewInode): Inode {
+  charge(kernel, inodeCharge(init.target ?? ''), 'ENOSPC');
+  return addInode(kernel.fileSystem, type, init);
+}
+
+/** `newInode` of the root, which is there before anything can be charged. */
+export function addInode(fileSystem: FileSystem, type: InodeType, init: NewInode): Inode {
+  const target = init.target ?? '';
   const inode: Inode = {
     id: fileSystem.nextInode++,
     type,
     mode: init.mode & 0o7777,
     links: 0,
-    data,
-    size: data.length,
+    references: 0,
+    writers: 0,
+    size: target.length,
+    pages: new Map(),
+    mappings: new Map(),
+    version: 0,
+    target,
     entries: new Map(),
     parent: 0,
     driver: init.driver ?? '',
@@ -69,53 +73,40 @@ export function newInode(fileSystem: FileSystem, type: InodeType, init: NewInode
   return inode;
 }
 
-/** Undoes `newInode` of an inode that got no name. */
-export function discardInode(fileSystem: FileSystem, inode: Inode): void {
-  if (!fileSystem.inodes.delete(inode.id)) return;
-  fileSystem.orphans.delete(inode.id);
-  charge(fileSystem, -(INODE_CHARGE + inode.size));
-}
-
-/** Makes the inode belong to those that go when nothing uses them. */
-export function orphanInode(fileSystem: FileSystem, inode: Inode): void {
-  fileSystem.orphans.set(inode.id, true);
-}
-
 /** `name` of `directory` means `inode` from now on; it must not exist yet. ENOSPC, EMLINK. */
-export function addName(fileSystem: FileSystem, directory: Inode, name: string, inode: Inode): void {
+export function addName(kernel: Kernel, directory: Inode, name: string, inode: Inode): void {
   if ((inode.type === 'directory' ? directory : inode).links >= MAX_LINKS) fail('EMLINK');
-  charge(fileSystem, NAME_CHARGE);
+  charge(kernel, NAME_CHARGE, 'ENOSPC');
+  const { inodes } = kernel.fileSystem;
   directory.entries.set(name, inode.id);
-  fileSystem.orphans.delete(inode.id);
   if (inode.type === 'directory') {
     inode.parent = directory.id;
     // its own `.`, its name, and the `..` of each directory in it: a renamed one may have some
-    inode.links =
-      2 + [...inode.entries.values()].filter((id) => fileSystem.inodes.get(id)?.type === 'directory').length;
+    inode.links = 2 + [...inode.entries.values()].filter((id) => inodes.get(id)?.type === 'directory').length;
     directory.links++;
   } else {
     inode.links++;
   }
 }
 
-/** Takes the name away; without another one the inode becomes an orphan. */
-export function removeName(fileSystem: FileSystem, directory: Inode, name: string, inode: Inode): void {
+/** Takes the name away; without another one, and without a user, the inode goes. */
+export function removeName(kernel: Kernel, directory: Inode, name: string, inode: Inode): void {
   directory.entries.delete(name);
-  charge(fileSystem, -NAME_CHARGE);
+  uncharge(kernel, NAME_CHARGE);
   if (inode.type === 'directory') {
     inode.links = 0;
     directory.links--;
   } else {
     inode.links--;
   }
-  if (inode.links === 0) orphanInode(fileSystem, inode);
+  freeUnused(kernel, inode);
 }
 
 /** Fails as `addName` of an inode with few names would: ENOSPC, EMLINK. */
-export function checkRoomForName(fileSystem: FileSystem, directory: Inode, type: InodeType): void {
+export function checkRoomForName(kernel: Kernel, directory: Inode, type: InodeType): void {
   if (type === 'directory' && directory.links >= MAX_LINKS) fail('EMLINK');
-  charge(fileSystem, NAME_CHARGE);
-  charge(fileSystem, -NAME_CHARGE);
+  charge(kernel, NAME_CHARGE, 'ENOSPC');
+  uncharge(kernel, NAME_CHARGE);
 }
 
 const kindsWithInode: ReadonlySet<FileKind> = new Set(['regular', 'directory', 'generated', 'device', 'pinned']);
@@ -123,21 +114,6 @@ const kindsWithInode: ReadonlySet<FileKind> = new Set(['regular', 'directory', '
 /** Whether `object` of such an open file is an inode. */
 export function hasInode(kind: FileKind): boolean {
   return kindsWithInode.has(kind);
-}
-
-/** Frees the orphans that no open file and no working directory holds. */
-export function sweepOrphans(kernel: Kernel): void {
-  const { fileSystem } = kernel;
-  if (fileSystem.orphans.size === 0) return;
-  const used = new Set<number>();
-  for (const file of kernel.openFiles.values()) if (hasInode(file.kind)) used.add(file.object);
-  for (const task of kernel.tasks.values()) used.add(task.workingDirectory);
-  for (const id of fileSystem.orphans.keys()) {
-    const inode = fileSystem.inodes.get(id);
-    if (inode === undefined || used.has(id)) continue;
-    discardInode(fileSystem, inode);
-    if (inode.type === 'pinned') dropPinned(kernel, inode);
-  }
 }
 
 /** The inode `name` means in `directory`; EPERM for a name that bpffs does not have. */

@@ -11,9 +11,20 @@ export interface Inode {
   /** permission bits only */
   mode: number;
   links: number;
-  /** regular: content (capacity may exceed `size`; zeros past it); symlink: the target's bytes */
-  data: Uint8Array;
+  /** open files, tasks whose working directory it is, areas, programs: see inode-uses.ts */
+  references: number;
+  /** i_writecount: files open for writing and areas that may write; below 0: address spaces that execute it */
+  writers: number;
+  /** bytes */
   size: number;
+  /** regular: physical page by page number; what is missing reads as zeros. A reference each; zeros past `size` */
+  readonly pages: Map<number, number>;
+  /** regular: numbers of areas that show it, by address space */
+  readonly mappings: Map<number, number>;
+  /** regular: how often its content has been changed, by other means than a mapping */
+  version: number;
+  /** symlink: where it leads, one byte a character */
+  readonly target: string;
   /** directory: name to inode; names are bytes as Latin-1 */
   readonly entries: Map<string, number>;
   /** directory: the one it is in; the root: itself; else 0 */
@@ -33,10 +44,8 @@ export interface FileSystem {
   readonly inodes: Map<number, Inode>;
   readonly root: number;
   nextInode: number;
-  /** bytes of content, plus a charge for each inode and each name: see tree.ts */
-  usedBytes: number;
-  /** inodes without a name that something still uses */
-  readonly orphans: Map<number, true>;
+  /** pages of the box that hold content */
+  cachedPages: number;
   readonly pipes: Map<number, Pipe>;
   /** epoll instances and event counters, by the number of their open file */
   readonly epolls: Map<number, Epoll>;

@@ -71,7 +71,7 @@ function onePage(kernel: Kernel, address: bigint, offset: number, size: number):
 /** As `kernelPhysical`; a page of `vmallocLazy` that was never touched is `UNTOUCHED` to a reader, a new one to a writer. */
 function physicalFor(kernel: Kernel, address: bigint, access: 'read' | 'write'): number | undefined {
   const physical = kernelPhysical(kernel, address);
-  if (physical !== undefined || kernel.vmalloc.lazy.size === 0) return physical;
+  if (physical !== undefined || kernel.vmalloc.lazy === 0) return physical;
   if (access === 'read') return isLazy(kernel, address) ? UNTOUCHED : undefined;
   try {
     const page = touchLazyPage(kernel, address);

@@ -3,20 +3,22 @@ import { Pte } from '../../cpu/paging.ts';
 import type { Kernel } from '../kernel.ts';
 import { TASK_SIZE_MAX } from '../layout/address-map.ts';
 import type { Task } from '../task.ts';
-import { findArea } from './address-space.ts';
+import { readContent } from '../fs/content.ts';
+import { findArea, offsetAt } from './areas.ts';
 import { readEntry } from './page-tables.ts';
 import type { AddressSpace, Vma } from './types.ts';
 
 const PAGE = 4096n;
 
 /** What a page that is not there yet will hold, from `address` on. */
-function untouched(area: Vma, address: bigint, length: number): Uint8Array | undefined {
+function untouched(kernel: Kernel, area: Vma, address: bigint, length: number): Uint8Array | undefined {
   if (area.shared !== undefined) return undefined;
   const bytes = new Uint8Array(length);
   if (area.file === undefined) return bytes;
-  const { data, offset, length: limit } = area.file;
-  const skipped = Number(address - area.start);
-  if (skipped < limit) bytes.set(data.subarray(offset + skipped, offset + Math.min(limit, skipped + length)));
+  const inode = kernel.fileSystem.inodes.get(area.file.inode);
+  const offset = offsetAt(area, area.file.offset, address);
+  if (inode === undefined || offset - (offset % Number(PAGE)) >= inode.size) return undefined;
+  bytes.set(readContent(kernel, inode, offset, length));
   return bytes;
 }
 
@@ -25,7 +27,7 @@ function peekPage(kernel: Kernel, space: AddressSpace, address: bigint, length: 
   const entry = readEntry(kernel, space.pageTable, address);
   const area = findArea(space, address);
   if (area === undefined) return undefined;
-  if (entry === 0n) return untouched(area, address, length);
+  if (entry === 0n) return untouched(kernel, area, address, length);
   const physical = Number(entry & Pte.address) + Number(address & (PAGE - 1n));
   return kernel.memory.bytes.slice(physical, physical + length);
 }

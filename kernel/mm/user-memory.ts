@@ -5,7 +5,7 @@ import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { TASK_SIZE_MAX } from '../layout/address-map.ts';
 import type { Task } from '../task.ts';
-import { handleMmFault } from './address-space.ts';
+import { handleMmFault } from './faults.ts';
 import { readEntry } from './page-tables.ts';
 import type { AddressSpace } from './types.ts';
 

@@ -3,39 +3,51 @@ import { Pte } from '../../cpu/paging.ts';
 import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { constants } from '../layout/constants.ts';
-import { entryAddress, readEntry, writeEntry } from './page-tables.ts';
+import { charge, uncharge } from './charge.ts';
+import { clearEntries, flushRange, forEachEntry, readEntry, setEntry, writeEntry } from './page-tables.ts';
 import { allocatePage, releasePage, sharePage } from './physical.ts';
+import { createRanges, insertRange, lowestGap, rangeAt, removeRange, type Range, type RangeList } from './ranges.ts';
 
 const PAGE = BigInt(constants.PAGE_SIZE);
 
 export interface VirtualArea {
   readonly start: bigint;
   readonly end: bigint;
-  /** allocations: address to bytes, whole pages */
-  readonly blocks: Map<bigint, number>;
-  /** those whose pages appear when they are touched: address to bytes */
-  readonly lazy: Map<bigint, number>;
+  readonly blocks: RangeList<Block>;
+  /** how many of them are lazy */
+  lazy: number;
+}
+
+/** An allocation, with the unmapped page behind it. */
+interface Block extends Range {
+  /** its pages appear when they are touched */
+  readonly lazy: boolean;
+}
+
+/** What an allocation keeps of the host's memory, bytes. */
+const BLOCK_CHARGE = 192;
+
+export function createVirtualArea(start: bigint, size: bigint): VirtualArea {
+  return { start, end: start + size, blocks: createRanges(), lazy: 0 };
+}
+
+/** The allocation that `address` lies in, without the page behind it. */
+export function blockAt(area: VirtualArea, address: bigint): Block | undefined {
+  const block = rangeAt(area.blocks, address);
+  return block !== undefined && address < block.end - PAGE ? block : undefined;
 }
 
 const permissionBits = { r: Pte.noExecute, rw: Pte.write | Pte.noExecute, rx: 0n } as const;
 
-/** The lowest gap that holds `pages` and a guard page before and after. */
-function findGap(area: VirtualArea, pages: bigint): bigint {
-  let at = area.start + PAGE;
-  for (const [start, size] of [...area.blocks].sort((left, right) => (left[0] < right[0] ? -1 : 1))) {
-    if (start - at >= (pages + 1n) * PAGE) break;
-    at = start + BigInt(size) + PAGE;
-  }
-  if (at + (pages + 1n) * PAGE > area.end) fail('ENOMEM');
-  return at;
-}
-
-/** A free range of whole pages for `size` bytes, counted as allocated. ENOMEM. */
-function reserve(area: VirtualArea, size: number): bigint {
-  const pages = Math.max(1, Math.ceil(size / constants.PAGE_SIZE));
-  const address = findGap(area, BigInt(pages));
-  area.blocks.set(address, pages * constants.PAGE_SIZE);
-  return address;
+/** A free range of whole pages for `size` bytes, with a page before and after, counted as allocated. ENOMEM. */
+function reserve(kernel: Kernel, area: VirtualArea, size: number, lazy = false): Block {
+  const length = BigInt(Math.max(1, Math.ceil(size / constants.PAGE_SIZE)) + 1) * PAGE;
+  const start = lowestGap(area.blocks, length, area.start + PAGE, area.end) ?? fail('ENOMEM');
+  charge(kernel, BLOCK_CHARGE);
+  const block = { start, end: start + length, lazy };
+  insertRange(area.blocks, block);
+  if (lazy) area.lazy++;
+  return block;
 }
 
 /**
@@ -43,17 +55,12 @@ function reserve(area: VirtualArea, size: number): bigint {
  * function's write. What was never touched reads as zeros and costs nothing. ENOMEM when the range does not fit.
  */
 export function vmallocLazy(kernel: Kernel, size: number): bigint {
-  const address = reserve(kernel.vmalloc, size);
-  kernel.vmalloc.lazy.set(address, kernel.vmalloc.blocks.get(address)!);
-  return address;
+  return reserve(kernel, kernel.vmalloc, size, true).start;
 }
 
 /** Whether `address` is in a range of `vmallocLazy`. */
-export function isLazy(kernel: Kernel, address: bigint): boolean {
-  for (const [start, size] of kernel.vmalloc.lazy) {
-    if (address >= start && address < start + BigInt(size)) return true;
-  }
-  return false;
+export function isLazy({ vmalloc }: Kernel, address: bigint): boolean {
+  return vmalloc.lazy > 0 && blockAt(vmalloc, address)?.lazy === true;
 }
 
 /** The page at `address` of a lazy range, as a physical address; undefined elsewhere. ENOMEM. */
@@ -73,7 +80,7 @@ export function touchLazyPage(kernel: Kernel, address: bigint): number | undefin
 
 /** vmap: physical pages in a row at a new address, a reference each more; `vfree` takes both back. ENOMEM. */
 export function vmap(kernel: Kernel, pages: readonly number[]): bigint {
-  const address = reserve(kernel.vmalloc, pages.length * constants.PAGE_SIZE);
+  const address = reserve(kernel, kernel.vmalloc, pages.length * constants.PAGE_SIZE).start;
   try {
     pages.forEach((physical, n) => {
       const entry = BigInt(physical) | Pte.present | permissionBits.rw;
@@ -89,46 +96,44 @@ export function vmap(kernel: Kernel, pages: readonly number[]): bigint {
 
 /** Zeroed, readable and writable, not executable. `size` in bytes is rounded up to pages. ENOMEM. */
 export function vmalloc(kernel: Kernel, which: 'vmalloc' | 'modules', size: number): bigint {
-  const address = reserve(kernel[which], size);
-  const pages = kernel[which].blocks.get(address)! / constants.PAGE_SIZE;
-  let mapped = 0n;
+  const { start, end } = reserve(kernel, kernel[which], size);
   try {
-    for (; mapped < pages; mapped++) {
-      const entry = BigInt(allocatePage(kernel)) | Pte.present | permissionBits.rw;
-      writeEntry(kernel, kernel.swapperPgDir, address + mapped * PAGE, entry);
+    for (let at = start; at < end - PAGE; at += PAGE) {
+      const physical = allocatePage(kernel);
+      try {
+        writeEntry(kernel, kernel.swapperPgDir, at, BigInt(physical) | Pte.present | permissionBits.rw);
+      } catch (error) {
+        releasePage(kernel, physical);
+        throw error;
+      }
     }
   } catch (error) {
-    vfree(kernel, address);
+    vfree(kernel, start);
     throw error;
   }
-  return address;
+  return start;
 }
 
 /** set_memory_ro / rw / x: for whole pages that `vmalloc` mapped. */
 export function setMemory(kernel: Kernel, address: bigint, size: number, permissions: 'r' | 'rw' | 'rx'): void {
-  for (let at = address & ~(PAGE - 1n); at < address + BigInt(size); at += PAGE) {
-    const entry = readEntry(kernel, kernel.swapperPgDir, at);
-    if ((entry & Pte.present) === 0n) continue;
-    writeEntry(kernel, kernel.swapperPgDir, at, (entry & Pte.address) | Pte.present | permissionBits[permissions]);
-  }
+  const start = address & ~(PAGE - 1n);
+  const end = (address + BigInt(size) + PAGE - 1n) & ~(PAGE - 1n);
+  forEachEntry(kernel, kernel.swapperPgDir, start, end, (at) => {
+    const entry = kernel.memory.view.getBigUint64(at, true);
+    if ((entry & Pte.present) === 0n) return;
+    setEntry(kernel, at, (entry & Pte.address) | Pte.present | permissionBits[permissions]);
+  });
+  flushRange(kernel, start, end);
 }
 
+/** Gives back what `vmalloc`, `vmallocLazy` or `vmap` gave; anything else is ignored. */
 export function vfree(kernel: Kernel, address: bigint): void {
-  const area = kernel.vmalloc.blocks.has(address) ? kernel.vmalloc : kernel.modules;
-  const size = area.blocks.get(address);
-  if (size === undefined) return;
-  area.blocks.delete(address);
-  area.lazy.delete(address);
-  for (let at = address; at < address + BigInt(size);) {
-    if (entryAddress(kernel, kernel.swapperPgDir, at, false) === undefined) {
-      at = ((at >> 21n) + 1n) << 21n; // no table: to the next 2 MiB
-      continue;
-    }
-    const entry = readEntry(kernel, kernel.swapperPgDir, at);
-    if ((entry & Pte.present) !== 0n) {
-      writeEntry(kernel, kernel.swapperPgDir, at, 0n);
-      releasePage(kernel, Number(entry & Pte.address));
-    }
-    at += PAGE;
-  }
+  const area = blockAt(kernel.vmalloc, address) === undefined ? kernel.modules : kernel.vmalloc;
+  const block = blockAt(area, address);
+  if (block?.start !== address) return;
+  removeRange(area.blocks, block);
+  uncharge(kernel, BLOCK_CHARGE);
+  if (block.lazy) area.lazy--;
+  clearEntries(kernel, kernel.swapperPgDir, block.start, block.end);
+  flushRange(kernel, block.start, block.end);
 }

@@ -5,6 +5,7 @@ import { resizeContent } from '../fs/content.ts';
 import { deviceRow } from '../fs/devices.ts';
 import { operationsOf } from '../fs/file-kinds.ts';
 import { fileOf } from '../fs/files.ts';
+import { checkWriteAccess } from '../fs/inode-uses.ts';
 import { deviceOf, inodeOf } from '../fs/tree.ts';
 import type { Inode, InodeType } from '../fs/types.ts';
 import type { Kernel } from '../kernel.ts';
@@ -43,6 +44,8 @@ interface Status {
   readonly mode: number;
   readonly special: number;
   readonly size: number;
+  /** pages that hold content */
+  readonly pages: number;
   /** guest time, ns */
   readonly modified: number;
 }
@@ -50,7 +53,16 @@ interface Status {
 function statusOf(target: Target): Status {
   if (!isInode(target)) {
     const mode = operationsOf(target.kind).statMode ?? 0o600;
-    return { device: ANONYMOUS_DEVICE, inode: target.object, links: 1, mode, special: 0, size: 0, modified: 0 };
+    return {
+      device: ANONYMOUS_DEVICE,
+      inode: target.object,
+      links: 1,
+      mode,
+      special: 0,
+      size: 0,
+      pages: 0,
+      modified: 0,
+    };
   }
   const row = target.type === 'device' ? deviceRow(target.driver) : undefined;
   return {
@@ -60,6 +72,7 @@ function statusOf(target: Target): Status {
     mode: typeBits[target.type] | target.mode,
     special: row === undefined ? 0 : deviceNumber(row.major, row.minor),
     size: target.size,
+    pages: target.pages.size,
     modified: target.modified,
   };
 }
@@ -77,7 +90,7 @@ function encodeStatus(status: Status): Uint8Array {
   u64(40, status.special);
   u64(48, status.size);
   u64(56, BLOCK);
-  u64(64, Math.ceil(status.size / 512));
+  u64(64, status.pages * (BLOCK / 512));
   for (const offset of [72, 88, 104]) {
     u64(offset, BOOT_TIME + Math.floor(status.modified / 1e9));
     u64(offset + 8, Math.floor(((status.modified % 1e9) + 1e9) % 1e9));
@@ -157,6 +170,7 @@ const truncate: SyscallHandler = ({ kernel, task, args }) => {
   const size = newSize(args[1]);
   const inode = resolveUserPath(kernel, task, WORKING_DIRECTORY, args[0]).inode ?? fail('ENOENT');
   if (inode.type !== 'regular') fail(inode.type === 'directory' ? 'EISDIR' : 'EINVAL');
+  checkWriteAccess(inode);
   resizeContent(kernel, inode, size);
   return 0;
 };

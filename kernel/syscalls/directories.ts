@@ -3,12 +3,14 @@ import { fail } from '../errno.ts';
 import { AtFlag } from '../fs/constants.ts';
 import { latin1Bytes } from '../fs/bytes.ts';
 import { fileOf } from '../fs/files.ts';
+import { holdInode, releaseInode } from '../fs/inode-uses.ts';
 import { makeDirectory, makeLink, makeSymlink, readLink, removeDirectory, rename, unlink } from '../fs/names.ts';
 import { pathOfDirectory } from '../fs/paths.ts';
 import { inodeOf, lookup, namesOf } from '../fs/tree.ts';
 import type { Inode, InodeType, OpenFile } from '../fs/types.ts';
 import type { Kernel } from '../kernel.ts';
 import { copyToUser } from '../mm/user-memory.ts';
+import type { Task } from '../task.ts';
 import { toInt, toUnsigned } from './arguments.ts';
 import { syscall, type SyscallCall, type SyscallHandler, type SyscallRow } from './types.ts';
 import { pathFromUser, resolveUserPath, userPath, WORKING_DIRECTORY } from './user-paths.ts';
@@ -91,19 +93,24 @@ const getcwd: SyscallHandler = ({ kernel, task, args: [buffer, size] }) => {
   return path.length + 1;
 };
 
+function changeDirectory(kernel: Kernel, task: Task, inode: number): number {
+  holdInode(kernel, inode);
+  releaseInode(kernel, task.workingDirectory);
+  task.workingDirectory = inode;
+  return 0;
+}
+
 const chdir: SyscallHandler = ({ kernel, task, args }) => {
   const { inode } = resolveUserPath(kernel, task, WORKING_DIRECTORY, args[0]);
   if (inode === undefined) return fail('ENOENT');
   if (inode.type !== 'directory') fail('ENOTDIR');
-  task.workingDirectory = inode.id;
-  return 0;
+  return changeDirectory(kernel, task, inode.id);
 };
 
 const fchdir: SyscallHandler = ({ kernel, task, args }) => {
   const file = fileOf(kernel, task, args[0]);
   if (file.kind !== 'directory') fail('ENOTDIR');
-  task.workingDirectory = file.object;
-  return 0;
+  return changeDirectory(kernel, task, file.object);
 };
 
 function mkdirAt({ kernel, task }: SyscallCall, directory: bigint, address: bigint, mode: bigint): number {

@@ -120,11 +120,5 @@ const futex: SyscallHandler = (call) => {
 };
 
 export const futexSyscalls: readonly SyscallRow[] = [
-  syscall(
-    202,
-    'futex',
-    ['pointer', 'int', 'unsigned', 'pointer', 'pointer', 'hex'],
-    futex,
-    'no priority inheritance; in shared file mappings a word of its own for each process',
-  ),
+  syscall(202, 'futex', ['pointer', 'int', 'unsigned', 'pointer', 'pointer', 'hex'], futex, 'no priority inheritance'),
 ];

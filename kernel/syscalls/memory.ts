@@ -1,24 +1,29 @@
 import { fail } from '../errno.ts';
 import { OpenFlag } from '../fs/constants.ts';
+import { resizeContent } from '../fs/content.ts';
 import { operationsOf } from '../fs/file-kinds.ts';
-import { fileOf } from '../fs/files.ts';
+import { fileOf, isWritable } from '../fs/files.ts';
+import { withUnnamed } from '../fs/opening.ts';
 import type { OpenFile } from '../fs/types.ts';
 import type { Kernel } from '../kernel.ts';
 import { TASK_SIZE_MAX } from '../layout/address-map.ts';
+import { protect, unmap } from '../mm/address-space.ts';
 import {
   findArea,
   findFree,
   insertArea,
   MapFlag,
+  MAX_AREAS,
+  offsetAt,
   pageCeiling,
   PAGE,
   Protection,
-  protect,
-  unmap,
-} from '../mm/address-space.ts';
-import { createSharedMemory, shareFile } from '../mm/shared-memory.ts';
-import type { AddressSpace } from '../mm/types.ts';
-import { copyFromUser, copyToUser } from '../mm/user-memory.ts';
+  SHARED_ZEROS,
+} from '../mm/areas.ts';
+import { clearEntries, flushRange, moveEntries } from '../mm/page-tables.ts';
+import { overlapsRange, rangesIn } from '../mm/ranges.ts';
+import { releaseSharedMemory, shareFile } from '../mm/shared-memory.ts';
+import type { AddressSpace, Vma } from '../mm/types.ts';
 import type { Task } from '../task.ts';
 import { toInt } from './arguments.ts';
 import { syscall, type SyscallHandler, type SyscallRow } from './types.ts';
@@ -27,18 +32,15 @@ export function spaceOf(kernel: Kernel, task: Task): AddressSpace {
   return kernel.addressSpaces.get(task.addressSpace ?? -1) ?? fail('EINVAL');
 }
 
-const overlaps = (space: AddressSpace, start: bigint, end: bigint): boolean =>
-  space.areas.some((area) => area.start < end && area.end > start);
-
 const brk: SyscallHandler = ({ kernel, task, args }) => {
   const space = spaceOf(kernel, task);
   const wanted = args[0];
   if (wanted < space.brkStart || wanted >= TASK_SIZE_MAX) return space.brk;
   const [oldEnd, newEnd] = [pageCeiling(space.brk), pageCeiling(wanted)];
   if (newEnd > oldEnd) {
-    if (newEnd - space.brkStart > BigInt(kernel.memory.size) || overlaps(space, oldEnd, newEnd + PAGE))
+    if (newEnd - space.brkStart > BigInt(kernel.memory.size) || overlapsRange(space.areas, oldEnd, newEnd + PAGE))
       return space.brk;
-    insertArea(space, {
+    insertArea(kernel, space, {
       start: oldEnd,
       end: newEnd,
       protection: Protection.read | Protection.write,
@@ -59,62 +61,90 @@ function pages(length: bigint): bigint {
   return pageCeiling(length);
 }
 
-/** EACCES: nothing is mapped of a file that cannot be read, and a shared mapping writes through. */
+/** EACCES: nothing is mapped of a file that cannot be read, and a shared mapping writes through. EBADF for O_PATH. */
 function checkAccess(file: OpenFile, sharing: number, protection: number): void {
+  if ((file.flags & OpenFlag.path) !== 0) fail('EBADF');
   const access = file.flags & OpenFlag.accessMode;
   if (access === OpenFlag.writeOnly) fail('EACCES');
   const writes = sharing === MapFlag.shared && (protection & Protection.write) !== 0;
   if (writes && access === OpenFlag.readOnly) fail('EACCES');
 }
 
+/** Where mmap puts `size` bytes; what is there goes with MAP_FIXED. EINVAL, EEXIST, ENOMEM. */
+function placeFor(kernel: Kernel, space: AddressSpace, address: bigint, size: bigint, flags: number): bigint {
+  const start = address & ~(PAGE - 1n);
+  const end = start + size;
+  if ((flags & (MapFlag.fixed | MapFlag.fixedNoReplace)) !== 0) {
+    if (start !== address) fail('EINVAL');
+    if (end > TASK_SIZE_MAX || start < PAGE) fail('ENOMEM');
+    if ((flags & MapFlag.fixedNoReplace) !== 0 && overlapsRange(space.areas, start, end)) fail('EEXIST');
+    if (space.areas.count >= MAX_AREAS) fail('ENOMEM');
+    unmap(kernel, space, start, end);
+    return start;
+  }
+  const isFree = start >= 0x10000n && end <= TASK_SIZE_MAX && !overlapsRange(space.areas, start, end);
+  return isFree ? start : findFree(space, size);
+}
+
+/** Maps a file of the kernel's own pages: a bpf map, a perf event. */
+function mapKernelPages(kernel: Kernel, space: AddressSpace, file: OpenFile, area: Vma, offset: bigint): void {
+  const request = {
+    offset: Number(offset),
+    length: Number(area.end - area.start),
+    protection: area.protection,
+  };
+  const object = shareFile(kernel, file, request);
+  try {
+    insertArea(kernel, space, { ...area, shared: { object, offset: 0 }, name: file.path });
+  } finally {
+    releaseSharedMemory(kernel, object);
+  }
+}
+
+/** shmem_zero_setup: shared memory without a file is a file without a name. */
+function mapSharedZeros(kernel: Kernel, space: AddressSpace, area: Vma): void {
+  withUnnamed(kernel, (inode) => {
+    resizeContent(kernel, inode, Number(area.end - area.start));
+    const file = { inode: inode.id, offset: 0, writes: true };
+    insertArea(kernel, space, { ...area, file, name: SHARED_ZEROS });
+  });
+}
+
 const mmap: SyscallHandler = ({ kernel, task, args: [address, length, prot, flagBits, fd, offset] }) => {
   const space = spaceOf(kernel, task);
   const size = pages(length);
   const flags = Number(BigInt.asUintN(32, flagBits));
+  const protection = toInt(prot) & 7;
   // MAP_SHARED_VALIDATE is both bits
   const sharing = (flags & MapFlag.shared) !== 0 ? MapFlag.shared : flags & MapFlag.private;
   if (sharing === 0 || (offset & 0xfffn) !== 0n) fail('EINVAL');
-  let file;
-  let open: OpenFile | undefined;
-  if ((flags & MapFlag.anonymous) === 0) {
-    open = fileOf(kernel, task, toInt(fd));
-    checkAccess(open, sharing, toInt(prot));
+  const open = (flags & MapFlag.anonymous) === 0 ? fileOf(kernel, task, toInt(fd)) : undefined;
+  if (open !== undefined) {
+    checkAccess(open, sharing, protection);
+    // do_mmap: the last page has no number
+    if (offset + size > 1n << 64n) fail('EOVERFLOW');
   }
-  if (open?.kind === 'regular') {
-    const inode = kernel.fileSystem.inodes.get(open.object) ?? fail('ENODEV');
-    if (sharing === MapFlag.shared && (toInt(prot) & Protection.write) !== 0) fail('ENODEV');
-    const start = Math.min(Number(offset), inode.size);
-    file = { data: inode.data.slice(0, inode.size), offset: start, length: inode.size - start };
-    open = undefined;
-  } else if (open !== undefined) {
+  if (open !== undefined && open.kind !== 'regular') {
     const operations = operationsOf(open.kind).mmap ?? fail('ENODEV');
     if (sharing !== MapFlag.shared) (operations.private ?? (() => fail('EINVAL')))(kernel, open);
   }
-  let start = address & ~(PAGE - 1n);
-  if ((flags & (MapFlag.fixed | MapFlag.fixedNoReplace)) !== 0) {
-    if ((address & (PAGE - 1n)) !== 0n) fail('EINVAL');
-    if (start + size > TASK_SIZE_MAX || start < PAGE) fail('ENOMEM');
-    if ((flags & MapFlag.fixedNoReplace) !== 0 && overlaps(space, start, start + size)) fail('EEXIST');
-    unmap(kernel, space, start, start + size);
-  } else if (start < 0x10000n || start + size > TASK_SIZE_MAX || overlaps(space, start, start + size)) {
-    start = findFree(space, size);
-  }
-  let shared;
-  if (open !== undefined) {
-    const request = { offset: Number(offset), length: Number(size), protection: toInt(prot) & 7 };
-    shared = { object: shareFile(kernel, open, request), offset: 0 };
-  } else if (sharing === MapFlag.shared && file === undefined) {
-    shared = { object: createSharedMemory(kernel), offset: 0 };
-  }
-  insertArea(space, {
+  const start = placeFor(kernel, space, address, size, flags);
+  const area: Vma = {
     start,
     end: start + size,
-    shared,
-    protection: toInt(prot) & 7,
+    protection,
     flags: sharing | (flags & MapFlag.growsDown),
-    file,
-    name: open?.path ?? '',
-  });
+    file: undefined,
+    shared: undefined,
+    name: '',
+  };
+  if (open?.kind === 'regular') {
+    const writes = sharing === MapFlag.shared && isWritable(open.flags);
+    const file = { inode: open.object, offset: Number(offset), writes };
+    insertArea(kernel, space, { ...area, file, name: open.path });
+  } else if (open !== undefined) mapKernelPages(kernel, space, open, area, offset);
+  else if (sharing === MapFlag.shared) mapSharedZeros(kernel, space, area);
+  else insertArea(kernel, space, area);
   return start;
 };
 
@@ -138,66 +168,66 @@ const mprotect: SyscallHandler = ({ kernel, task, args }) => {
 };
 
 const MREMAP_MAYMOVE = 1n;
-/** Shrinks in place, grows in place where there is room, else moves a copy. */
+/** Shrinks in place, grows in place where there is room, else moves the pages. */
 const mremap: SyscallHandler = ({ kernel, task, args: [address, oldLength, newLength, flags] }) => {
   const space = spaceOf(kernel, task);
-  const [oldSize, newSize] = [pageCeiling(oldLength), pages(newLength)];
-  const area = findArea(space, address);
   if ((address & (PAGE - 1n)) !== 0n || (flags & ~MREMAP_MAYMOVE) !== 0n) fail('EINVAL');
+  const [oldSize, newSize] = [pages(oldLength), pages(newLength)];
+  const area = findArea(space, address);
   if (area === undefined || address + oldSize > area.end) return fail('EFAULT');
   const [oldEnd, newEnd] = [address + oldSize, address + newSize];
   if (newSize <= oldSize) {
     if (newEnd < oldEnd) unmap(kernel, space, newEnd, oldEnd);
     return address;
   }
-  if (area.file !== undefined || area.shared !== undefined) fail('EINVAL');
-  if (oldEnd === area.end && newEnd <= TASK_SIZE_MAX && !overlaps(space, oldEnd, newEnd)) {
-    insertArea(space, { ...area, start: oldEnd, end: newEnd });
+  // VM_DONTEXPAND
+  if (area.shared !== undefined) fail('EFAULT');
+  /** the part of the area from `from` on, at `start` */
+  const shown = (from: bigint, start: bigint, end: bigint): Vma => ({
+    ...area,
+    start,
+    end,
+    file: area.file && { ...area.file, offset: offsetAt(area, area.file.offset, from) },
+  });
+  if (oldEnd === area.end && newEnd <= TASK_SIZE_MAX && !overlapsRange(space.areas, oldEnd, newEnd)) {
+    insertArea(kernel, space, shown(oldEnd, oldEnd, newEnd));
     return address;
   }
   if ((flags & MREMAP_MAYMOVE) === 0n) fail('ENOMEM');
   const target = findFree(space, newSize);
-  insertArea(space, { ...area, start: target, end: target + newSize, protection: Protection.read | Protection.write });
-  for (let at = 0n; at < oldSize; at += PAGE)
-    copyToUser(kernel, task, target + at, copyFromUser(kernel, task, address + at, Number(PAGE)));
-  if (area.protection !== (Protection.read | Protection.write))
-    protect(kernel, space, target, target + newSize, area.protection);
+  insertArea(kernel, space, shown(address, target, target + newSize));
+  try {
+    moveEntries(kernel, space.pageTable, address, oldSize, target);
+  } catch (error) {
+    unmap(kernel, space, target, target + newSize);
+    throw error;
+  }
   unmap(kernel, space, address, oldEnd);
   return target;
 };
 
 const MADV_DONTNEED = 4;
+/** ENOMEM where something is not mapped; the rest is done all the same. */
 const madvise: SyscallHandler = ({ kernel, task, args: [address, length, advice] }) => {
   const [start, end] = range(address, length);
   if (toInt(advice) !== MADV_DONTNEED) return 0;
   const space = spaceOf(kernel, task);
-  const areas = space.areas.filter((area) => area.start < end && area.end > start && area.shared === undefined);
-  for (const area of areas) {
+  let covered = 0n;
+  for (const area of rangesIn(space.areas, start, end)) {
     const from = area.start > start ? area.start : start;
     const to = area.end < end ? area.end : end;
-    const skipped = Number(from - area.start);
-    const file = area.file && {
-      ...area.file,
-      offset: area.file.offset + skipped,
-      length: Math.max(0, area.file.length - skipped),
-    };
-    unmap(kernel, space, from, to);
-    insertArea(space, { ...area, start: from, end: to, file });
+    covered += to - from;
+    clearEntries(kernel, space.pageTable, from, to);
+    flushRange(kernel, from, to);
   }
-  return 0;
+  return covered === end - start ? 0 : fail('ENOMEM');
 };
 
 export const memorySyscalls: readonly SyscallRow[] = [
-  syscall(
-    9,
-    'mmap',
-    ['pointer', 'unsigned', 'protection', 'map-flags', 'fd', 'hex'],
-    mmap,
-    'regular files private or read-only, as they are when mapped; maps and perf events shared',
-  ),
+  syscall(9, 'mmap', ['pointer', 'unsigned', 'protection', 'map-flags', 'fd', 'hex'], mmap),
   syscall(10, 'mprotect', ['pointer', 'unsigned', 'protection'], mprotect),
   syscall(11, 'munmap', ['pointer', 'unsigned'], munmap),
   syscall(12, 'brk', ['pointer'], brk),
-  syscall(25, 'mremap', ['pointer', 'unsigned', 'unsigned', 'int'], mremap, 'anonymous areas; MREMAP_MAYMOVE only'),
+  syscall(25, 'mremap', ['pointer', 'unsigned', 'unsigned', 'int'], mremap, 'MREMAP_MAYMOVE only'),
   syscall(28, 'madvise', ['pointer', 'unsigned', 'int'], madvise, 'MADV_DONTNEED acts, the rest is advice'),
 ];

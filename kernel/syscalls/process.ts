@@ -1,7 +1,6 @@
 import { fail } from '../errno.ts';
-import { execute } from '../exec.ts';
+import { ARGUMENTS_LIMIT, execute } from '../exec.ts';
 import { childChannel, childrenOf, exitedStatus, exitProcess, exitTask, isWaitable, vforkChannel } from '../exit.ts';
-import { readContent } from '../fs/content.ts';
 import { pathOf, resolve } from '../fs/paths.ts';
 import type { Kernel } from '../kernel.ts';
 import {
@@ -86,12 +85,15 @@ function ignoringFaults(body: () => void): void {
 /** A NULL-terminated array of string pointers; E2BIG, EFAULT. */
 function stringArray(kernel: Kernel, task: Task, address: bigint): string[] {
   const strings: string[] = [];
+  let size = 0;
   if (address === 0n) return strings;
   for (let at = address; ; at += 8n) {
     const pointer = readUserU64(kernel, task, at);
     if (pointer === 0n) return strings;
     if (strings.length === MAX_ARGUMENTS) fail('E2BIG');
-    strings.push(stringFromUser(kernel, task, pointer, MAX_ARG_STRLEN));
+    const text = stringFromUser(kernel, task, pointer, MAX_ARG_STRLEN);
+    if ((size += text.length) > ARGUMENTS_LIMIT) fail('E2BIG');
+    strings.push(text);
   }
 }
 
@@ -102,8 +104,7 @@ const execve: SyscallHandler = ({ kernel, cpu, task, args }) => {
   const found = resolve(kernel, path, { start: task.workingDirectory, task });
   const inode = found.inode ?? fail('ENOENT');
   if (inode.type !== 'regular' || (inode.mode & 0o111) === 0) fail('EACCES');
-  const bytes = readContent(inode, 0, inode.size);
-  execute(kernel, cpu, task, pathOf(kernel, found), bytes, argv.length === 0 ? [''] : argv, envp);
+  execute(kernel, cpu, task, pathOf(kernel, found), inode, argv.length === 0 ? [''] : argv, envp);
   endOtherThreads(kernel, task);
   wake(kernel, vforkChannel(task.pid));
   return 0;

@@ -1,6 +1,7 @@
 /** statfs and fstatfs: what file system a file is in, by its magic number. */
 import { fail } from '../errno.ts';
-import { MAX_USED_BYTES, NAME_MAX } from '../fs/constants.ts';
+import { NAME_MAX } from '../fs/constants.ts';
+import { freePages } from '../mm/physical.ts';
 import { deviceOf } from '../fs/tree.ts';
 import { copyToUser } from '../mm/user-memory.ts';
 import { isInode, resolveUserPath, targetOfDescriptor, WORKING_DIRECTORY, type Target } from './user-paths.ts';
@@ -30,11 +31,11 @@ function magicOf(target: Target): number {
 function giveStatus({ kernel, task }: SyscallCall, target: Target, buffer: bigint): number {
   const view = new DataView(new ArrayBuffer(SIZE));
   const magic = magicOf(target);
-  const free = Math.floor((MAX_USED_BYTES - kernel.fileSystem.usedBytes) / BLOCK);
+  const free = freePages(kernel);
   const words = [
     magic,
     BLOCK,
-    MAX_USED_BYTES / BLOCK,
+    kernel.pages.references.length,
     free,
     free,
     kernel.fileSystem.inodes.size,

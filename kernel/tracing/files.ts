@@ -6,7 +6,6 @@ import { EVENTS } from './event-rows.ts';
 /** Makes the files; `kernel.perf.tracepoints` is filled. */
 export function createEventFiles(kernel: Kernel): void {
   for (const { category, name } of kernel.perf.tracepoints.values()) {
-    for (const file of ['format', 'id'])
-      placeGenerated(kernel.fileSystem, `${EVENTS}/${category}/${name}/${file}`, 0o440);
+    for (const file of ['format', 'id']) placeGenerated(kernel, `${EVENTS}/${category}/${name}/${file}`, 0o440);
   }
 }

@@ -7,13 +7,15 @@ import { bpfSyscalls } from '../../kernel/bpf/commands.ts';
 import { helpers } from '../../kernel/bpf/helpers.ts';
 import { createKernel } from '../../kernel/create-kernel.ts';
 import { Errno } from '../../kernel/errno.ts';
+import { writeContent } from '../../kernel/fs/content.ts';
 import { createFileTable, installDescriptor, openFile } from '../../kernel/fs/files.ts';
-import { newInode } from '../../kernel/fs/tree.ts';
+import { withUnnamed } from '../../kernel/fs/opening.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { FLOATING_SLOTS } from '../../kernel/kprobe/fpu.ts';
 import { KERNEL_TEXT } from '../../kernel/layout/address-map.ts';
 import { perCpuAreaSize, perCpuVariables } from '../../kernel/layout/per-cpu.ts';
-import { createAddressSpace, insertArea } from '../../kernel/mm/address-space.ts';
+import { createAddressSpace } from '../../kernel/mm/address-space.ts';
+import { insertArea } from '../../kernel/mm/areas.ts';
 import { kmalloc } from '../../kernel/mm/heap.ts';
 import { writeKernel } from '../../kernel/mm/kernel-memory.ts';
 import { writeEntry } from '../../kernel/mm/page-tables.ts';
@@ -56,7 +58,7 @@ function mapKernel(kernel: Kernel): void {
 
 function addTask(kernel: Kernel): Task {
   const space = createAddressSpace(kernel);
-  insertArea(space, {
+  insertArea(kernel, space, {
     start: USER,
     end: USER + USER_SIZE,
     protection: 3,
@@ -123,8 +125,11 @@ export function createBareKernel(size = 16 << 20, cpus = 1): BareKernel {
       }
     },
     openBytes(bytes, flags = 2) {
-      const inode = newInode(kernel.fileSystem, 'regular', { mode: 0o600, data: bytes });
-      return installDescriptor(kernel, task, openFile(kernel, 'regular', inode.id, flags, '/tmp/x'), false);
+      const file = withUnnamed(kernel, (inode) => {
+        writeContent(kernel, inode, 0, bytes);
+        return openFile(kernel, 'regular', inode.id, flags, '/tmp/x');
+      });
+      return installDescriptor(kernel, task, file, false);
     },
     poke: (address, bytes) => copyToUser(kernel, task, address, bytes),
   };

@@ -5,6 +5,7 @@ export const checkingPrograms: readonly (readonly [name: string, ...args: string
   ['crash'],
   ['faults'],
   ['files'],
+  ['mappings'],
   ['memory'],
   ['pipeline'],
   ['signals'],

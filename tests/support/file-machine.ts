@@ -4,7 +4,6 @@ import { Errno, type ErrnoName } from '../../kernel/errno.ts';
 import { latin1Bytes, latin1Text } from '../../kernel/fs/bytes.ts';
 import { OpenFlag } from '../../kernel/fs/constants.ts';
 import { createStandardFileTable } from '../../kernel/fs/files.ts';
-import { createFileSystem } from '../../kernel/fs/inodes.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { task_struct } from '../../kernel/layout/structures.ts';
 import { kmalloc } from '../../kernel/mm/heap.ts';
@@ -33,7 +32,6 @@ export interface FileMachine {
 
 export function createFileMachine(): FileMachine {
   const { kernel, task } = createBareKernel();
-  Object.assign(kernel, { fileSystem: createFileSystem() });
   const prepare = (fileTable: number): Partial<Task> => ({
     parent: 0,
     address: kmalloc(kernel, task_struct.size),

@@ -14,12 +14,12 @@ import { copyToUser } from '../../kernel/mm/user-memory.ts';
 import { attachProgram, createKprobeEvent, createTracepointEvent } from '../../kernel/perf/events.ts';
 import type { PerfEvent } from '../../kernel/perf/types.ts';
 import { createProcess } from '../../kernel/process.ts';
-import { execute } from '../../kernel/exec.ts';
 import { runKernel, type RunOutcome } from '../../kernel/run.ts';
 import { makeRunnable } from '../../kernel/scheduler.ts';
 import { syscallTable } from '../../kernel/syscalls/index.ts';
 import type { Task } from '../../kernel/task.ts';
 import type { Tracepoint } from '../../kernel/tracing/events.ts';
+import { executeBytes } from './execute-bytes.ts';
 import { kernelSources } from './kernel-machine.ts';
 
 /** bytes of a note; programs keep at most NOTES of them */
@@ -157,7 +157,7 @@ export function createTracingMachine(source = '', cpus = 1): TracingMachine {
     forgetNotes: () => void writeKernelU64(kernel, address('test_count'), 0n),
     task(elf, name = 'test') {
       const task = createProcess(kernel, name);
-      execute(kernel, undefined, task, `/bin/${name}`, elf, [name], []);
+      executeBytes(kernel, task, `/bin/${name}`, elf, [name]);
       return task;
     },
     run(task, budget = 5_000_000) {

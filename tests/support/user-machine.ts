@@ -2,7 +2,6 @@
 import * as fs from 'node:fs';
 import { bootKernel, type BootOptions } from '../../kernel/boot.ts';
 import { Errno } from '../../kernel/errno.ts';
-import { execute } from '../../kernel/exec.ts';
 import { writeFile } from '../../kernel/fs/inodes.ts';
 import { createHost } from '../../kernel/host.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
@@ -10,6 +9,7 @@ import { exitProcess } from '../../kernel/exit.ts';
 import { createProcess } from '../../kernel/process.ts';
 import { runKernel, type RunOutcome } from '../../kernel/run.ts';
 import { makeRunnable } from '../../kernel/scheduler.ts';
+import { executeBytes } from './execute-bytes.ts';
 import { kernelSources } from './kernel-machine.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -52,7 +52,7 @@ export function runProgram(
   kernel.fileSystem.stdin.closed = true;
   const task = createProcess(kernel, 'test');
   try {
-    execute(kernel, undefined, task, `/${argv[0]}`, bytes, argv, ['PATH=/']);
+    executeBytes(kernel, task, `/${argv[0]}`, bytes, argv, ['PATH=/']);
   } catch (error) {
     if (!(error instanceof Errno)) throw error;
     exitProcess(kernel, task, 0);

@@ -9,7 +9,7 @@ export function hex(value: number | bigint): string {
 }
 
 /** Throws `truncated` unless `size` bytes stand at file offset `offset`. */
-export function requireRange(bytes: Uint8Array, offset: number, size: number, what: string): void {
+export function requireRange(bytes: { readonly length: number }, offset: number, size: number, what: string): void {
   if (offset <= bytes.length && size <= bytes.length - offset) return;
   throw new ElfError(
     'truncated',

@@ -93,20 +93,25 @@ function programHeaderCount(view: DataView): number {
 
 /**
  * Reads the program headers alone: all that execve and the Rex loader need, whatever the section table holds.
- * The file bytes of every PT_LOAD are inside the file, and its memory size is not below its file size.
+ * The file bytes of every PT_LOAD are inside the file, which has `fileSize` bytes where `bytes` are only the part with the
+ * table, and its memory size is not below its file size.
  * @throws {ElfError} as `readHeader`, and bad-program-header
  */
-export function readProgramHeaders(bytes: Uint8Array, header: ElfHeader = readHeader(bytes)): ProgramHeader[] {
+export function readProgramHeaders(
+  bytes: Uint8Array,
+  header: ElfHeader = readHeader(bytes),
+  fileSize = bytes.length,
+): ProgramHeader[] {
   const start = header.programHeaderOffset;
   if (header.programHeaderCount === 0) return [];
   requireRange(bytes, start, header.programHeaderCount * PHDR_SIZE, 'program header table');
   const view = viewOf(bytes);
   return Array.from({ length: header.programHeaderCount }, (_, index) =>
-    readProgramHeader(bytes, view, start + index * PHDR_SIZE, `program header ${index}`),
+    readProgramHeader(view, start + index * PHDR_SIZE, `program header ${index}`, fileSize),
   );
 }
 
-function readProgramHeader(bytes: Uint8Array, view: DataView, at: number, what: string): ProgramHeader {
+function readProgramHeader(view: DataView, at: number, what: string, fileSize: number): ProgramHeader {
   const row = {
     type: view.getUint32(at, true),
     flags: view.getUint32(at + 4, true),
@@ -118,7 +123,7 @@ function readProgramHeader(bytes: Uint8Array, view: DataView, at: number, what: 
     align: readSafe(view, at + 48, `${what}: p_align`),
   };
   if (row.type !== PT_LOAD) return row;
-  requireRange(bytes, row.offset, row.fileSize, `${what} (PT_LOAD)`);
+  requireRange({ length: fileSize }, row.offset, row.fileSize, `${what} (PT_LOAD)`);
   if (row.memorySize < row.fileSize) {
     throw new ElfError(
       'bad-program-header',
