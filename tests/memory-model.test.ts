@@ -11,13 +11,14 @@ import type { Kernel } from '../kernel/kernel.ts';
 import { copyAddressSpace, releaseAddressSpace } from '../kernel/mm/address-space.ts';
 import { findArea, MapFlag } from '../kernel/mm/areas.ts';
 import { peekUser } from '../kernel/mm/peek-user.ts';
-import { freePages } from '../kernel/mm/physical.ts';
+import { allocatePage, freePages } from '../kernel/mm/physical.ts';
 import { allRanges } from '../kernel/mm/ranges.ts';
 import { copyFromUser, copyToUser } from '../kernel/mm/user-memory.ts';
 import { memorySyscalls } from '../kernel/syscalls/memory.ts';
 import type { Task } from '../kernel/task.ts';
 import { createBareKernel } from './support/bare-kernel.ts';
 import { bareSyscalls } from './support/bare-syscalls.ts';
+import { outcome } from './support/file-machine.ts';
 
 const slow = process.env['TEST_TIER'] === 'slow';
 const RUNS = Number(process.env['RUNS'] ?? (slow ? 5000 : 150));
@@ -298,6 +299,31 @@ test('random calls in several processes', () => {
     }),
     { numRuns: RUNS },
   );
+});
+
+test('page tables that an extension has made a circle of end, and so does every call over them', () => {
+  const { kernel, call, processes, inode } = createMachine();
+  const { task } = processes[0]!;
+  const space = kernel.addressSpaces.get(task.addressSpace!)!;
+  assert.is(
+    call('mmap', ARENAS[0]!, 1n << 46n, 3, MapFlag.fixed | MapFlag.private | MapFlag.anonymous, -1, 0),
+    Number(ARENAS[0]),
+  );
+  const circle = allocatePage(kernel);
+  const beyond = BigInt(kernel.memory.size);
+  // entries that name the table that they are in, one outside memory, and what is no address at all
+  const entries = [BigInt(circle) | 7n, beyond | 7n, 0xffff_ffff_ffff_ffffn, 0x8000_0000_0000_0000n];
+  for (let n = 0; n < 512; n++) kernel.memory.view.setBigUint64(circle + n * 8, entries[n % 7] ?? entries[0]!, true);
+  for (let n = 1; n < 256; n++) kernel.memory.view.setBigUint64(space.pageTable + n * 8, BigInt(circle) | 7n, true);
+  for (const name of ['mprotect', 'madvise'] as const) {
+    assert.is(call(name, ARENAS[0]!, 1n << 46n, name === 'madvise' ? 4 : 1), 0);
+  }
+  outcome(() => copyToUser(kernel, task, ARENAS[2]!, Uint8Array.of(1)));
+  outcome(() => releaseAddressSpace(kernel, copyAddressSpace(kernel, space).id));
+  assert.type(call('mremap', ARENAS[0]!, 1n << 45n, (1n << 45n) + PAGE, 1), 'number');
+  assert.is(call('munmap', 0x1000, (1n << 47n) - 0x2000n), 0);
+  releaseAddressSpace(kernel, space.id);
+  assert.is(inode.references, 1);
 });
 
 test.run();
