@@ -224,9 +224,39 @@ function buildStack(
   return at;
 }
 
+/** What a program starts with. */
+interface Start {
+  readonly entry: bigint;
+  readonly stackPointer: bigint;
+}
+
+/** load_elf_binary: fills `space`, which is `task`'s, with the program of `inode` and its stack. */
+function loadProgram(
+  kernel: Kernel,
+  task: Task,
+  space: AddressSpace,
+  path: string,
+  inode: Inode,
+  argv: readonly string[],
+  envp: readonly string[],
+): Start {
+  setProgram(kernel, space, inode.id);
+  const program = readProgram(kernel, inode);
+  mapSegments(kernel, task, space, program, path, inode);
+  insertArea(kernel, space, {
+    ...privateArea,
+    start: STACK_TOP - 0x21000n,
+    end: STACK_TOP,
+    protection: Protection.read | Protection.write,
+    flags: MapFlag.private | MapFlag.growsDown,
+    name: '[stack]',
+  });
+  return { entry: program.entry, stackPointer: buildStack(kernel, task, program, path, argv, envp) };
+}
+
 /**
- * Replaces `task`'s program by the ELF file of `inode`. Strings are Latin-1 bytes. Nothing has changed when it fails: ENOEXEC,
- * ENOENT (dynamically linked), ETXTBSY, E2BIG, ENOMEM. `cpu` is the task's when it is running.
+ * Replaces `task`'s program by the ELF file of `inode`. Strings are Latin-1 bytes. Nothing has changed when it fails: ETXTBSY,
+ * ENOEXEC, ENOENT (dynamically linked), E2BIG, ENOMEM. `cpu` is the task's when it is running.
  */
 export function execute(
   kernel: Kernel,
@@ -237,23 +267,12 @@ export function execute(
   argv: readonly string[],
   envp: readonly string[],
 ): void {
-  const program = readProgram(kernel, inode);
   const previous = task.addressSpace;
   const space = createAddressSpace(kernel);
   task.addressSpace = space.id;
-  let stackPointer: bigint;
+  let start: Start;
   try {
-    setProgram(kernel, space, inode.id);
-    mapSegments(kernel, task, space, program, path, inode);
-    insertArea(kernel, space, {
-      ...privateArea,
-      start: STACK_TOP - 0x21000n,
-      end: STACK_TOP,
-      protection: Protection.read | Protection.write,
-      flags: MapFlag.private | MapFlag.growsDown,
-      name: '[stack]',
-    });
-    stackPointer = buildStack(kernel, task, program, path, argv, envp);
+    start = loadProgram(kernel, task, space, path, inode, argv, envp);
   } catch (error) {
     task.addressSpace = previous;
     releaseAddressSpace(kernel, space.id);
@@ -269,7 +288,7 @@ export function execute(
   }
   task.signals.alternateStack = { pointer: 0n, size: 0n, flags: 2 };
   task.clearChildTid = 0n;
-  startThread(kernel, cpu, task, program.entry, stackPointer);
+  startThread(kernel, cpu, task, start.entry, start.stackPointer);
   for (const event of enabledByExec(kernel, task.pid)) setEnabled(kernel, event, true);
   if (cpu !== undefined) traceExec(kernel, cpu, task, path);
   kernel.events.push({ type: 'exec', pid: task.pid, path });

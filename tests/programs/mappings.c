@@ -381,6 +381,15 @@ static void check_busy(void) {
   close(reader);
   CHECK_EQUAL(unlink(path), 0);
 
+  fd = open(path, O_WRONLY | O_CREAT, 0755);
+  CHECK_EQUAL(write(fd, "text", 4), 4);
+  close(start(path, &child));
+  CHECK_EQUAL(status_of(child), 4);
+  close(fd);
+  close(start(path, &child));
+  CHECK_EQUAL(status_of(child), 5);
+  CHECK_EQUAL(unlink(path), 0);
+
   copy_self(path);
   fd = open(path, O_RDWR);
   char *shared = map(fd, PAGE, PROT_READ, MAP_SHARED, 0);
