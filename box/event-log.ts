@@ -4,7 +4,7 @@ import type { KernelEvent } from '../kernel/events.ts';
 /** The oldest go when there are more; half of them at once, so that it costs little. */
 export const EVENT_LIMIT = 1 << 18;
 /** of the host's memory that events take, roughly */
-const BYTES_LIMIT = 64 << 20;
+const BYTES_LIMIT = 32 << 20;
 
 export interface EventLog {
   readonly events: KernelEvent[];

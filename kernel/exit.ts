@@ -11,7 +11,7 @@ import { loadAddressSpace, wake } from './scheduler.ts';
 import { sendProcessSignal, Signal } from './signal.ts';
 import { endSleep } from './sleepers.ts';
 import { traceExit } from './tracing/sched.ts';
-import type { Task } from './task.ts';
+import { ORPHAN, type Task } from './task.ts';
 
 /** Channel on which a parent waits for its children. */
 export const childChannel = (tgid: number): string => `child:${tgid}`;
@@ -65,12 +65,19 @@ function releaseThread(kernel: Kernel, task: Task): void {
 function reparentChildren(kernel: Kernel, task: Task): void {
   for (const child of kernel.tasks.values()) {
     if (child.parent !== task.tgid || child.tgid === task.tgid) continue;
-    child.parent = 0;
-    if (child.state === 'zombie' && child.pid === child.tgid) reapTask(kernel, child);
+    child.parent = ORPHAN;
+    reapOrphan(kernel, child);
   }
 }
 
+/** What init does: nobody waits for a process whose parent has gone. Its stack is in use until its CPU has left it. */
+function reapOrphan(kernel: Kernel, leader: Task): void {
+  if (leader.parent !== ORPHAN || leader.pid !== leader.tgid || !isWaitable(kernel, leader)) return;
+  if (!kernel.perCpu.some((state) => state.current === leader.pid)) reapTask(kernel, leader);
+}
+
 function notifyParent(kernel: Kernel, leader: Task): void {
+  if (leader.parent === ORPHAN) return reapOrphan(kernel, leader);
   const parent = kernel.tasks.get(leader.parent);
   if (parent === undefined || threadGroup(kernel, parent).every((thread) => thread.state === 'zombie')) return;
   const action = parent.signals.actions.get(Signal.SIGCHLD);
@@ -119,15 +126,10 @@ export function isWaitable(kernel: Kernel, child: Task): boolean {
   return child.state === 'zombie' && threadGroup(kernel, child).every((thread) => thread.state === 'zombie');
 }
 
-/** After a CPU has left a dead thread: frees it. */
+/** After a CPU has left a dead thread, or a process that nobody waits for: frees it. */
 export function reapLeftThread(kernel: Kernel, cpu: Cpu, pid: number): void {
   const task = kernel.tasks.get(pid);
-  if (
-    task !== undefined &&
-    task.state === 'zombie' &&
-    task.pid !== task.tgid &&
-    kernel.perCpu[cpu.index]!.current !== pid
-  ) {
-    reapTask(kernel, task);
-  }
+  if (task === undefined || task.state !== 'zombie' || kernel.perCpu[cpu.index]!.current === pid) return;
+  if (task.pid === task.tgid) reapOrphan(kernel, task);
+  else reapTask(kernel, task);
 }

@@ -14,6 +14,8 @@ import { makeRunnable } from './scheduler.ts';
 import { callWatched } from './watched-natives.ts';
 
 const RAX = 0;
+/** that wait to be taken out of `kernel.events` before a stretch of slices ends: some MiB of output */
+const MOST_EVENTS = 64;
 
 /** The task leaves its CPU: at the end of the run queue, or asleep. */
 function suspend(kernel: Kernel, cpu: Cpu, { wait, deadline }: Wait): void {
@@ -52,7 +54,8 @@ export function createHost(kernel: Kernel, engine: Engine = interpreter): Kernel
       if (result.result === undefined) return 'again';
       complete(cpu, result.result);
     } else if (result !== undefined) complete(cpu, result);
-    if (kernel.turn.watched && kernel.events.length > 0) endWithSlice(kernel);
+    const { length } = kernel.events;
+    if (length > 0 && (kernel.turn.watched || length >= MOST_EVENTS)) endWithSlice(kernel);
     return 'done';
   };
   const host: KernelHost = {

@@ -26,7 +26,7 @@ import { lookupName } from './symbols.ts';
 import { forgetTask, inheritEvents } from './perf/counting.ts';
 import { traceFork } from './tracing/sched.ts';
 import { setSyscallWork } from './tracing/syscall-work.ts';
-import type { Task } from './task.ts';
+import { ORPHAN, type Task } from './task.ts';
 
 /** sysctl kernel.pid_max bounds numbers; this bounds live tasks. */
 const MAX_TASKS = 4096;
@@ -209,7 +209,8 @@ export function cloneTask(kernel: Kernel, cpu: Cpu, parent: Task, flags: number,
       dropSpace();
     },
   );
-  if (shares(CloneFlag.thread) || shares(CloneFlag.parent)) child.parent = parent.parent;
+  if (shares(CloneFlag.thread)) child.parent = parent.parent;
+  else if (shares(CloneFlag.parent)) child.parent = parent.parent === 0 ? ORPHAN : parent.parent;
   copyRegisters(kernel, cpu, parent, child, stack);
   makeRunnable(kernel, child);
   inheritEvents(kernel, parent, child);

@@ -16,11 +16,18 @@ export type TaskState =
   /** has exited, its parent has not waited yet */
   | 'zombie';
 
+/** `parent` of a process whose parent has gone */
+export const ORPHAN = -1;
+
+/** Its parent's pid as programs see it: 0 for none. */
+export const visibleParent = ({ parent }: Task): number => Math.max(0, parent);
+
 /** One thread. A process is the set of tasks with one `tgid`. */
 export interface Task {
   /** thread id: what the kernel calls pid */
   readonly pid: number;
   readonly tgid: number;
+  /** tgid; 0: the host has made it, and asks how it ended; ORPHAN */
   parent: number;
   processGroup: number;
   session: number;

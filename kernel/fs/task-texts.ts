@@ -2,7 +2,7 @@
 import type { Kernel } from '../kernel.ts';
 import { areasOf } from '../mm/areas.ts';
 import type { Vma } from '../mm/types.ts';
-import type { Task, TaskState } from '../task.ts';
+import { visibleParent, type Task, type TaskState } from '../task.ts';
 import { guestText } from './bytes.ts';
 
 const stateLetters: Readonly<Record<TaskState, string>> = {
@@ -30,7 +30,7 @@ export function statText(kernel: Kernel, task: Task): string {
     [1, task.pid],
     [2, `(${guestText(task.comm)})`],
     [3, stateLetters[task.state][0]!],
-    [4, task.parent],
+    [4, visibleParent(task)],
     [5, task.processGroup],
     [6, task.session],
     [14, ticks(task.cpuTime)],
@@ -65,7 +65,7 @@ export function statusText(kernel: Kernel, task: Task): string {
     ['Tgid', task.tgid],
     ['Ngid', 0],
     ['Pid', task.pid],
-    ['PPid', task.parent],
+    ['PPid', visibleParent(task)],
     ['TracerPid', 0],
     ['Uid', '0\t0\t0\t0'],
     ['Gid', '0\t0\t0\t0'],

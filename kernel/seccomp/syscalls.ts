@@ -1,7 +1,7 @@
 /** seccomp(2), and prctl(2)'s PR_SET_SECCOMP. */
 import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
-import { charge } from '../mm/charge.ts';
+import { charge, uncharge } from '../mm/charge.ts';
 import { objectBytes } from '../mm/objects.ts';
 import { copyFromUser } from '../mm/user-memory.ts';
 import { toUnsigned } from '../syscalls/arguments.ts';
@@ -18,34 +18,48 @@ const SECCOMP_GET_ACTION_AVAIL = 2;
 const FLAG_TSYNC = 1;
 const FLAG_LOG = 2;
 const FLAG_SPEC_ALLOW = 4;
+/** struct sock_filter */
+const INSTRUCTION_SIZE = 8;
 /** instructions of all filters of a task: MAX_INSNS_PER_PATH */
 const MAX_TOTAL = 32768;
 export const SECCOMP_MODE_FILTER = 2;
 
-/** struct sock_fprog; EFAULT, EINVAL. */
-function readFilter(kernel: Kernel, task: Task, address: bigint): FilterProgram {
+/** struct sock_fprog: its instructions as bytes; EFAULT, EINVAL. */
+function readProgram(kernel: Kernel, task: Task, address: bigint): Uint8Array {
   const program = new DataView(copyFromUser(kernel, task, address, 16).buffer);
   const length = program.getUint16(0, true);
   if (length === 0 || length > MAX_INSTRUCTIONS) fail('EINVAL');
-  const code = new DataView(copyFromUser(kernel, task, program.getBigUint64(8, true), length * 8).buffer);
-  const filter = Array.from({ length }, (_, n) => ({
-    code: code.getUint16(n * 8, true),
-    jt: code.getUint8(n * 8 + 2),
-    jf: code.getUint8(n * 8 + 3),
-    k: code.getUint32(n * 8 + 4, true),
+  return copyFromUser(kernel, task, program.getBigUint64(8, true), length * INSTRUCTION_SIZE);
+}
+
+function decodeProgram(bytes: Uint8Array): FilterProgram {
+  const code = new DataView(bytes.buffer);
+  const program = Array.from({ length: bytes.length / INSTRUCTION_SIZE }, (_, n) => ({
+    code: code.getUint16(n * INSTRUCTION_SIZE, true),
+    jt: code.getUint8(n * INSTRUCTION_SIZE + 2),
+    jf: code.getUint8(n * INSTRUCTION_SIZE + 3),
+    k: code.getUint32(n * INSTRUCTION_SIZE + 4, true),
   }));
-  checkFilter(filter);
-  return filter;
+  checkFilter(program);
+  return program;
 }
 
 /** seccomp_set_mode_filter: one filter more, for the task or all of its threads. EFAULT, EINVAL, ENOMEM. */
 export function addFilter(kernel: Kernel, task: Task, flags: number, address: bigint): number {
   if ((flags & ~(FLAG_TSYNC | FLAG_LOG | FLAG_SPEC_ALLOW)) !== 0) fail('EINVAL');
-  const instructions = readFilter(kernel, task, address);
+  const bytes = readProgram(kernel, task, address);
+  const length = bytes.length / INSTRUCTION_SIZE;
   const own = task.seccomp ?? [];
-  const total = own.reduce((sum, filter) => sum + filter.instructions.length + 4, instructions.length + 4);
+  const total = own.reduce((sum, filter) => sum + filter.instructions.length + 4, length + 4);
   if (total > MAX_TOTAL) fail('ENOMEM');
-  charge(kernel, objectBytes['filter-instruction'] * instructions.length);
+  charge(kernel, objectBytes['filter-instruction'] * length);
+  let instructions;
+  try {
+    instructions = decodeProgram(bytes);
+  } catch (error) {
+    uncharge(kernel, objectBytes['filter-instruction'] * length);
+    throw error;
+  }
   const filters = [...own, { instructions, references: 0 }];
   for (const thread of (flags & FLAG_TSYNC) === 0 ? [task] : threadGroup(kernel, task)) {
     holdFilters(kernel, filters);

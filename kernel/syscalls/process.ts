@@ -15,7 +15,7 @@ import { Slot } from '../../cpu/state.ts';
 import { CloneFlag, cloneTask, reapTask } from '../process.ts';
 import { hasDeliverable } from '../signal.ts';
 import { contextIndex, wake } from '../scheduler.ts';
-import type { Task } from '../task.ts';
+import { visibleParent, type Task } from '../task.ts';
 import { TASK_SIZE_MAX } from '../layout/address-map.ts';
 import { toInt } from './arguments.ts';
 import { syscall, type SyscallCall, type SyscallHandler, type SyscallRow } from './types.ts';
@@ -222,12 +222,7 @@ export const processSyscalls: readonly SyscallRow[] = [
   syscall(105, 'setuid', ['int'], root, 'there is one user, root'),
   syscall(106, 'setgid', ['int'], root, 'there is one group, root'),
   syscall(109, 'setpgid', ['int', 'int'], setpgid),
-  syscall(
-    110,
-    'getppid',
-    [],
-    sharedIdentity((task) => task.parent),
-  ),
+  syscall(110, 'getppid', [], sharedIdentity(visibleParent)),
   syscall(
     111,
     'getpgrp',
