@@ -46,4 +46,5 @@ export type { KernelEvent } from './kernel/events.ts';
 export type { Kernel } from './kernel/kernel.ts';
 export { PcapError, readPcap, writePcap, type PcapPacket } from './kernel/net/pcap.ts';
 export type { DeviceStatistics, TcHook, XdpMode } from './kernel/net/types.ts';
+export { StandstillError } from './kernel/run.ts';
 export type { KernelSymbol } from './kernel/symbols.ts';

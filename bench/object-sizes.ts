@@ -73,7 +73,7 @@ const shape = { name: 'map', keySize: 4, valueSize: 8, maxEntries: 1 << 20, flag
 measure('map', 3000, () => void createMap(kernel, { ...shape, type: constants.BPF_MAP_TYPE_STACK_TRACE }));
 const stacks = createMap(kernel, { ...shape, type: constants.BPF_MAP_TYPE_STACK_TRACE });
 measure('stack bucket', 10_000, (n) => void storeStack(kernel, stacks, [BigInt(n)], constants.BPF_F_REUSE_STACKID));
-const program = { type: 1, gplCompatible: true, loadedAt: 0, function: 1n << 60n, base: undefined, image: undefined };
+const program = { type: 1, gplCompatible: true, loadedAt: 0n, function: 1n << 60n, base: undefined, image: undefined };
 measure('program', 3000, (n) => {
   const rest = { tag: `0123456789abcdef${n}`, maps: [], loaderPid: 1, timeoutHandler: 1n << 60n };
   createProgram(kernel, { ...program, ...rest, name: `program${n}` });

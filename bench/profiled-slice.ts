@@ -12,6 +12,7 @@ import { createHost } from '../kernel/host.ts';
 import { nativeNames } from '../kernel/natives.ts';
 import { retired, runKernel } from '../kernel/run.ts';
 import { readProfiles, type SampledTime } from './sampled-profile.ts';
+import { KTIME_MAX } from '../kernel/time.ts';
 
 const ROOT = new URL('../', import.meta.url);
 /** between two samples, microseconds */
@@ -101,7 +102,7 @@ function countNatives({ kernel }: Box, budget: number): NativeCalls[] {
     kernel.events.length = 0;
     return false;
   };
-  runKernel(kernel, host, budget, asked, Infinity);
+  runKernel(kernel, host, budget, asked, KTIME_MAX);
   const executed = retired(kernel) - before;
   return nativeNames
     .map((name, id) => ({ name, perThousand: (calls[id]! * 1000) / executed }))

@@ -50,6 +50,7 @@ import {
 } from './spawn.ts';
 import { readStats, type BoxStats } from './stats.ts';
 import { armRun, type RunStops, type StopHit } from './stops.ts';
+import { KTIME_MAX, timeAfter } from '../kernel/time.ts';
 
 export { DEFAULT_BUDGET };
 export type { BoxFiles };
@@ -224,9 +225,11 @@ function run(machine: Machine, options: RunOptions): RunResult {
   const { kernel } = machine;
   checkInteger('run: budget', budget, 0, Number.MAX_SAFE_INTEGER);
   const deadline =
-    time === undefined ? Infinity : kernel.roundStart + checkInteger('run: time', time, 0, Number.MAX_SAFE_INTEGER);
+    time === undefined
+      ? KTIME_MAX
+      : timeAfter(kernel.roundStart, BigInt(checkInteger('run: time', time, 0, Number.MAX_SAFE_INTEGER)));
   const ended = (): boolean => until !== undefined && hasEnded(kernel, until);
-  const expired = (): boolean => kernel.roundStart >= deadline;
+  const expired = (): boolean => time !== undefined && kernel.roundStart >= deadline;
   const streams = { stdout: createOutput(), stderr: createOutput() };
   const before = retired(kernel);
   const stopper = options.stops === undefined ? undefined : armRun(kernel, options.stops);
@@ -257,10 +260,10 @@ function step(machine: Machine, count: number): Step {
   checkInteger('step: count', count, 0, Number.MAX_SAFE_INTEGER);
   const before = retired(kernel);
   const counts = kernel.cpus.map((cpu) => cpu.retired);
-  if (count > 1) runFor(machine, count - 1, () => false, Infinity);
+  if (count > 1) runFor(machine, count - 1, () => false, KTIME_MAX);
   kernel.cpus.forEach((cpu, n) => (counts[n] = cpu.retired));
   const pids = kernel.perCpu.map((state) => state.current);
-  const outcome = runFor(machine, count > 0 ? 1 : 0, () => false, Infinity);
+  const outcome = runFor(machine, count > 0 ? 1 : 0, () => false, KTIME_MAX);
   const cpu = Math.max(
     0,
     kernel.cpus.findIndex((candidate, n) => candidate.retired > counts[n]!),

@@ -35,7 +35,7 @@ const mayAsk = ({ source, history }: Machine): boolean => source !== undefined &
  * runKernel, but asks for input when a program waits for it, and notes what history wants to know. `done` changes only where a
  * task leaves its CPU, or at guest time `horizon`.
  */
-export function runFor(machine: Machine, budget: number, done: () => boolean, horizon: number): RunOutcome {
+export function runFor(machine: Machine, budget: number, done: () => boolean, horizon: bigint): RunOutcome {
   const { kernel, host } = machine;
   const end = retired(kernel) + budget;
   const asks = (): boolean => mayAsk(machine) && wantsInput(kernel);

@@ -3,6 +3,7 @@ import type { Box } from '../box/box.ts';
 import { hasEnded, type Process } from '../box/spawn.ts';
 import { busy } from '../kernel/run.ts';
 import type { View } from './view.ts';
+import { KTIME_MAX, timeAfter } from '../kernel/time.ts';
 
 export type Outcome =
   /** what the run was to stop at has come */
@@ -41,8 +42,8 @@ export async function runTraced(box: Box, view: View, flushEvents: () => void): 
   ]);
   const tracer = createTracer(box, await loadDisassembler());
   const { kernel } = box;
-  return ({ ended, quiet = false, time = Infinity }, budget) => {
-    const deadline = kernel.roundStart + time;
+  return ({ ended, quiet = false, time }, budget) => {
+    const deadline = time === undefined ? KTIME_MAX : timeAfter(kernel.roundStart, BigInt(time));
     const reached = (): boolean =>
       (ended !== undefined && hasEnded(kernel, ended)) || (quiet && !busy(kernel)) || kernel.roundStart >= deadline;
     while (box.instructions < budget) {

@@ -14,6 +14,7 @@ import { runJob } from './run-job.ts';
 import { listSamples } from './samples.ts';
 import { createStyle } from './style.ts';
 import type { View } from './view.ts';
+import { StandstillError } from '../kernel/run.ts';
 
 function createView(box: Box, job: Job, options: Options, output: CommandOutput): View {
   const style = createStyle();
@@ -81,7 +82,7 @@ export async function main(argv: readonly string[], streams: Streams = hostStrea
       output.error(`run-sample: ${error.message}\n`);
       return error.exitCode;
     }
-    if (error instanceof EngineDifferenceError) {
+    if (error instanceof EngineDifferenceError || error instanceof StandstillError) {
       output.error(`run-sample: ${error.message}\n`);
       return ExitCode.unexpected;
     }

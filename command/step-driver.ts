@@ -16,7 +16,7 @@ const LOOK = 100_000_000;
 interface Taken {
   readonly instruction: number;
   /** guest time, ns */
-  readonly time: number;
+  readonly time: bigint;
   /** what has to end before the next step */
   readonly process: Process | undefined;
 }
@@ -48,7 +48,7 @@ export function createStepDriver(box: Box, first: Process, steps: readonly Sampl
     const last = taken.at(-1);
     const step = steps[taken.length - 1];
     if (last === undefined || step === undefined) return 0;
-    if ('wait' in step) return Math.max(0, last.time + step.wait - kernel.roundStart);
+    if ('wait' in step) return Math.max(0, step.wait - Number(kernel.roundStart - last.time));
     return last.process === undefined || hasEnded(kernel, last.process) ? 0 : LOOK;
   };
   return {

@@ -78,7 +78,7 @@ function setUpPerCpu(kernel: Kernel, index: number): void {
     needResched: false,
     area,
     retiredAtRoundStart: 0,
-    nextTick: constants.TICK_NSEC,
+    nextTick: BigInt(constants.TICK_NSEC),
     watchdog: { at: Infinity, fired: false },
     savedFpu: undefined,
     fpuArea: new BigUint64Array(FLOATING_SLOTS),

@@ -69,7 +69,7 @@ export function createKernel({
     perCpu: [],
     watchdogPeriod,
     random: xorshiftState(seed),
-    roundStart: 0,
+    roundStart: 0n,
     turn: {
       cpu: 0,
       length: SLICE,

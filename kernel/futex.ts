@@ -10,9 +10,9 @@ export interface FutexWait {
   channel: string;
   readonly bitset: number;
   /** guest time of its beginning, ns: the order of wakeups */
-  readonly since: number;
+  readonly since: bigint;
   /** guest time, ns */
-  readonly deadline: number | undefined;
+  readonly deadline: bigint | undefined;
   woken: boolean;
 }
 
@@ -32,7 +32,7 @@ export function futexChannel(kernel: Kernel, task: Task, address: bigint): strin
 function sleepers(kernel: Kernel, channel: string): Task[] {
   return sleepersOn(kernel, channel)
     .filter(({ futexWait }) => futexWait?.channel === channel && !futexWait.woken)
-    .toSorted((left, right) => left.futexWait!.since - right.futexWait!.since);
+    .toSorted((left, right) => Number(left.futexWait!.since - right.futexWait!.since));
 }
 
 /** futex_wake: wakes at most `count` whose bit sets meet `bitset`, the longest sleepers first; how many. */

@@ -32,8 +32,8 @@ export interface Kernel {
   readonly watchdogPeriod: number;
   /** xorshift64* state of the box's one source of randomness */
   random: bigint;
-  /** nanoseconds of guest time at the start of the current round of CPU slices */
-  roundStart: number;
+  /** guest time at the start of the current round of CPU slices, ns */
+  roundStart: bigint;
   readonly turn: Turn;
 
   readonly pages: PhysicalPages;
@@ -103,7 +103,7 @@ export interface PerCpuState {
   /** `retired` of the CPU at the start of the round */
   retiredAtRoundStart: number;
   /** guest time of the next timer interrupt, ns */
-  nextTick: number;
+  nextTick: bigint;
   /** the watchdog's counter: `retired` of the CPU at which it overflows; whether it has and its NMI has not come yet */
   readonly watchdog: { at: number; fired: boolean };
   /** user FPU state while the kernel uses SSE: see kernel_fpu_begin; it is `fpuArea` */
@@ -112,8 +112,8 @@ export interface PerCpuState {
 }
 
 /** Guest time in nanoseconds as CPU `cpu` sees it: one nanosecond an instruction. */
-export function now(kernel: Kernel, cpu: Cpu): number {
-  return kernel.roundStart + (cpu.retired - kernel.perCpu[cpu.index]!.retiredAtRoundStart);
+export function now(kernel: Kernel, cpu: Cpu): bigint {
+  return kernel.roundStart + BigInt(cpu.retired - kernel.perCpu[cpu.index]!.retiredAtRoundStart);
 }
 
 /** The task on `cpu`. */

@@ -8,7 +8,7 @@ import type { Kernel } from './kernel.ts';
 /** The task sleeps until one of the channels is woken, a signal comes, or guest time reaches `deadline` (ns). */
 export interface Wait {
   readonly wait: readonly string[];
-  readonly deadline?: number;
+  readonly deadline?: bigint;
   /** the function has completed with this value: the task sleeps after it and does not run it again */
   readonly result?: bigint | number;
 }

@@ -1,10 +1,11 @@
 /** The kernel log, in Linux's format: `[    0.001234][    T1] text`. */
 import type { Cpu } from '../cpu/cpu.ts';
 import { now, type Kernel } from './kernel.ts';
+import { formatTime } from './time.ts';
 
 export interface LogRecord {
   /** guest time, ns */
-  readonly time: number;
+  readonly time: bigint;
   /** the task that printed, or 0 */
   readonly pid: number;
   readonly text: string;
@@ -20,18 +21,12 @@ export function printk(kernel: Kernel, cpu: Cpu | undefined, text: string): void
   for (const line of text.replace(/\n$/, '').split('\n')) {
     const record = { time, pid, text: line };
     kernel.log.push(record);
-    kernel.events.push({ type: 'log', text: formatLogRecord(record), time });
+    kernel.events.push({ type: 'log', text: formatLogRecord(record), time: Number(time) });
   }
   if (kernel.log.length > LOG_CAPACITY) kernel.log.splice(0, kernel.log.length - LOG_CAPACITY);
 }
 
 /** As `dmesg` shows it with CONFIG_PRINTK_TIME and CONFIG_PRINTK_CALLER. */
 export function formatLogRecord({ time, pid, text }: LogRecord): string {
-  const seconds = Math.floor(time / 1e9)
-    .toString()
-    .padStart(5);
-  const micros = Math.floor((time % 1e9) / 1e3)
-    .toString()
-    .padStart(6, '0');
-  return `[${seconds}.${micros}][${`T${pid}`.padStart(6)}] ${text}`;
+  return `[${formatTime(time)}][${`T${pid}`.padStart(6)}] ${text}`;
 }

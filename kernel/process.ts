@@ -90,7 +90,6 @@ function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
     state: 'runnable',
     channels: [],
     deadline: undefined,
-    timedOut: false,
     context: new BigUint64Array(CONTEXT_LENGTH),
     address,
     stack,
@@ -106,9 +105,10 @@ function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
     executable: parent?.executable ?? '',
     seccomp: parent?.seccomp,
     syscall: undefined,
+    waitsUntil: undefined,
     syscallArgs: new BigUint64Array(6),
     cpuTime: 0,
-    switchedInAt: 0,
+    switchedInAt: 0n,
     boundCpu: origin.boundCpu,
   };
   const field = (name: keyof typeof task_struct.fields): bigint =>

@@ -18,8 +18,9 @@ import { leaveTask, schedule, wakeExpired } from './scheduler.ts';
 import { nextDeadline } from './sleepers.ts';
 import { lookupName } from './symbols.ts';
 import { endWithSlice, jiffiesAt, leaveTurn, passSlices, takeTurn } from './turn.ts';
+import { earlier, KTIME_MAX, later } from './time.ts';
 
-const { TICK_NSEC } = constants;
+const TICK_NSEC = BigInt(constants.TICK_NSEC);
 export type RunOutcome =
   /** `until` said so */
   | 'done'
@@ -28,6 +29,11 @@ export type RunOutcome =
   | 'budget'
   /** kernel.dead says why */
   | 'dead';
+
+/** The main loop goes round, but neither instructions nor time pass: the kernel model is wrong, whatever the guest does. */
+export class StandstillError extends Error {
+  override readonly name = 'StandstillError';
+}
 
 /** Instructions retired by all CPUs. */
 export function retired(kernel: Kernel): number {
@@ -38,7 +44,7 @@ function tick(kernel: Kernel, cpu: Cpu): void {
   const state = kernel.perCpu[cpu.index]!;
   const time = now(kernel, cpu);
   if (time < state.nextTick) return;
-  state.nextTick = time - (time % TICK_NSEC) + TICK_NSEC;
+  state.nextTick = (time / TICK_NSEC + 1n) * TICK_NSEC;
   if (!cpu.pendingInterrupts.includes(LOCAL_TIMER_VECTOR)) cpu.pendingInterrupts.push(LOCAL_TIMER_VECTOR);
 }
 
@@ -58,23 +64,23 @@ function runCpu(kernel: Kernel, cpu: Cpu, host: KernelHost, limit: number, stop:
     if (!runs) return false;
     tick(kernel, cpu);
     const { current } = state;
+    const { retired: begin } = cpu;
+    const toTick = Number(state.nextTick - now(kernel, cpu));
     const toWatchdog = countWatchdog(kernel, cpu);
     const toOverflow = nextOverflow(kernel, cpu);
-    const outcome = host.run(
-      cpu,
-      Math.min(last - cpu.retired, turn.end - cpu.retired, state.nextTick - now(kernel, cpu), toWatchdog, toOverflow),
-    );
+    const outcome = host.run(cpu, Math.min(last - cpu.retired, turn.end - cpu.retired, toTick, toWatchdog, toOverflow));
     if (outcome === 'triple-fault') oops(kernel, cpu, 'triple fault: an exception could not be delivered');
     if (cpu.words[Slot.halted * 2] !== 0) oops(kernel, cpu, 'hlt: a processor was halted outside the idle loop');
     if (cpu.retired > turn.sliceEnd) passSlices(kernel, cpu, cpu.retired);
     if (!leaveTask(kernel, cpu)) endWithSlice(kernel);
     reapLeftThread(kernel, cpu, current);
+    if (cpu.retired === begin) break;
   }
   return true;
 }
 
 /** Writes `jiffies`, wakes sleepers. */
-function advanceTime(kernel: Kernel, time: number): void {
+function advanceTime(kernel: Kernel, time: bigint): void {
   kernel.roundStart = time;
   for (const cpu of kernel.cpus) kernel.perCpu[cpu.index]!.retiredAtRoundStart = cpu.retired;
   writeKernelU64(kernel, lookupName(kernel.symbols, 'jiffies'), jiffiesAt(time));
@@ -86,10 +92,10 @@ export const busy = (kernel: Kernel): boolean =>
   kernel.runQueue.length > 0 || kernel.perCpu.some((state) => state.current !== 0);
 
 /** Time goes by while every task sleeps: until `time`, or the next deadline when that comes first. */
-export function passTime(kernel: Kernel, time: number): void {
+export function passTime(kernel: Kernel, time: bigint): void {
   if (busy(kernel) || kernel.dead !== undefined) return;
-  const earliest = Math.max(...kernel.cpus.map((cpu) => now(kernel, cpu)));
-  advanceTime(kernel, Math.max(earliest, Math.min(time, nextDeadline(kernel) ?? Infinity)));
+  const earliest = kernel.cpus.map((cpu) => now(kernel, cpu)).reduce(later);
+  advanceTime(kernel, later(earliest, earlier(time, nextDeadline(kernel) ?? KTIME_MAX)));
 }
 
 /** Lengths are spread evenly over the powers of two: races need short slices as well as long ones. */
@@ -109,8 +115,17 @@ function passTurn(kernel: Kernel): void {
   turn.left = turn.length;
   turn.cpu = (turn.cpu + 1) % kernel.cpus.length;
   if (turn.cpu !== 0) return;
-  advanceTime(kernel, kernel.roundStart + turn.longest);
+  advanceTime(kernel, kernel.roundStart + BigInt(turn.longest));
   turn.longest = 0;
+}
+
+function standstill(kernel: Kernel): StandstillError {
+  const { cpu, left } = kernel.turn;
+  const pid = kernel.perCpu[cpu]!.current;
+  return new StandstillError(
+    `no instruction and no time has passed in a round: guest time ${kernel.roundStart} ns, CPU ${cpu} with task ${pid}, ` +
+      `${left} instructions of its slice left, tasks ${kernel.runQueue.join(' ') || 'none'} runnable`,
+  );
 }
 
 /**
@@ -124,23 +139,31 @@ export function runKernel(
   host: KernelHost,
   budget: number,
   until: () => boolean,
-  horizon = -Infinity,
+  horizon = 0n,
 ): RunOutcome {
   const { turn } = kernel;
   const end = retired(kernel) + budget;
-  for (;;) {
+  // a round has a turn for each CPU, and one in which all of them sleep
+  const patience = 2 * (kernel.cpus.length + 1);
+  let last = { executed: NaN, time: 0n };
+  for (let turns = 0; ; turns++) {
     if (kernel.dead !== undefined) return 'dead';
     if (until()) return 'done';
-    const left = end - retired(kernel);
+    const executed = retired(kernel);
+    const left = end - executed;
     if (left <= 0) return 'budget';
+    if (executed !== last.executed || kernel.roundStart !== last.time) {
+      last = { executed, time: kernel.roundStart };
+      turns = 0;
+    } else if (turns > patience) throw standstill(kernel);
     if (turn.cpu === 0 && turn.left === turn.length && !busy(kernel)) {
       const deadline = nextDeadline(kernel);
       if (deadline === undefined) return 'idle';
-      advanceTime(kernel, Math.max(deadline, kernel.roundStart));
+      advanceTime(kernel, later(deadline, kernel.roundStart));
       continue;
     }
     const cpu = kernel.cpus[turn.cpu]!;
-    takeTurn(kernel, cpu, left > turn.left ? horizon : -Infinity);
+    takeTurn(kernel, cpu, left > turn.left ? horizon : 0n);
     const runs = runCpu(kernel, cpu, host, left, until);
     turn.left = turn.sliceEnd - cpu.retired;
     leaveTurn(kernel);

@@ -77,11 +77,8 @@ export function wake(kernel: Kernel, channel: string): void {
 }
 
 /** Wakes the tasks whose deadline has passed. */
-export function wakeExpired(kernel: Kernel, time: number): void {
-  for (const task of expired(kernel, time)) {
-    task.timedOut = true;
-    makeRunnable(kernel, task);
-  }
+export function wakeExpired(kernel: Kernel, time: bigint): void {
+  for (const task of expired(kernel, time)) makeRunnable(kernel, task);
 }
 
 const RSP0 = 4n;
@@ -121,7 +118,7 @@ export function leaveTask(kernel: Kernel, cpu: Cpu): boolean {
   const task = kernel.tasks.get(state.current);
   if (task?.state === 'running') return true;
   if (task !== undefined && state.current !== 0) {
-    task.cpuTime += now(kernel, cpu) - task.switchedInAt;
+    task.cpuTime += Number(now(kernel, cpu) - task.switchedInAt);
     saveContext(cpu, task.context);
     updateTimes(kernel, task);
     schedOut(kernel, cpu, task);
@@ -155,5 +152,5 @@ export function schedule(kernel: Kernel, cpu: Cpu): boolean {
 }
 
 function updateTimes(kernel: Kernel, task: Task): void {
-  writeKernelU64(kernel, task.address + BigInt(task_struct.fields.utime.offset), BigInt(Math.round(task.cpuTime)));
+  writeKernelU64(kernel, task.address + BigInt(task_struct.fields.utime.offset), BigInt(task.cpuTime));
 }

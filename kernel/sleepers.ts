@@ -2,17 +2,18 @@
 import type { Kernel } from './kernel.ts';
 import { chargeAnyway, unchargeMany } from './mm/objects.ts';
 import type { Task } from './task.ts';
+import { earlier, KTIME_MAX } from './time.ts';
 
 export interface Sleepers {
   /** pids by the channels they wait on */
   readonly channels: Map<string, number[]>;
   /** pids that wake by themselves, to when: guest time in ns */
-  readonly deadlines: Map<number, number>;
-  /** the lowest of `deadlines`; undefined: not known */
-  earliest: number | undefined;
+  readonly deadlines: Map<number, bigint>;
+  /** the lowest of `deadlines`, KTIME_MAX without one; undefined: not known */
+  earliest: bigint | undefined;
 }
 
-export const createSleepers = (): Sleepers => ({ channels: new Map(), deadlines: new Map(), earliest: Infinity });
+export const createSleepers = (): Sleepers => ({ channels: new Map(), deadlines: new Map(), earliest: KTIME_MAX });
 
 function addTo(kernel: Kernel, task: Task, channels: readonly string[]): void {
   task.channels = channels;
@@ -38,24 +39,23 @@ function takeFrom(kernel: Kernel, task: Task): void {
   task.channels = [];
 }
 
-/** `task` sleeps until one of `channels` is woken, or guest time reaches `deadline`. */
-export function sleepOn(kernel: Kernel, task: Task, channels: readonly string[], deadline: number | undefined): void {
+/** `task` sleeps until one of `channels` is woken, or guest time reaches `deadline`, which KTIME_MAX never does. */
+export function sleepOn(kernel: Kernel, task: Task, channels: readonly string[], deadline: bigint | undefined): void {
   task.state = 'sleeping';
-  task.timedOut = false;
   addTo(kernel, task, channels);
-  setDeadline(kernel, task, deadline);
+  setDeadline(kernel, task, deadline === KTIME_MAX ? undefined : deadline);
 }
 
 /** When the sleeping `task` wakes by itself. */
-export function setDeadline({ sleepers }: Kernel, task: Task, deadline: number | undefined): void {
+export function setDeadline({ sleepers }: Kernel, task: Task, deadline: bigint | undefined): void {
   if (task.deadline === sleepers.earliest) sleepers.earliest = undefined;
   task.deadline = deadline;
   if (deadline === undefined) sleepers.deadlines.delete(task.pid);
   else {
     sleepers.deadlines.set(task.pid, deadline);
-    if (sleepers.earliest !== undefined) sleepers.earliest = Math.min(sleepers.earliest, deadline);
+    if (sleepers.earliest !== undefined) sleepers.earliest = earlier(sleepers.earliest, deadline);
   }
-  if (sleepers.deadlines.size === 0) sleepers.earliest = Infinity;
+  if (sleepers.deadlines.size === 0) sleepers.earliest = KTIME_MAX;
 }
 
 /** The sleeping `task` waits for something else. */
@@ -88,14 +88,14 @@ export function sleepersOn(kernel: Kernel, channel: string): Task[] {
 }
 
 /** The earliest deadline of a sleeping task. */
-export function nextDeadline({ sleepers }: Kernel): number | undefined {
-  sleepers.earliest ??= Math.min(...sleepers.deadlines.values());
-  return sleepers.earliest === Infinity ? undefined : sleepers.earliest;
+export function nextDeadline({ sleepers }: Kernel): bigint | undefined {
+  sleepers.earliest ??= [...sleepers.deadlines.values()].reduce(earlier, KTIME_MAX);
+  return sleepers.earliest === KTIME_MAX ? undefined : sleepers.earliest;
 }
 
 /** The sleeping tasks whose deadline has passed. */
-export function expired(kernel: Kernel, time: number): Task[] {
-  if ((nextDeadline(kernel) ?? Infinity) > time) return [];
+export function expired(kernel: Kernel, time: bigint): Task[] {
+  if ((nextDeadline(kernel) ?? KTIME_MAX) > time) return [];
   const pids: number[] = [];
   for (const [pid, deadline] of kernel.sleepers.deadlines) if (deadline <= time) pids.push(pid);
   return inOrder(kernel, pids);

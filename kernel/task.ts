@@ -37,9 +37,7 @@ export interface Task {
   /** channels a sleeping task waits on */
   channels: readonly string[];
   /** guest time in ns at which a sleeping task wakes by itself */
-  deadline: number | undefined;
-  /** set when the deadline woke it; cleared by the native function that asked */
-  timedOut: boolean;
+  deadline: bigint | undefined;
   context: TaskContext;
   /** guest address of its task_struct */
   readonly address: bigint;
@@ -65,12 +63,14 @@ export interface Task {
   seccomp: readonly SeccompFilter[] | undefined;
   /** the system call it is in, for observers */
   syscall: CurrentSyscall | undefined;
+  /** guest time in ns at which that call stops waiting, from the first time on that it waits; KTIME_MAX: never */
+  waitsUntil: bigint | undefined;
   /** the six arguments of that: `syscall.args`, the same array for each */
   readonly syscallArgs: BigUint64Array;
   /** instructions retired in user mode and in kernel mode are not told apart: ns on a CPU */
   cpuTime: number;
   /** guest time at which it came onto its CPU */
-  switchedInAt: number;
+  switchedInAt: bigint;
   /** the CPU that a kernel thread stays on */
   readonly boundCpu: number | undefined;
 }

@@ -8,14 +8,15 @@ import { constants } from './layout/constants.ts';
 import { readKernelU64 } from './mm/kernel-memory.ts';
 import { nextDeadline } from './sleepers.ts';
 import { lookupName } from './symbols.ts';
+import { earlier, KTIME_MAX } from './time.ts';
 
-const { TICK_NSEC } = constants;
+const TICK_NSEC = BigInt(constants.TICK_NSEC);
 
 /** jiffies at boot: five minutes before the counter's low half wraps, as Linux starts it */
 const INITIAL_JIFFIES = 0xffff_ffffn - 300_000n + 1n;
 
 /** What the end of a round at guest time `time`, ns, writes into jiffies. */
-export const jiffiesAt = (time: number): bigint => INITIAL_JIFFIES + BigInt(Math.floor(time / TICK_NSEC));
+export const jiffiesAt = (time: bigint): bigint => INITIAL_JIFFIES + time / TICK_NSEC;
 
 /** Nothing is executed: no slice can end. */
 export function leaveTurn({ turn }: Kernel): void {
@@ -42,19 +43,20 @@ function isAlone(kernel: Kernel, cpu: Cpu): boolean {
 }
 
 /** The first end of a round, counted from this one's as 1, at which `time` will have come. */
-const roundAt = ({ roundStart }: Kernel, time: number): number => Math.max(1, Math.ceil((time - roundStart) / SLICE));
+const roundAt = ({ roundStart }: Kernel, time: bigint): number =>
+  Math.max(1, Math.ceil(Number(time - roundStart) / SLICE));
 
 /**
  * The turn of `cpu` begins or goes on: `turn.end` is where jiffies change, a sleeper wakes by itself or `horizon`
  * comes, all of which happens at the end of a round; or the end of the slice where other CPUs have a say.
  */
-export function takeTurn(kernel: Kernel, cpu: Cpu, horizon: number): void {
+export function takeTurn(kernel: Kernel, cpu: Cpu, horizon: bigint): void {
   const { turn } = kernel;
   turn.sliceEnd = cpu.retired + turn.left;
   turn.end = turn.sliceEnd;
   if (horizon <= kernel.roundStart || !isAlone(kernel, cpu)) return;
-  const nextJiffy = (Math.floor(kernel.roundStart / TICK_NSEC) + 1) * TICK_NSEC;
-  const rounds = roundAt(kernel, Math.min(nextJiffy, nextDeadline(kernel) ?? Infinity, horizon));
+  const nextJiffy = (kernel.roundStart / TICK_NSEC + 1n) * TICK_NSEC;
+  const rounds = roundAt(kernel, [nextDeadline(kernel) ?? KTIME_MAX, horizon].reduce(earlier, nextJiffy));
   turn.end += (rounds - 1) * SLICE;
 }
 
@@ -74,7 +76,7 @@ export function passSlices(kernel: Kernel, cpu: Cpu, executed: number): void {
   turn.sliceEnd += slices * SLICE;
   turn.length = SLICE;
   turn.longest = turn.cpu === 0 ? 0 : SLICE;
-  kernel.roundStart += slices * SLICE;
+  kernel.roundStart += BigInt(slices * SLICE);
   for (const { index, retired } of kernel.cpus) kernel.perCpu[index]!.retiredAtRoundStart = retired;
   kernel.perCpu[cpu.index]!.retiredAtRoundStart = turn.sliceEnd - SLICE;
 }

@@ -19,7 +19,7 @@ function addProgram({ kernel, task }: BareKernel): number {
     type: c.BPF_PROG_TYPE_KPROBE,
     name: 'test',
     gplCompatible: true,
-    loadedAt: 0,
+    loadedAt: 0n,
     function: 0xffff_ffff_c000_0000n,
     base: undefined,
     image: undefined,

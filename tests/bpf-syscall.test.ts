@@ -159,7 +159,7 @@ const program: NewProgram = {
   type: 2,
   name: 'p',
   gplCompatible: true,
-  loadedAt: 5,
+  loadedAt: 5n,
   function: 0x1000n,
   base: undefined,
   image: undefined,
@@ -409,7 +409,7 @@ test('bpf_spin_lock held by another CPU says spin', () => {
 test('rex_trace_printk: the line format of trace_pipe', () => {
   const box = createBareKernel();
   const { kernel } = box;
-  kernel.roundStart = 18_417_331_999;
+  kernel.roundStart = 18_417_331_999n;
   writeKernel(kernel, perCpuAddress(kernel, 0, 'rex_log_buf'), latin1('[hello::p] hi\0'));
   callHelper(box, 'rex_trace_printk');
   const padded = '          loader-1       [000] d...1    18.417331: bpf_trace_printk: [hello::p] hi';
@@ -422,7 +422,7 @@ test('rex_trace_printk: the line format of trace_pipe', () => {
 
 test('clocks, random numbers, and stubs that assemble', () => {
   const box = createBareKernel();
-  box.kernel.roundStart = 9_000_001;
+  box.kernel.roundStart = 9_000_001n;
   assert.is(callHelper(box, 'bpf_ktime_get_ns'), 9_000_001n);
   assert.is(callHelper(box, 'bpf_ktime_get_boot_ns'), 9_000_001n);
   assert.is(callHelper(box, 'bpf_ktime_get_coarse_ns'), 9_000_000n);

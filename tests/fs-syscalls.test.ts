@@ -19,6 +19,7 @@ import { isWait } from '../kernel/native.ts';
 import { sleepOn } from '../kernel/sleepers.ts';
 import { fileSyscalls } from '../kernel/syscalls/files.ts';
 import { BUFFER, createFileMachine, list, makePipe, outcome, text, UNMAPPED } from './support/file-machine.ts';
+import { KTIME_MAX } from '../kernel/time.ts';
 
 test('descriptors: the lowest free number, and no more than 1024', () => {
   const { kernel, task, call } = createFileMachine();
@@ -380,13 +381,19 @@ test('poll', () => {
   const { reader, writer } = makePipe(machine);
   const entries = (...rows: readonly (readonly [number, number])[]): Uint8Array =>
     new Uint8Array(Int32Array.from(rows.flat()).buffer);
-  const poll = (timeout: number) => call('poll', entries([reader, 1], [-1, 1]), 2, timeout);
+  const again = (timeout: number) => call('poll', entries([reader, 1], [-1, 1]), 2, timeout);
+  const poll = (timeout: number) => {
+    task.waitsUntil = undefined;
+    return again(timeout);
+  };
   assert.is(poll(0), 0);
-  assert.equal(poll(-1), { wait: ['pipe:1:read'] });
-  assert.equal(poll(5), { wait: ['pipe:1:read'], deadline: 5e6 });
-  task.timedOut = true;
-  assert.is(poll(5), 0);
-  assert.is(task.timedOut, false);
+  assert.equal(poll(-1), { wait: ['pipe:1:read'], deadline: KTIME_MAX });
+  assert.equal(poll(5), { wait: ['pipe:1:read'], deadline: 5_000_000n });
+  kernel.roundStart = 4_999_999n;
+  assert.equal(again(5), { wait: ['pipe:1:read'], deadline: 5_000_000n });
+  kernel.roundStart = 5_000_000n;
+  assert.is(again(5), 0);
+  task.waitsUntil = undefined;
   call('write', writer, 'x', 1);
   assert.is(poll(-1), 1);
   assert.is(call('poll', entries([99, 1], [writer, 4], [reader, 5]), 3, 0), 3);

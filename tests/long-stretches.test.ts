@@ -13,6 +13,7 @@ import { createEngine } from '../cpu/engine.ts';
 import { settleFlags, Slot } from '../cpu/state.ts';
 import { hasEnded } from '../box/spawn.ts';
 import { readRepositoryFile } from './support/user-machine.ts';
+import { KTIME_MAX, timeAfter } from '../kernel/time.ts';
 
 const RUNS = Number(process.env['RUNS'] ?? (process.env['TEST_TIER'] === 'slow' ? 150 : 6));
 const seed = process.env['SEED'] === undefined ? {} : { seed: Number(process.env['SEED']) };
@@ -66,7 +67,7 @@ interface Run {
   readonly host: KernelHost;
   readonly events: KernelEvent[];
   /** guest time and instruction at which somebody who listens learns of events */
-  readonly seen: [count: number, time: number, instruction: number][];
+  readonly seen: [count: number, time: bigint, instruction: number][];
   readonly outcomes: string[];
 }
 
@@ -112,7 +113,7 @@ function advance(
     if (last !== undefined && !hasEnded(kernel, last)) box.signal(last, step.signal);
     return;
   }
-  const deadline = 'time' in step ? kernel.roundStart + step.time : Infinity;
+  const deadline = 'time' in step ? timeAfter(kernel.roundStart, BigInt(step.time)) : KTIME_MAX;
   const ended = (): boolean =>
     'until' in step && step.until === 'ended' && last !== undefined && hasEnded(kernel, last);
   const quiet = (): boolean => 'until' in step && step.until === 'quiet' && !busy(kernel);

@@ -145,9 +145,9 @@ test('read(2) gives what read_format asks for', () => {
   assert.equal(words, [1n, 0n, 0n, 0n, BigInt(event.id), 0n], 'nr, enabled, running, value, id, lost');
   assert.is(systemCall(machine, task, 'ioctl', descriptor as number, constants.PERF_EVENT_IOC_ID, BUFFER), 0);
   assert.is(readUserU64(machine.kernel, task, BUFFER), BigInt(event.id));
-  event.count = 5;
+  event.count = 5n;
   assert.is(systemCall(machine, task, 'ioctl', descriptor as number, constants.PERF_EVENT_IOC_RESET, 0), 0);
-  assert.is(event.count, 0);
+  assert.is(event.count, 0n);
 });
 
 test('what cannot be opened says why', () => {

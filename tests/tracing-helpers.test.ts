@@ -207,7 +207,7 @@ test('bpf_perf_prog_read_value: the event of the context, or zeros and an errno'
   const { put } = scratch(shared);
   const attributes = { type: 1, config: 9n, sampleType: 0, readFormat: 0, flags: 0n, wakeup: 0 };
   const event = createCounter(kernel, 'software', attributes, { pid: -1, cpu: 0 }, 0);
-  event.count = 42;
+  event.count = 42n;
   const context = put(writeStructure(bpf_perf_event_data_kern, { event: event.address }));
   const buffer = put(new Uint8Array(32).fill(0xff));
   const read = (ctx: bigint, size: bigint): number =>

@@ -108,7 +108,8 @@ export async function openBridge(box: Box, options: BridgeOptions): Promise<Brid
   const device = box.network.device(options.device);
   checkPorts(options);
   const statistics = createStatistics();
-  const now = (): number => box.kernel.roundStart;
+  const opened = box.kernel.roundStart;
+  const now = (): number => Number(box.kernel.roundStart - opened);
   const outside = createOutside({ ...parties(device, options), mtu: device.mtu, statistics, now });
   const bell = createBell();
   const closers: (() => void)[] = [];
@@ -143,7 +144,7 @@ export async function openBridge(box: Box, options: BridgeOptions): Promise<Brid
       running = true;
       options.signal?.addEventListener('abort', bell.ring);
       try {
-        return await pump({ box, device, outside, statistics, bell, isClosed: () => closed }, options);
+        return await pump({ box, device, outside, now, statistics, bell, isClosed: () => closed }, options);
       } finally {
         running = false;
         options.signal?.removeEventListener('abort', bell.ring);

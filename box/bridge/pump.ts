@@ -7,6 +7,7 @@ import type { NetworkDevice } from '../network.ts';
 import { exitOf, type Exit, type Process } from '../spawn.ts';
 import type { Outside } from './outside.ts';
 import type { BridgeStatistics } from './statistics.ts';
+import { KTIME_MAX } from '../../kernel/time.ts';
 
 export interface BridgeRunOptions {
   /** stops when this process has ended */
@@ -74,16 +75,6 @@ function exchange(device: NetworkDevice, outside: Outside, statistics: BridgeSta
   return frames.length + ready.length > 0;
 }
 
-/** Every task sleeps: waits for the host, or for the next timer of the box or the outside. */
-async function sleep({ kernel, change }: Box, outside: Outside, bell: Bell): Promise<void> {
-  const deadline = Math.min(nextDeadline(kernel) ?? Infinity, outside.deadline() ?? Infinity);
-  const before = performance.now();
-  const start = kernel.roundStart;
-  await bell.wait(Math.max(0, Math.ceil((deadline - start) / NS_PER_MS)));
-  const time = start + Math.round((performance.now() - before) * NS_PER_MS);
-  change(() => passTime(kernel, time));
-}
-
 /** The event loop gets a turn. */
 const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -91,15 +82,26 @@ export interface Pump {
   readonly box: Box;
   readonly device: NetworkDevice;
   readonly outside: Outside;
+  /** guest time since the bridge was opened, ns: the clock of `outside` */
+  readonly now: () => number;
   readonly statistics: BridgeStatistics;
   readonly bell: Bell;
   isClosed(): boolean;
 }
 
-export async function pump(
-  { box, device, outside, statistics, bell, isClosed }: Pump,
-  { until, signal }: BridgeRunOptions,
-): Promise<BridgeRunResult> {
+/** Every task sleeps: waits for the host, or for the next timer of the box or the outside. */
+async function sleep({ box: { kernel, change }, outside, now, bell }: Pump): Promise<void> {
+  const before = performance.now();
+  const start = kernel.roundStart;
+  const toBox = Number((nextDeadline(kernel) ?? KTIME_MAX) - start);
+  const toOutside = (outside.deadline() ?? Infinity) - now();
+  await bell.wait(Math.max(0, Math.ceil(Math.min(toBox, toOutside) / NS_PER_MS)));
+  const time = start + BigInt(Math.round((performance.now() - before) * NS_PER_MS));
+  change(() => passTime(kernel, time));
+}
+
+export async function pump(parts: Pump, { until, signal }: BridgeRunOptions): Promise<BridgeRunResult> {
+  const { box, device, outside, statistics, isClosed } = parts;
   for (;;) {
     if (isClosed()) return { reason: 'closed' };
     const { reason } = box.run({ quiet: true, budget: SLICE, ...(until === undefined ? undefined : { until }) });
@@ -109,6 +111,6 @@ export async function pump(
     if (reason === 'exited') return { reason, ...exitOf(box.kernel, until!) };
     if (signal?.aborted === true) return { reason: 'stopped' };
     if (moved || reason === 'budget') await breathe();
-    else await sleep(box, outside, bell);
+    else await sleep(parts);
   }
 }

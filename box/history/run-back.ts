@@ -10,6 +10,7 @@ import { armRun, type RunStops, type StopHit } from '../stops.ts';
 import { historyOf, leave, type History } from './history.ts';
 import { markBefore } from './marks.ts';
 import { returnToPoint } from './travel.ts';
+import { KTIME_MAX } from '../../kernel/time.ts';
 
 export interface RunBackOptions {
   /** the points to look at: where a run with these would stop; default: before every instruction, which is slow */
@@ -64,7 +65,7 @@ function lastStop(
     const before = retired(kernel);
     const stopper = armRun(kernel, stops, !begins);
     try {
-      runFor(machine, end - before, stopper.met, Infinity);
+      runFor(machine, end - before, stopper.met, KTIME_MAX);
     } finally {
       stopper.disarm();
     }
@@ -72,7 +73,7 @@ function lastStop(
     if (stop === undefined) break;
     const instruction = retired(kernel);
     if (instruction < now && until(stop)) found = { instruction, stop };
-    if (instruction === before && !begins) runFor(machine, 1, never, Infinity);
+    if (instruction === before && !begins) runFor(machine, 1, never, KTIME_MAX);
   }
   return found;
 }
@@ -83,7 +84,7 @@ function lastPoint(machine: Machine, until: (hit: undefined) => boolean, end: nu
   let found: Point | undefined;
   for (let at = retired(kernel); at < end; at++) {
     if (until(undefined)) found = { instruction: at, stop: undefined };
-    runFor(machine, 1, never, Infinity);
+    runFor(machine, 1, never, KTIME_MAX);
   }
   return found;
 }

@@ -4,6 +4,7 @@ import { checkInteger } from '../errors.ts';
 import { runFor, type Machine } from '../machine.ts';
 import { historyOf, keepMark, leave, returnTo, type History } from './history.ts';
 import { markAt, markBefore } from './marks.ts';
+import { KTIME_MAX } from '../../kernel/time.ts';
 
 export interface Travel {
   readonly reason:
@@ -27,7 +28,7 @@ const TRAIL = [1 << 21, 1 << 18, 1 << 15, 1 << 12, 1 << 9];
 /** Executes what has been executed before, up to `target`. */
 function replayTo(machine: Machine, history: History, target: number): void {
   const { kernel } = machine;
-  const forward = (to: number): void => void runFor(machine, to - retired(kernel), never, Infinity);
+  const forward = (to: number): void => void runFor(machine, to - retired(kernel), never, KTIME_MAX);
   for (const distance of TRAIL) {
     if (target - retired(kernel) < 2 * distance) continue;
     forward(target - distance);
@@ -71,6 +72,6 @@ function travel(machine: Machine, history: History, target: number): Travel {
     return at(target < first ? 'beginning' : 'reached');
   }
   returnToPoint(machine, history, history.last);
-  const outcome = runFor(machine, target - retired(kernel), never, Infinity);
+  const outcome = runFor(machine, target - retired(kernel), never, KTIME_MAX);
   return at(outcome === 'idle' || outcome === 'dead' ? outcome : 'reached');
 }

@@ -4,10 +4,10 @@ import { now, random64 } from '../kernel.ts';
 import type { NativeFunction } from '../native.ts';
 import type { HelperRow } from './helper.ts';
 
-const { TICK_NSEC } = constants;
+const TICK_NSEC = BigInt(constants.TICK_NSEC);
 
-const nanoseconds: NativeFunction = (kernel, cpu) => BigInt(Math.floor(now(kernel, cpu)));
-const coarse: NativeFunction = (kernel, cpu) => BigInt(Math.floor(now(kernel, cpu) / TICK_NSEC) * TICK_NSEC);
+const nanoseconds: NativeFunction = (kernel, cpu) => now(kernel, cpu);
+const coarse: NativeFunction = (kernel, cpu) => (now(kernel, cpu) / TICK_NSEC) * TICK_NSEC;
 const random: NativeFunction = (kernel) => BigInt.asUintN(32, random64(kernel));
 
 export const clockHelpers: readonly HelperRow[] = [

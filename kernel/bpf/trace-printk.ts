@@ -7,6 +7,7 @@ import { kernelString } from '../mm/kernel-memory.ts';
 import type { NativeFunction } from '../native.ts';
 import { perCpuAddress } from '../per-cpu.ts';
 import { wake } from '../scheduler.ts';
+import { formatTime } from '../time.ts';
 import type { HelperRow } from './helper.ts';
 
 /** Most entries kept, and how many of the oldest go at a time: a page of the ring buffer, as in kernel/trace/ring_buffer.c. */
@@ -19,11 +20,7 @@ function formatEntry(kernel: Kernel, cpu: Cpu, text: string): string {
   const who = `${(task?.comm ?? '<idle>').padStart(16)}-${(task?.pid ?? 0).toString().padEnd(7)}`;
   // interrupts off, no reschedule, task context, preemption count, migration disabled
   const flags = `${(cpu.registers.rflags & Flag.IF) === 0n ? 'd' : '.'}...1`;
-  const micros = Math.floor(now(kernel, cpu) / 1000);
-  const seconds = Math.floor(micros / 1e6)
-    .toString()
-    .padStart(5);
-  const time = `${seconds}.${(micros % 1e6).toString().padStart(6, '0')}`;
+  const time = formatTime(now(kernel, cpu));
   return `${who} [${cpu.index.toString().padStart(3, '0')}] ${flags} ${time}: bpf_trace_printk: ${text}`;
 }
 

@@ -29,7 +29,7 @@ export interface BpfProgram {
   readonly name: string;
   readonly gplCompatible: boolean;
   /** guest time of the load, ns */
-  readonly loadedAt: number;
+  readonly loadedAt: bigint;
   /** guest address of its struct bpf_prog */
   readonly address: bigint;
   /** guest address of its first instruction; a stub that returns 0 for a base */

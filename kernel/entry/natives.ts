@@ -34,6 +34,7 @@ function syscall_enter_from_user_mode(kernel: Kernel, cpu: Cpu): undefined {
   const number = cpu.words[RSI * 2]!;
   const row = syscallByNumber.get(number);
   const texts = kernel.record.syscalls && row !== undefined ? describeArguments(kernel, task, row, args) : NO_TEXTS;
+  task.waitsUntil = undefined;
   task.syscall = { number, args, overridden: false, texts };
   if (row === undefined) kernel.events.push({ type: 'unknown-syscall', pid: task.pid, number });
   else if (!row.returns) report(kernel, task, row, undefined);

@@ -80,7 +80,7 @@ function computed(id: number, type: InodeType, mode: number, driver: string, par
     parent,
     driver,
     object: 0,
-    modified: 0,
+    modified: 0n,
   };
 }
 

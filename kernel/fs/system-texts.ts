@@ -5,6 +5,7 @@ import type { Feature } from '../../cpu/opcodes/row.ts';
 import type { Kernel } from '../kernel.ts';
 import { freePages } from '../mm/physical.ts';
 import { utsname } from '../version.ts';
+import { NSEC_PER_SEC } from '../time.ts';
 
 export const versionText = (): string =>
   `${utsname.sysname} version ${utsname.release} (box@${utsname.nodename}) (clang) ${utsname.version}\n`;
@@ -82,7 +83,8 @@ export function cpuinfoText({ cpus }: Kernel): string {
     .join('');
 }
 
-const seconds = (nanoseconds: number): string => (Math.floor(nanoseconds / 1e7) / 100).toFixed(2);
+/** ns as seconds with two digits after the point */
+const seconds = (time: bigint): string => `${time / NSEC_PER_SEC}.${`${(time / 10_000_000n) % 100n}`.padStart(2, '0')}`;
 
 /** Seconds since boot, and seconds idle, which nobody counts. */
 export const uptimeText = (kernel: Kernel): string => `${seconds(kernel.roundStart)} 0.00\n`;

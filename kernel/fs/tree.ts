@@ -37,7 +37,7 @@ export interface NewInode {
   /** pinned: number of the bpf object */
   readonly object?: number;
   /** guest time in ns */
-  readonly time?: number;
+  readonly time?: bigint;
   /** symlink */
   readonly target?: string;
 }
@@ -67,7 +67,7 @@ export function addInode(fileSystem: FileSystem, type: InodeType, init: NewInode
     parent: 0,
     driver: init.driver ?? '',
     object: init.object ?? 0,
-    modified: init.time ?? 0,
+    modified: init.time ?? 0n,
   };
   fileSystem.inodes.set(inode.id, inode);
   return inode;

@@ -37,7 +37,7 @@ export interface Inode {
   /** pinned: the number of the map, program or link, of which it holds a reference; else 0 */
   readonly object: number;
   /** guest time in ns */
-  modified: number;
+  modified: bigint;
 }
 
 export interface FileSystem {

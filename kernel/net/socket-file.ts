@@ -5,7 +5,9 @@ import { installDescriptor, openFile } from '../fs/files.ts';
 import type { FileKind, FileOperations, OpenFile } from '../fs/types.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Wait } from '../native.ts';
+import { constants } from '../layout/constants.ts';
 import { hasDeliverable, sendSignal, Signal } from '../signal.ts';
+import { waitDeadline } from '../syscalls/timeouts.ts';
 import type { Task } from '../task.ts';
 import { socketIoctl } from './socket-ioctl.ts';
 import { kindOf, type Message } from './socket-kinds.ts';
@@ -14,7 +16,8 @@ import { timeNow } from './tcp.ts';
 import type { Socket } from './types.ts';
 
 const SOL_SOCKET = 1;
-/** SO_RCVTIMEO and SO_SNDTIMEO, whose values are kept in ns */
+const TICK_NSEC = BigInt(constants.TICK_NSEC);
+/** SO_RCVTIMEO and SO_SNDTIMEO, whose values are kept in jiffies; 0: none */
 export const TimeoutOption = { receive: 20, send: 21 } as const;
 
 export const isNonBlocking = (file: OpenFile): boolean => (file.flags & OpenFlag.nonBlock) !== 0;
@@ -44,13 +47,12 @@ export function waitOnSocket(
   timeoutOption: number,
   late: 'EAGAIN' | 'EINPROGRESS' = 'EAGAIN',
 ): Wait {
-  const { timedOut } = task;
-  task.timedOut = false;
-  if (nonBlocking || timedOut) fail(late);
   const timeout = option(socket, SOL_SOCKET, timeoutOption);
+  const time = timeNow(kernel);
+  const deadline = waitDeadline(task, time, timeout > 0 ? BigInt(timeout) * TICK_NSEC : undefined);
+  if (nonBlocking || time >= deadline) fail(late);
   if (hasDeliverable(task)) fail(timeout > 0 ? 'EINTR' : 'ERESTARTSYS');
-  const wait = [socketChannel(socket)];
-  return timeout > 0 ? { wait, deadline: timeNow(kernel) + timeout } : { wait };
+  return { wait: [socketChannel(socket)], deadline };
 }
 
 /** Sends; undefined: nothing can be sent now. EPIPE comes with SIGPIPE for streams, unless `quiet`. */

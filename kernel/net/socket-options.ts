@@ -1,8 +1,10 @@
 /** setsockopt(2) and getsockopt(2): options by level and number, one row each. */
 import { fail } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
+import { constants } from '../layout/constants.ts';
 import { copyFromUser, copyToUser, writeUserU32 } from '../mm/user-memory.ts';
 import type { Task } from '../task.ts';
+import { NSEC_PER_SEC } from '../time.ts';
 import { viewOf } from '../../toolchain/elf/bytes.ts';
 import { option, RECEIVE_BUFFER, takeError } from './sockets.ts';
 import type { Socket } from './types.ts';
@@ -18,30 +20,34 @@ interface OptionRow {
   readonly size?: number;
 }
 
+const HZ = NSEC_PER_SEC / BigInt(constants.TICK_NSEC);
+const USEC_PER_JIFFY = 1_000_000n / HZ;
+
 const stored: OptionRow = {};
 const flag: OptionRow = { set: (bytes) => Number(viewOf(bytes).getInt32(0, true) !== 0) };
 
-/** struct timeval, kept in ns. EDOM. */
+/** sock_set_timeout: struct timeval, kept in jiffies, rounded up; 0: none. EDOM. */
 const timeout: OptionRow = {
   size: 16,
   set(bytes) {
     const [seconds, micros] = [viewOf(bytes).getBigInt64(0, true), viewOf(bytes).getBigInt64(8, true)];
     if (micros < 0n || micros >= 1_000_000n) fail('EDOM');
     if (seconds < 0n) return 0;
-    return Math.min(Number(seconds) * 1e9 + Number(micros) * 1e3, Number.MAX_SAFE_INTEGER);
+    const jiffies = seconds * HZ + (micros + USEC_PER_JIFFY - 1n) / USEC_PER_JIFFY;
+    return jiffies > Number.MAX_SAFE_INTEGER ? 0 : Number(jiffies);
   },
 };
 
-const timeval = (nanoseconds: number): Uint8Array => {
+const timeval = (jiffies: bigint): Uint8Array => {
   const bytes = new Uint8Array(16);
-  viewOf(bytes).setBigInt64(0, BigInt(Math.floor(nanoseconds / 1e9)), true);
-  viewOf(bytes).setBigInt64(8, BigInt(Math.floor((nanoseconds % 1e9) / 1e3)), true);
+  viewOf(bytes).setBigInt64(0, jiffies / HZ, true);
+  viewOf(bytes).setBigInt64(8, (jiffies % HZ) * USEC_PER_JIFFY, true);
   return bytes;
 };
 
 const timeoutRow = (number: number): OptionRow => ({
   ...timeout,
-  get: (socket) => timeval(option(socket, SOL_SOCKET, number)),
+  get: (socket) => timeval(BigInt(option(socket, SOL_SOCKET, number))),
 });
 
 const SO_LINGER = 13;

@@ -11,7 +11,7 @@ const SYNACK_RETRIES = 5;
 const RETRIES = 15;
 
 /** The connection's timer has run out: sends again from what is not acknowledged on, or gives up. */
-export function tcpTimeout(kernel: Kernel, socket: Socket, tcp: TcpControl, _time: number): void {
+export function tcpTimeout(kernel: Kernel, socket: Socket, tcp: TcpControl): void {
   switch (tcp.state) {
     case 'TIME_WAIT':
     case 'FIN_WAIT2':

@@ -51,10 +51,11 @@ export function createTcp(kernel: Kernel): TcpControl {
 }
 
 /** Guest time on the CPU that executes now. */
-export const timeNow = (kernel: Kernel): number => now(kernel, kernel.cpus[runningCpu(kernel)]!);
+export const timeNow = (kernel: Kernel): bigint => now(kernel, kernel.cpus[runningCpu(kernel)]!);
 
+/** `delay` in ns. */
 export function setTimer(kernel: Kernel, tcp: TcpControl, delay: number): void {
-  tcp.deadline = timeNow(kernel) + delay;
+  tcp.deadline = timeNow(kernel) + BigInt(delay);
   timerSet(kernel, tcp.deadline);
 }
 

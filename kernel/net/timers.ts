@@ -6,8 +6,8 @@ import { wakeKsoftirqd } from './softnet.ts';
 import { tcpTimeout } from './tcp-timer.ts';
 
 /** The earliest deadline, ns of guest time. */
-export function nextTimer(kernel: Kernel): number | undefined {
-  let earliest: number | undefined;
+export function nextTimer(kernel: Kernel): bigint | undefined {
+  let earliest: bigint | undefined;
   for (const { tcp } of kernel.net.sockets.values()) {
     const deadline = tcp?.deadline;
     if (deadline !== undefined && (earliest === undefined || deadline < earliest)) earliest = deadline;
@@ -15,17 +15,17 @@ export function nextTimer(kernel: Kernel): number | undefined {
   return earliest;
 }
 
-export function runTimers(kernel: Kernel, time: number): void {
+export function runTimers(kernel: Kernel, time: bigint): void {
   for (const socket of kernel.net.sockets.values()) {
     const { tcp } = socket;
     if (tcp?.deadline === undefined || tcp.deadline > time) continue;
     tcp.deadline = undefined;
-    tcpTimeout(kernel, socket, tcp, time);
+    tcpTimeout(kernel, socket, tcp);
   }
 }
 
 /** A deadline was set: ksoftirqd/0 must not sleep longer. */
-export function timerSet(kernel: Kernel, deadline: number): void {
+export function timerSet(kernel: Kernel, deadline: bigint): void {
   const task = kernel.tasks.get(kernel.net.ksoftirqd.get(0) ?? -1);
   if (task === undefined) wakeKsoftirqd(kernel, 0);
   else if (task.state === 'sleeping' && (task.deadline === undefined || task.deadline > deadline)) {

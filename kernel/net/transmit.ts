@@ -13,14 +13,14 @@ const MAX_OUTSIDE = 4096;
 /** most bytes of either */
 const MAX_BYTES = 32 << 20;
 
-const timeOf = (kernel: Kernel, cpu: Cpu | undefined): number =>
+const timeOf = (kernel: Kernel, cpu: Cpu | undefined): bigint =>
   cpu === undefined ? kernel.roundStart : now(kernel, cpu);
 
 /** What tcpdump would see. */
-function captureFrame(device: NetDevice, time: number, bytes: Uint8Array, direction: 'in' | 'out'): void {
+function captureFrame(device: NetDevice, time: bigint, bytes: Uint8Array, direction: 'in' | 'out'): void {
   const { capture } = device;
   if (capture === undefined || capture.length >= MAX_KEPT || device.captureBytes + bytes.length > MAX_BYTES) return;
-  capture.push({ time, bytes: bytes.slice(), direction });
+  capture.push({ time: Number(time), bytes: bytes.slice(), direction });
   device.captureBytes += bytes.length;
 }
 
@@ -54,7 +54,7 @@ function arrive(kernel: Kernel, cpu: Cpu, device: NetDevice, skb: SkBuff, bytes:
   if (!queueBacklog(kernel, cpu.index, skb)) device.statistics.rxDropped++;
 }
 
-function countArrival(device: NetDevice, time: number, bytes: Uint8Array): void {
+function countArrival(device: NetDevice, time: bigint, bytes: Uint8Array): void {
   device.statistics.rxPackets++;
   device.statistics.rxBytes += bytes.length;
   // lo shows a packet once, as it is sent

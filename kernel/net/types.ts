@@ -201,7 +201,7 @@ export interface TcpControl {
   /** retransmissions of what is at sndUna */
   retries: number;
   /** guest time in ns at which the timer of this state runs out */
-  deadline: number | undefined;
+  deadline: bigint | undefined;
   /** a listener's limit */
   backlog: number;
   /** a listener's connections, established and not accepted yet */

@@ -33,7 +33,7 @@ const MAX_SAMPLES_PER_TICK = 100;
 export const MAX_SAMPLE_RATE = 100_000;
 /** overflows that wait on one CPU; more are lost */
 const MAX_PENDING = 64;
-const { TICK_NSEC } = constants;
+const TICK_NSEC = BigInt(constants.TICK_NSEC);
 
 /** Whether time makes the event count, and not single happenings. */
 export function isClock({ kind, attributes: { config } }: PerfEvent): boolean {
@@ -50,8 +50,8 @@ function ticks(kernel: Kernel, { kind }: PerfEvent, cpu: Cpu): number {
 }
 
 /** What a clock event counts on `cpu`: guest time on a CPU, instructions otherwise. */
-function reading(kernel: Kernel, event: PerfEvent, cpu: Cpu): number {
-  return event.kind === 'software' && event.pid === -1 ? now(kernel, cpu) : ticks(kernel, event, cpu);
+function reading(kernel: Kernel, event: PerfEvent, cpu: Cpu): bigint {
+  return event.kind === 'software' && event.pid === -1 ? now(kernel, cpu) : BigInt(ticks(kernel, event, cpu));
 }
 
 const isFor = (event: PerfEvent, cpu: number, pid: number): boolean =>
@@ -102,8 +102,7 @@ export function readCounter(kernel: Kernel, event: PerfEvent): { count: bigint; 
     if (isClock(event)) count += reading(kernel, event, cpu) - span.since;
     timeEnabled += now(kernel, cpu) - span.time;
   }
-  const time = BigInt(Math.floor(timeEnabled));
-  return { count: BigInt(Math.floor(count)), enabled: time, running: time };
+  return { count, enabled: timeEnabled, running: timeEnabled };
 }
 
 /** PERF_EVENT_IOC_RESET: the count alone. */
@@ -112,7 +111,7 @@ export function resetCounter(kernel: Kernel, event: PerfEvent): void {
     const span = event.running.get(cpu.index);
     if (span !== undefined) event.running.set(cpu.index, { ...span, since: reading(kernel, event, cpu) });
   }
-  event.count = 0;
+  event.count = 0n;
 }
 
 /** PERF_EVENT_IOC_PERIOD: the next period has the new length. */

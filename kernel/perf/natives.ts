@@ -10,6 +10,7 @@ import { writeStructure } from '../layout/write-structure.ts';
 import { readKernel, writeKernel } from '../mm/kernel-memory.ts';
 import type { NativeFunction } from '../native.ts';
 import { constants } from '../layout/constants.ts';
+import { later } from '../time.ts';
 import { countHit, counts, disablePmu, enablePmu } from './counting.ts';
 import { eventAt, programOfCall, programsOfCall } from './events.ts';
 import { isExcluded, outputSample } from './output.ts';
@@ -32,16 +33,14 @@ const bpf_prog_inc_misses: NativeFunction = (kernel, { registers }) => {
   return undefined;
 };
 
-const time = (kernel: Kernel, cpu: Cpu): number => Math.floor(now(kernel, cpu));
-
-const sched_clock: NativeFunction = (kernel, cpu) => time(kernel, cpu);
+const sched_clock: NativeFunction = (kernel, cpu) => now(kernel, cpu);
 
 /** rdi: struct bpf_prog *, rsi: sched_clock when it began. */
 const update_prog_stats: NativeFunction = (kernel, cpu) => {
   const program = programAt(kernel, cpu.registers.rdi);
   if (program === undefined) return undefined;
   program.statistics.count++;
-  program.statistics.nanoseconds += Math.max(0, time(kernel, cpu) - Number(cpu.registers.rsi));
+  program.statistics.nanoseconds += Number(later(now(kernel, cpu) - cpu.registers.rsi, 0n));
   return undefined;
 };
 
@@ -68,7 +67,7 @@ const perf_event_next_overflow: NativeFunction = (kernel, cpu) => {
       type: event.attributes.sampleType,
       pid: task?.tgid ?? 0,
       tid: task?.pid ?? 0,
-      time: time(kernel, cpu),
+      time: now(kernel, cpu),
       id: event.id,
       cpu: cpu.index,
       ip: regs?.ip ?? 0n,

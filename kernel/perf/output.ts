@@ -59,7 +59,7 @@ function sampleWords(kernel: Kernel, cpu: Cpu, event: PerfEvent, sample: Sample)
     [SampleType.identifier, () => [BigInt(event.id)]],
     [SampleType.ip, () => [regs?.ip ?? 0n]],
     [SampleType.tid, () => [pair(task?.tgid ?? 0, task?.pid ?? 0)]],
-    [SampleType.time, () => [BigInt(Math.floor(now(kernel, cpu)))]],
+    [SampleType.time, () => [now(kernel, cpu)]],
     [SampleType.address, () => [sample.address]],
     [SampleType.id, () => [BigInt(event.id)]],
     [SampleType.streamId, () => [BigInt(event.id)]],

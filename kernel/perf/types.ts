@@ -24,8 +24,8 @@ export interface RunningSpan {
   /** whose period it is: see PerfEvent.left */
   readonly key: number;
   /** the clock that is counted, and guest time in ns, when it began */
-  readonly since: number;
-  readonly time: number;
+  readonly since: bigint;
+  readonly time: bigint;
   /** where it overflows: of the hardware counters' instructions, or of the CPU's `retired` for a software clock */
   deadline: number;
 }
@@ -53,9 +53,9 @@ export interface PerfEvent {
   program: number | undefined;
   references: number;
   /** what it has counted, apart from the spans that are running */
-  count: number;
+  count: bigint;
   /** ns, likewise */
-  timeEnabled: number;
+  timeEnabled: bigint;
   /** events or ns between samples; 0: it counts only */
   period: number;
   /** what is left of the period, by task or (per CPU) by -1 - cpu */
@@ -64,7 +64,7 @@ export interface PerfEvent {
   readonly running: Map<number, RunningSpan>;
   /** samples in the current tick, and when the tick ends: see `throttled` */
   samples: number;
-  tickEnd: number;
+  tickEnd: bigint;
   /** records that had no room */
   lost: number;
   /** ring buffer that its records go to */

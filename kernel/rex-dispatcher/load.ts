@@ -30,7 +30,7 @@ function readRows<Row>(image: RexImage, rows: Rows<Row>): Iterable<Row> {
   return rows.count > BigInt(image.size / 8) ? fail('E2BIG') : rows.read();
 }
 
-const timeOf = (kernel: Kernel, cpu: Cpu | undefined): number =>
+const timeOf = (kernel: Kernel, cpu: Cpu | undefined): bigint =>
   cpu === undefined ? kernel.roundStart : now(kernel, cpu);
 
 function finishBase(

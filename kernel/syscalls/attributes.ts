@@ -10,8 +10,8 @@ import { deviceOf, inodeOf } from '../fs/tree.ts';
 import type { Inode, InodeType } from '../fs/types.ts';
 import type { Kernel } from '../kernel.ts';
 import { copyFromUser, copyToUser } from '../mm/user-memory.ts';
+import { BOOT_TIME, ktimeOf, later, NSEC_PER_SEC } from '../time.ts';
 import { toInt, toUnsigned } from './arguments.ts';
-import { BOOT_TIME } from './time.ts';
 import { syscall, type SyscallCall, type SyscallHandler, type SyscallRow } from './types.ts';
 import {
   isInode,
@@ -47,7 +47,7 @@ interface Status {
   /** pages that hold content */
   readonly pages: number;
   /** guest time, ns */
-  readonly modified: number;
+  readonly modified: bigint;
 }
 
 function statusOf(target: Target): Status {
@@ -61,7 +61,7 @@ function statusOf(target: Target): Status {
       special: 0,
       size: 0,
       pages: 0,
-      modified: 0,
+      modified: 0n,
     };
   }
   const row = target.type === 'device' ? deviceRow(target.driver) : undefined;
@@ -91,9 +91,11 @@ function encodeStatus(status: Status): Uint8Array {
   u64(48, status.size);
   u64(56, BLOCK);
   u64(64, status.pages * (BLOCK / 512));
+  // never before 1970: see `modificationTime`
+  const changed = BOOT_TIME + status.modified;
   for (const offset of [72, 88, 104]) {
-    u64(offset, BOOT_TIME + Math.floor(status.modified / 1e9));
-    u64(offset + 8, Math.floor(((status.modified % 1e9) + 1e9) % 1e9));
+    view.setBigUint64(offset, changed / NSEC_PER_SEC, true);
+    view.setBigUint64(offset + 8, changed % NSEC_PER_SEC, true);
   }
   return new Uint8Array(view.buffer);
 }
@@ -189,15 +191,14 @@ const UTIME_NOW = 0x3fff_ffffn;
 const UTIME_OMIT = 0x3fff_fffen;
 
 /** The second of two struct timespec, as guest time in ns; undefined to leave it. EINVAL. */
-function modificationTime({ kernel, task }: SyscallCall, address: bigint): number | undefined {
+function modificationTime({ kernel, task }: SyscallCall, address: bigint): bigint | undefined {
   if (address === 0n) return kernel.roundStart;
   const view = new DataView(copyFromUser(kernel, task, address, 32).buffer);
   const nanoseconds = view.getBigInt64(24, true);
   if (nanoseconds === UTIME_NOW) return kernel.roundStart;
   if (nanoseconds === UTIME_OMIT) return undefined;
-  if (nanoseconds < 0n || nanoseconds >= 1_000_000_000n) fail('EINVAL');
-  const seconds = Number(view.getBigInt64(16, true));
-  return (Math.max(0, seconds) - BOOT_TIME) * 1e9 + Number(nanoseconds);
+  if (nanoseconds < 0n || nanoseconds >= NSEC_PER_SEC) fail('EINVAL');
+  return ktimeOf(later(view.getBigInt64(16, true), 0n), nanoseconds) - BOOT_TIME;
 }
 
 const utimensat: SyscallHandler = (call) => {

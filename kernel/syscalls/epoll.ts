@@ -16,7 +16,7 @@ import { checkWritable, copyFromUser, copyToUser } from '../mm/user-memory.ts';
 import type { Wait } from '../native.ts';
 import { hasDeliverable } from '../signal.ts';
 import { toInt, toUnsigned } from './arguments.ts';
-import { timespec } from './poll.ts';
+import { milliseconds, optionalTimespec, waitDeadline } from './timeouts.ts';
 import { syscall, type SyscallCall, type SyscallRow } from './types.ts';
 
 /** struct epoll_event, packed on x86-64: u32 events, u64 data */
@@ -55,12 +55,12 @@ function control(call: SyscallCall): number {
   return 0;
 }
 
-/** `timeout` in ns; negative: none. A wake-up that turns out to be somebody else's starts it anew. */
-function waitForEvents(call: SyscallCall, timeout: number): number | Wait {
+/** `timeout` in ns; undefined: none. */
+function waitForEvents(call: SyscallCall, timeout: bigint | undefined): number | Wait {
   const { kernel, cpu, task, args } = call;
   const limit = toInt(args[2]);
-  const { timedOut } = task;
-  task.timedOut = false;
+  const time = now(kernel, cpu);
+  const deadline = waitDeadline(task, time, timeout);
   if (limit <= 0 || limit > MAX_EVENTS) fail('EINVAL');
   const owner = fileOf(kernel, task, args[0]);
   const { events, taken } = readyEvents(kernel, owner, limit);
@@ -76,13 +76,10 @@ function waitForEvents(call: SyscallCall, timeout: number): number | Wait {
   }
   checkWritable(kernel, task, args[1], EVENT_SIZE);
   taken();
-  if (timeout === 0 || timedOut) return 0;
+  if (time >= deadline) return 0;
   if (hasDeliverable(task)) fail('EINTR');
-  const wait = [epollChannel(owner.id)];
-  return timeout < 0 ? { wait } : { wait, deadline: now(kernel, cpu) + timeout };
+  return { wait: [epollChannel(owner.id)], deadline };
 }
-
-const milliseconds = (register: bigint): number => toInt(register) * 1e6;
 
 const EFD_SEMAPHORE = 1;
 
@@ -109,5 +106,5 @@ export const epollSyscalls: readonly SyscallRow[] = [
     createCounter(call, toUnsigned(call.args[0]), toInt(call.args[1]))),
   syscall(291, 'epoll_create1', ['hex'], (call) => createEpoll(call, toInt(call.args[0]))),
   syscall(441, 'epoll_pwait2',  ['fd', 'pointer', 'int', 'pointer', 'pointer', 'unsigned'], (call) =>
-    waitForEvents(call, timespec(call, call.args[3])), NO_MASK),
+    waitForEvents(call, optionalTimespec(call, call.args[3])), NO_MASK),
 ];

@@ -2,15 +2,15 @@
 import { fail } from '../errno.ts';
 import { FUTEX_BITSET_MATCH_ANY, futexChannel, requeueFutex, wakeFutex } from '../futex.ts';
 import { now } from '../kernel.ts';
-import { copyFromUser, readUserU64, writeUserU32 } from '../mm/user-memory.ts';
+import { copyFromUser, writeUserU32 } from '../mm/user-memory.ts';
 import { hasDeliverable } from '../signal.ts';
+import { BOOT_TIME, KTIME_MAX, timeAfter } from '../time.ts';
 import { toInt, toUnsigned } from './arguments.ts';
-import { BOOT_TIME_NANOSECONDS } from './time.ts';
+import { readTimespec } from './timeouts.ts';
 import { syscall, type SyscallCall, type SyscallHandler, type SyscallRow } from './types.ts';
 
 const FUTEX_CLOCK_REALTIME = 256;
 const FUTEX_PRIVATE_FLAG = 128;
-const NANOSECONDS = 1_000_000_000n;
 
 function readWord({ kernel, task }: SyscallCall, address: bigint): number {
   return new DataView(copyFromUser(kernel, task, address, 4).buffer).getUint32(0, true);
@@ -20,34 +20,30 @@ function readWord({ kernel, task }: SyscallCall, address: bigint): number {
 const count = (value: bigint): number => Math.max(1, toInt(value));
 
 /** Guest time in ns; FUTEX_WAIT's is relative, FUTEX_WAIT_BITSET's absolute. EINVAL, EFAULT. */
-function deadlineOf(call: SyscallCall, timeout: bigint, absolute: boolean): number | undefined {
+function deadlineOf(call: SyscallCall, timeout: bigint, absolute: boolean): bigint | undefined {
   if (timeout === 0n) return undefined;
-  const { kernel, task, cpu, args } = call;
-  const seconds = BigInt.asIntN(64, readUserU64(kernel, task, timeout));
-  const rest = BigInt.asIntN(64, readUserU64(kernel, task, timeout + 8n));
-  if (seconds < 0n || rest < 0n || rest >= NANOSECONDS) fail('EINVAL');
-  const wanted = seconds * NANOSECONDS + rest;
-  if (!absolute) return now(kernel, cpu) + Number(wanted);
-  const realtime = (toInt(args[1]) & FUTEX_CLOCK_REALTIME) !== 0;
-  return Number(realtime ? wanted - BOOT_TIME_NANOSECONDS : wanted);
+  const wanted = readTimespec(call, timeout);
+  if (!absolute) return timeAfter(now(call.kernel, call.cpu), wanted);
+  const realtime = (toInt(call.args[1]) & FUTEX_CLOCK_REALTIME) !== 0;
+  return realtime && wanted < KTIME_MAX ? wanted - BOOT_TIME : wanted;
 }
 
 function wait(call: SyscallCall, bitset: number, absolute: boolean): ReturnType<SyscallHandler> {
   const { kernel, cpu, task, args } = call;
+  const time = now(kernel, cpu);
   const begun = task.futexWait;
   if (begun === undefined) {
     if (bitset === 0) fail('EINVAL');
     const deadline = deadlineOf(call, args[3], absolute);
     if (readWord(call, args[0]) !== toUnsigned(args[2])) fail('EAGAIN');
     if (hasDeliverable(task)) fail(deadline === undefined ? 'ERESTARTSYS' : 'EINTR');
-    if (deadline !== undefined && deadline <= now(kernel, cpu)) fail('ETIMEDOUT');
+    if (deadline !== undefined && deadline <= time) fail('ETIMEDOUT');
     const channel = futexChannel(kernel, task, args[0]);
-    task.futexWait = { channel, bitset, since: now(kernel, cpu), deadline, woken: false };
+    task.futexWait = { channel, bitset, since: time, deadline, woken: false };
     return deadline === undefined ? { wait: [channel] } : { wait: [channel], deadline };
   }
-  const { timedOut } = task;
-  task.timedOut = false;
   const { channel, deadline, woken } = begun;
+  const timedOut = deadline !== undefined && time >= deadline;
   if (!woken && !timedOut && !hasDeliverable(task))
     return deadline === undefined ? { wait: [channel] } : { wait: [channel], deadline };
   task.futexWait = undefined;

@@ -7,6 +7,7 @@ import { setComm } from '../process.ts';
 import { utsname } from '../version.ts';
 import { toCount, toInt, toUnsigned } from './arguments.ts';
 import { syscall, type SyscallHandler, type SyscallRow } from './types.ts';
+import { NSEC_PER_SEC } from '../time.ts';
 
 const UTS_FIELD = 65;
 const uname: SyscallHandler = ({ kernel, task, args }) => {
@@ -79,7 +80,7 @@ const prctl: SyscallHandler = ({ kernel, task, args: [option, address, third] })
 
 const sysinfo: SyscallHandler = ({ kernel, cpu, task, args }) => {
   const image = new DataView(new ArrayBuffer(112));
-  image.setBigInt64(0, BigInt(Math.floor(now(kernel, cpu) / 1e9)), true);
+  image.setBigInt64(0, now(kernel, cpu) / NSEC_PER_SEC, true);
   image.setBigUint64(32, BigInt(kernel.memory.size), true);
   image.setBigUint64(40, BigInt(freePages(kernel)) * 4096n, true);
   image.setUint16(80, kernel.tasks.size, true);

@@ -5,11 +5,12 @@ import { readiness } from '../fs/file-kinds.ts';
 import { fileOf } from '../fs/files.ts';
 import type { Readiness } from '../fs/types.ts';
 import { now, type Kernel } from '../kernel.ts';
-import { copyFromUser, copyToUser, readUserU64 } from '../mm/user-memory.ts';
+import { copyFromUser, copyToUser } from '../mm/user-memory.ts';
 import type { Wait } from '../native.ts';
 import { hasDeliverable } from '../signal.ts';
 import type { Task } from '../task.ts';
-import { toInt, toUnsigned } from './arguments.ts';
+import { toUnsigned } from './arguments.ts';
+import { milliseconds, optionalTimespec, waitDeadline } from './timeouts.ts';
 import { syscall, type SyscallCall, type SyscallRow } from './types.ts';
 
 /** struct pollfd: int fd, short events, short revents */
@@ -24,11 +25,12 @@ function readinessOf(kernel: Kernel, task: Task, descriptor: number): Readiness 
   }
 }
 
-/** `timeout` in ns; negative: none. A wake-up that turns out to be somebody else's starts it anew. */
-function pollFiles({ kernel, cpu, task }: SyscallCall, address: bigint, count: number, timeout: number): number | Wait {
+/** `timeout` in ns; undefined: none. */
+function pollFiles(call: SyscallCall, address: bigint, count: number, timeout: bigint | undefined): number | Wait {
+  const { kernel, cpu, task } = call;
   if (count > MAX_DESCRIPTORS) fail('EINVAL');
-  const { timedOut } = task;
-  task.timedOut = false;
+  const time = now(kernel, cpu);
+  const deadline = waitDeadline(task, time, timeout);
   const bytes = copyFromUser(kernel, task, address, count * POLLFD);
   const view = new DataView(bytes.buffer);
   const channels: string[] = [];
@@ -41,28 +43,18 @@ function pollFiles({ kernel, cpu, task }: SyscallCall, address: bigint, count: n
     if ((state.events & wanted) !== 0) ready++;
     channels.push(...state.channels);
   }
-  if (ready > 0 || timeout === 0 || timedOut) {
+  if (ready > 0 || time >= deadline) {
     copyToUser(kernel, task, address, bytes);
     return ready;
   }
   if (hasDeliverable(task)) fail('EINTR');
-  const wait = channels.length === 0 && timeout < 0 ? [`poll:${task.pid}`] : channels;
-  return timeout < 0 ? { wait } : { wait, deadline: now(kernel, cpu) + timeout };
-}
-
-/** struct timespec in ns; a null pointer is no timeout. EINVAL. */
-export function timespec({ kernel, task }: SyscallCall, address: bigint): number {
-  if (address === 0n) return -1;
-  const seconds = BigInt.asIntN(64, readUserU64(kernel, task, address));
-  const nanoseconds = BigInt.asIntN(64, readUserU64(kernel, task, address + 8n));
-  if (seconds < 0n || nanoseconds < 0n || nanoseconds >= 1_000_000_000n) fail('EINVAL');
-  return Number(seconds) * 1e9 + Number(nanoseconds);
+  return { wait: channels, deadline };
 }
 
 // prettier-ignore
 export const pollSyscalls: readonly SyscallRow[] = [
   syscall(7,   'poll',  ['pointer', 'unsigned', 'int'], (call) =>
-    pollFiles(call, call.args[0], toUnsigned(call.args[1]), toInt(call.args[2]) * 1e6)),
+    pollFiles(call, call.args[0], toUnsigned(call.args[1]), milliseconds(call.args[2]))),
   syscall(271, 'ppoll', ['pointer', 'unsigned', 'pointer', 'pointer', 'unsigned'], (call) =>
-    pollFiles(call, call.args[0], toUnsigned(call.args[1]), timespec(call, call.args[2])), 'the signal mask is not changed'),
+    pollFiles(call, call.args[0], toUnsigned(call.args[1]), optionalTimespec(call, call.args[2])), 'the signal mask is not changed'),
 ];

@@ -18,6 +18,7 @@ import { readKernelU64 } from '../mm/kernel-memory.ts';
 import { pt_regs } from '../layout/structures.ts';
 import type { Task } from '../task.ts';
 import { toInt } from './arguments.ts';
+import { optionalTimespec, waitDeadline } from './timeouts.ts';
 import { syscall, type SyscallHandler, type SyscallRow } from './types.ts';
 
 const UNBLOCKABLE = (1n << BigInt(Signal.SIGKILL - 1)) | (1n << BigInt(Signal.SIGSTOP - 1));
@@ -151,8 +152,13 @@ const rt_sigsuspend: SyscallHandler = ({ kernel, task, args: [set, size] }) => {
 const pause: SyscallHandler = ({ task }) => (hasDeliverable(task) ? fail('EINTR') : { wait: [signalChannel(task)] });
 
 /** Takes one of the signals of a set off the pending ones. */
-const rt_sigtimedwait: SyscallHandler = ({ kernel, cpu, task, args: [set, info, timeout] }) => {
-  const mask = readUserU64(kernel, task, set);
+const rt_sigtimedwait: SyscallHandler = (call) => {
+  const { kernel, cpu, task } = call;
+  const [set, info, timeout, size] = call.args;
+  if (size !== SIGSET_SIZE) fail('EINVAL');
+  const mask = readUserU64(kernel, task, set) & ~UNBLOCKABLE;
+  const time = now(kernel, cpu);
+  const deadline = waitDeadline(task, time, optionalTimespec(call, timeout));
   const signal = pendingSignals(task).find(({ number }) => (mask & (1n << BigInt(number - 1))) !== 0n);
   if (signal !== undefined) {
     if (info !== 0n) {
@@ -163,18 +169,11 @@ const rt_sigtimedwait: SyscallHandler = ({ kernel, cpu, task, args: [set, info, 
       copyToUser(kernel, task, info, new Uint8Array(image.buffer));
     }
     removePending(task, signal);
-    task.timedOut = false;
     return signal.number;
   }
-  if (task.timedOut) {
-    task.timedOut = false;
-    fail('EAGAIN');
-  }
+  if (time >= deadline) fail('EAGAIN');
   if (hasDeliverable(task)) fail('EINTR');
-  if (timeout === 0n) return { wait: [signalChannel(task)] };
-  const nanoseconds =
-    Number(readUserU64(kernel, task, timeout)) * 1e9 + Number(readUserU64(kernel, task, timeout + 8n));
-  return { wait: [signalChannel(task)], deadline: now(kernel, cpu) + nanoseconds };
+  return { wait: [signalChannel(task)], deadline };
 };
 
 export const signalSyscalls: readonly SyscallRow[] = [

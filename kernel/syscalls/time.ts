@@ -1,71 +1,90 @@
 import { fail } from '../errno.ts';
 import { now } from '../kernel.ts';
-import { copyToUser, readUserU64 } from '../mm/user-memory.ts';
+import { copyToUser } from '../mm/user-memory.ts';
 import { hasDeliverable } from '../signal.ts';
+import { BOOT_TIME, KTIME_MAX, NSEC_PER_SEC, timeAfter } from '../time.ts';
 import { toInt } from './arguments.ts';
+import { readTimespec } from './timeouts.ts';
 import { syscall, type SyscallCall, type SyscallHandler, type SyscallRow } from './types.ts';
 
-/** Wall-clock time at boot: the box has no other source, so it is always 2025-01-01 00:00:00 UTC. */
-export const BOOT_TIME = 1_735_689_600;
-const NANOSECONDS = 1_000_000_000n;
-export const BOOT_TIME_NANOSECONDS = BigInt(BOOT_TIME) * NANOSECONDS;
+/** include/uapi/linux/time.h */
+const Clock = {
+  realtime: 0,
+  monotonic: 1,
+  processCpu: 2,
+  threadCpu: 3,
+  realtimeCoarse: 5,
+  boottime: 7,
+  tai: 11,
+} as const;
 
-const CLOCK_REALTIME = 0;
-const CLOCK_REALTIME_COARSE = 5;
-const CLOCK_TAI = 11;
+const isWallClock = (clock: number): boolean =>
+  clock === Clock.realtime || clock === Clock.realtimeCoarse || clock === Clock.tai;
 
 function clockNanoseconds({ kernel, cpu, task }: SyscallCall, clock: number): bigint {
   const elapsed = now(kernel, cpu);
-  if (clock < 0 || clock > CLOCK_TAI) fail('EINVAL');
-  if (clock === CLOCK_REALTIME || clock === CLOCK_REALTIME_COARSE || clock === CLOCK_TAI)
-    return BOOT_TIME_NANOSECONDS + BigInt(elapsed);
-  if (clock === 2 || clock === 3) return BigInt(task.cpuTime + elapsed - task.switchedInAt);
-  return BigInt(elapsed);
+  if (clock < 0 || clock > Clock.tai) fail('EINVAL');
+  if (isWallClock(clock)) return BOOT_TIME + elapsed;
+  if (clock === Clock.processCpu || clock === Clock.threadCpu)
+    return BigInt(task.cpuTime) + elapsed - task.switchedInAt;
+  return elapsed;
 }
 
 /** Two 64-bit words: seconds, and the rest in units of `unit` ns. */
 function pair(nanoseconds: bigint, unit: bigint): Uint8Array {
   const image = new DataView(new ArrayBuffer(16));
-  image.setBigInt64(0, nanoseconds / NANOSECONDS, true);
-  image.setBigInt64(8, (nanoseconds % NANOSECONDS) / unit, true);
+  image.setBigInt64(0, nanoseconds / NSEC_PER_SEC, true);
+  image.setBigInt64(8, (nanoseconds % NSEC_PER_SEC) / unit, true);
   return new Uint8Array(image.buffer);
 }
 
 const TIMER_ABSTIME = 1;
-function sleep(call: SyscallCall, clock: number, absolute: boolean, request: bigint): ReturnType<SyscallHandler> {
-  const { kernel, task } = call;
-  if (task.timedOut) {
-    task.timedOut = false;
-    return 0;
+/** k_clock.nsleep: the clocks that can be slept on */
+const sleepClocks: readonly number[] = [Clock.realtime, Clock.monotonic, Clock.boottime, Clock.tai];
+
+/** Guest time, ns, when `clock` will show `time`. */
+const guestTimeAt = (clock: number, time: bigint): bigint =>
+  isWallClock(clock) && time < KTIME_MAX ? time - BOOT_TIME : time;
+
+/** hrtimer_nanosleep. What is left of a relative sleep that a signal ends goes to `remaining`. */
+function sleep(
+  call: SyscallCall,
+  clock: number,
+  absolute: boolean,
+  request: bigint,
+  remaining: bigint,
+): ReturnType<SyscallHandler> {
+  const { kernel, cpu, task } = call;
+  if (clock < 0 || clock > Clock.tai || clock === Clock.threadCpu) fail('EINVAL');
+  if (!sleepClocks.includes(clock)) fail('EOPNOTSUPP');
+  const time = now(kernel, cpu);
+  if (task.waitsUntil === undefined) {
+    const wanted = readTimespec(call, request);
+    task.waitsUntil = absolute ? guestTimeAt(clock, wanted) : timeAfter(time, wanted);
   }
-  const seconds = BigInt.asIntN(64, readUserU64(kernel, task, request));
-  const nanoseconds = BigInt.asIntN(64, readUserU64(kernel, task, request + 8n));
-  if (seconds < 0n || nanoseconds < 0n || nanoseconds >= NANOSECONDS) fail('EINVAL');
-  if (hasDeliverable(task)) fail('EINTR');
-  const wanted = seconds * NANOSECONDS + nanoseconds;
-  const base = now(kernel, call.cpu);
-  const deadline = base + Number(absolute ? wanted - clockNanoseconds(call, clock) : wanted);
-  return deadline <= base ? 0 : { wait: [], deadline };
+  const deadline = task.waitsUntil;
+  if (time >= deadline) return 0;
+  if (hasDeliverable(task)) {
+    if (!absolute && remaining !== 0n) copyToUser(kernel, task, remaining, pair(deadline - time, 1n));
+    fail('EINTR');
+  }
+  return { wait: [], deadline };
 }
 
 export const timeSyscalls: readonly SyscallRow[] = [
-  syscall(
-    35,
-    'nanosleep',
-    ['pointer', 'pointer'],
-    (call) => sleep(call, 1, false, call.args[0]),
-    'the remaining time is not written',
+  syscall(35, 'nanosleep', ['pointer', 'pointer'], (call) =>
+    sleep(call, Clock.monotonic, false, call.args[0], call.args[1]),
   ),
   syscall(96, 'gettimeofday', ['pointer', 'pointer'], (call) => {
     if (call.args[0] !== 0n)
-      copyToUser(call.kernel, call.task, call.args[0], pair(clockNanoseconds(call, CLOCK_REALTIME), 1000n));
+      copyToUser(call.kernel, call.task, call.args[0], pair(clockNanoseconds(call, Clock.realtime), 1000n));
     if (call.args[1] !== 0n) copyToUser(call.kernel, call.task, call.args[1], new Uint8Array(8));
     return 0;
   }),
   syscall(201, 'time', ['pointer'], (call) => {
-    const seconds = clockNanoseconds(call, CLOCK_REALTIME) / NANOSECONDS;
+    const seconds = clockNanoseconds(call, Clock.realtime) / NSEC_PER_SEC;
     if (call.args[0] !== 0n)
-      copyToUser(call.kernel, call.task, call.args[0], pair(seconds * NANOSECONDS, 1n).subarray(0, 8));
+      copyToUser(call.kernel, call.task, call.args[0], pair(seconds * NSEC_PER_SEC, 1n).subarray(0, 8));
     return seconds;
   }),
   syscall(228, 'clock_gettime', ['int', 'pointer'], (call) => {
@@ -81,7 +100,7 @@ export const timeSyscalls: readonly SyscallRow[] = [
     230,
     'clock_nanosleep',
     ['int', 'int', 'pointer', 'pointer'],
-    (call) => sleep(call, toInt(call.args[0]), (toInt(call.args[1]) & TIMER_ABSTIME) !== 0, call.args[2]),
-    'the remaining time is not written',
+    (call) => sleep(call, toInt(call.args[0]), (toInt(call.args[1]) & TIMER_ABSTIME) !== 0, call.args[2], call.args[3]),
+    'CLOCK_PROCESS_CPUTIME_ID cannot be slept on',
   ),
 ];

@@ -25,6 +25,7 @@ import { perfSyscalls } from '../../kernel/perf/open.ts';
 import { writePerCpu } from '../../kernel/per-cpu.ts';
 import { addSymbols } from '../../kernel/symbols.ts';
 import type { Task } from '../../kernel/task.ts';
+import { KTIME_MAX } from '../../kernel/time.ts';
 
 /** Where the task's memory begins, and its bytes: readable and writable. */
 export const USER = 0x10000n;
@@ -103,7 +104,7 @@ export function createBareKernel(size = 16 << 20, cpus = 1): BareKernel {
       needResched: false,
       area,
       retiredAtRoundStart: 0,
-      nextTick: Infinity,
+      nextTick: KTIME_MAX,
       watchdog: { at: Infinity, fired: false },
       savedFpu: undefined,
       fpuArea: new BigUint64Array(FLOATING_SLOTS),

@@ -43,7 +43,6 @@ export function createFileMachine(): FileMachine {
     executable: '/bin/test',
     exitStatus: 0,
     cpuTime: 0,
-    timedOut: false,
     signals: {
       blocked: 0n,
       pending: [],

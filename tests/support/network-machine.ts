@@ -296,7 +296,7 @@ export async function createNetworkMachine(options: BoxOptions = {}): Promise<Ne
         type: type === 'xdp' ? constants.BPF_PROG_TYPE_XDP : constants.BPF_PROG_TYPE_SCHED_CLS,
         name,
         gplCompatible: true,
-        loadedAt: 0,
+        loadedAt: 0n,
         function: address(name),
         base: undefined,
         image: undefined,
