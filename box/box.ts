@@ -73,7 +73,7 @@ export interface LoadOptions extends EngineOptions {
 export interface BoxOptions extends EngineOptions {
   /** processors, 1 to 64; default 1 */
   readonly cpus?: number;
-  /** bytes of memory, 16 MiB to 2 GiB; default 128 MiB */
+  /** bytes of memory, in which files lie too: 16 MiB to 2 GiB; default 128 MiB */
   readonly memory?: number;
   /** of every random number in the box; default 1 */
   readonly seed?: number | bigint;

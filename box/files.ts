@@ -28,7 +28,7 @@ export function createFiles(kernel: Kernel, change: Change): BoxFiles {
         (code) =>
           code === 'ENOSPC'
             ? `: got ${mebibytes(content.length)}, and the box has ${mebibytes(freePages(kernel) * PAGE)} free of ` +
-              `${mebibytes(kernel.memory.size)}; give it more memory when it boots`
+              `${mebibytes(kernel.memory.size)}; boot it with a larger memory`
             : '',
       );
     },

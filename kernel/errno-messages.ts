@@ -51,7 +51,6 @@ export const errnoMessages: Readonly<Partial<Record<ErrnoName, string>>> = {
   ENOPROTOOPT: 'Protocol not available',
   EPROTONOSUPPORT: 'Protocol not supported',
   ESOCKTNOSUPPORT: 'Socket type not supported',
-  EOVERFLOW: 'Value too large for defined data type',
   EOPNOTSUPP: 'Operation not supported',
   EAFNOSUPPORT: 'Address family not supported by protocol',
   EADDRINUSE: 'Address already in use',

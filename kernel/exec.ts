@@ -116,7 +116,7 @@ function mapSegment(
   }
   const isCut = header.memorySize > header.fileSize && fileEnd > bytesEnd;
   // padzero; what cannot be written shows what the file has there
-  if (isCut && fileEnd > start && (protection & Protection.write) !== 0) {
+  if (isCut && (protection & Protection.write) !== 0) {
     copyToUser(kernel, task, bytesEnd, new Uint8Array(Number(fileEnd - bytesEnd)));
   }
   if (end > fileEnd) {

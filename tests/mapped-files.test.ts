@@ -76,7 +76,7 @@ test('a file that does not fit is refused with what to do', async () => {
   assert.is((error as BoxError).code, 'ENOSPC');
   assert.match(
     (error as BoxError).message,
-    /^write \/large: ENOSPC \(.*\): got 16\.0 MiB, and the box has 1\d\.\d MiB free of 16\.0 MiB; give it more memory/,
+    /^write \/large: ENOSPC \(.*\): got 16\.0 MiB, and the box has 1\d\.\d MiB free of 16\.0 MiB; boot it with a larger memory$/,
   );
   assert.equal(stateDifferences(before, stateOf(box)), []);
 });

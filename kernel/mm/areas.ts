@@ -161,8 +161,8 @@ function splitArea(kernel: Kernel, space: AddressSpace, address: bigint): void {
 }
 
 /**
- * Gives the part of `area` in [start, end) another protection; the area with it, before it is one with its neighbours. ENOMEM, and
- * nothing has changed but that there may be more areas.
+ * Gives the part of `area` in [start, end) another protection and merges it with its neighbours; returns that part alone.
+ * ENOMEM: nothing has changed but that the area may be two.
  */
 export function protectArea(
   kernel: Kernel,

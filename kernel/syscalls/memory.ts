@@ -121,8 +121,8 @@ const mmap: SyscallHandler = ({ kernel, task, args: [address, length, prot, flag
   const open = (flags & MapFlag.anonymous) === 0 ? fileOf(kernel, task, toInt(fd)) : undefined;
   if (open !== undefined) {
     checkAccess(open, sharing, protection);
-    // do_mmap: the last page has no number
-    if (offset + size > 1n << 64n) fail('EOVERFLOW');
+    // do_mmap has EOVERFLOW, which is no errno here
+    if (offset + size > 1n << 64n) fail('EINVAL');
   }
   if (open !== undefined && open.kind !== 'regular') {
     const operations = operationsOf(open.kind).mmap ?? fail('ENODEV');
