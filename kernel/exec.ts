@@ -23,7 +23,7 @@ import {
   requireMachine,
   type ProgramHeader,
 } from '../toolchain/elf/index.ts';
-import { fail } from './errno.ts';
+import { Errno, fail } from './errno.ts';
 import { readContent } from './fs/content.ts';
 import { closeOnExec } from './fs/files.ts';
 import type { Inode } from './fs/types.ts';
@@ -276,6 +276,8 @@ export function execute(
   } catch (error) {
     task.addressSpace = previous;
     releaseAddressSpace(kernel, space.id);
+    // all that is written to is mapped: there was no page for it
+    if (error instanceof Errno && error.code === 'EFAULT') fail('ENOMEM');
     throw error;
   }
   if (cpu !== undefined) loadAddressSpace(kernel, cpu, task);
