@@ -1,31 +1,68 @@
 /** Numbers, texts and bytes in a row: see docs/saved-box.md. */
+import { crc32Of } from './checksum.ts';
 import { SavedBoxError } from './error.ts';
 
-const FIRST = 1 << 16;
+const CHUNK = 1 << 16;
+/** bytes from which on content is taken as it is, and not copied before the end */
+const LARGE = 1024;
 
+/** Pieces, so that memory is copied once: nobody may change what was given before `finish`. */
 export class Writer {
-  private bytes = new Uint8Array(FIRST);
-  private length = 0;
+  private readonly pieces: Uint8Array[] = [];
+  private chunk = new Uint8Array(CHUNK);
+  private used = 0;
+  private before = 0;
+
+  get length(): number {
+    return this.before + this.used;
+  }
+
+  private flush(): void {
+    if (this.used === 0) return;
+    this.pieces.push(this.chunk.subarray(0, this.used));
+    this.chunk = this.chunk.subarray(this.used);
+    this.before += this.used;
+    this.used = 0;
+  }
 
   private room(count: number): number {
-    const at = this.length;
-    this.length += count;
-    if (this.length > this.bytes.length) {
-      const larger = new Uint8Array(Math.max(this.length, this.bytes.length * 2));
-      larger.set(this.bytes.subarray(0, at));
-      this.bytes = larger;
+    if (this.used + count > this.chunk.length) {
+      this.flush();
+      this.chunk = new Uint8Array(CHUNK);
     }
+    const at = this.used;
+    this.used += count;
     return at;
   }
 
   byte(value: number): void {
     const at = this.room(1);
-    this.bytes[at] = value;
+    this.chunk[at] = value;
   }
 
   raw(content: Uint8Array): void {
+    if (content.length >= LARGE) {
+      this.flush();
+      this.pieces.push(content);
+      this.before += content.length;
+      return;
+    }
     const at = this.room(content.length);
-    this.bytes.set(content, at);
+    this.chunk.set(content, at);
+  }
+
+  /** All that `other` has; it writes no more. */
+  append(other: Writer): void {
+    other.flush();
+    this.flush();
+    for (const piece of other.pieces) this.pieces.push(piece);
+    this.before += other.before;
+  }
+
+  /** CRC-32 of what there is. */
+  checksum(): number {
+    this.flush();
+    return crc32Of(this.pieces);
   }
 
   u32(value: number): void {
@@ -50,7 +87,14 @@ export class Writer {
   }
 
   finish(): Uint8Array {
-    return this.bytes.slice(0, this.length);
+    this.flush();
+    const bytes = new Uint8Array(this.before);
+    let at = 0;
+    for (const piece of this.pieces) {
+      bytes.set(piece, at);
+      at += piece.length;
+    }
+    return bytes;
   }
 }
 

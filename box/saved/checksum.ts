@@ -5,8 +5,13 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return rest;
 });
 
-export function crc32(bytes: Uint8Array): number {
+/** Of bytes that are in pieces. */
+export function crc32Of(pieces: readonly Uint8Array[]): number {
   let rest = 0xffff_ffff;
-  for (let n = 0; n < bytes.length; n++) rest = table[(rest ^ bytes[n]!) & 0xff]! ^ (rest >>> 8);
+  for (const bytes of pieces) {
+    for (let n = 0; n < bytes.length; n++) rest = table[(rest ^ bytes[n]!) & 0xff]! ^ (rest >>> 8);
+  }
   return (rest ^ 0xffff_ffff) >>> 0;
 }
+
+export const crc32 = (bytes: Uint8Array): number => crc32Of([bytes]);

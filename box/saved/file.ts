@@ -39,10 +39,10 @@ const recordOf = (fields: Fields): FrozenRecord => ({
   values: Object.values(fields),
 });
 
-function section(out: Writer, id: number, content: Uint8Array): void {
+function section(out: Writer, id: number, content: Writer): void {
   out.byte(id);
   out.u32(content.length);
-  out.raw(content);
+  out.append(content);
 }
 
 /** Between two instructions, `kernel.events` being empty. */
@@ -52,18 +52,17 @@ export function writeSavedBox(kernel: Kernel, events: readonly KernelEvent[]): U
   machine.count(cpus.length);
   machine.count(kernel.memory.size);
   const body = new Writer();
-  section(body, Section.machine, machine.finish());
+  section(body, Section.machine, machine);
   section(body, Section.memory, writeMemory(memory));
   const told = freeze(createFreezer(new Map()), 'events', events);
   section(body, Section.records, writeTrees([...cpus.map(recordOf), recordOf(fields), told]));
-  const content = body.finish();
   const out = new Writer();
   out.raw(MAGIC);
   out.u32(SAVED_BOX_VERSION);
   out.u32(build);
-  out.u32(content.length);
-  out.raw(content);
-  out.u32(crc32(out.finish()));
+  out.u32(body.length);
+  out.append(body);
+  out.u32(out.checksum());
   return out.finish();
 }
 

@@ -28,7 +28,7 @@ function createContents() {
   };
 }
 
-export function writeMemory(copy: MemoryCopy): Uint8Array {
+export function writeMemory(copy: MemoryCopy): Writer {
   const places: [page: number, content: number][] = [];
   const contents = createContents();
   forEachDifference(copy, emptyCopy(copy.length), (page) => {
@@ -45,7 +45,7 @@ export function writeMemory(copy: MemoryCopy): Uint8Array {
     out.count(content);
     last = page;
   }
-  return out.finish();
+  return out;
 }
 
 /** Of `length` bytes. SavedBoxError. */

@@ -131,11 +131,11 @@ function writeValue(writing: Writing, value: Frozen): void {
 }
 
 /** All of them in a row, with what they share written once. */
-export function writeTrees(values: readonly Frozen[]): Uint8Array {
+export function writeTrees(values: readonly Frozen[]): Writer {
   const out = new Writer();
   const writing: Writing = { out, objects: new Map(), shapes: new Map() };
   for (const value of values) writeValue(writing, value);
-  return out.finish();
+  return out;
 }
 
 interface Reading {

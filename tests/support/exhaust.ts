@@ -18,7 +18,7 @@ export interface Exhaustion {
   readonly memory: number;
   /** instructions */
   readonly budget: number;
-  /** the exhausted box is saved, and run on from a snapshot: one more box's memory */
+  /** the exhausted box is saved, and run on from a snapshot: twice the box's memory more */
   readonly save?: boolean;
 }
 
@@ -53,7 +53,7 @@ function highWater(pid: number): number {
 /** Runs one to its end; it is killed when it takes more than it may, or after `patience` ms. */
 export function exhaust({ what, memory, budget, save = false }: Exhaustion, patience: number): Promise<Watched> {
   const args = ['--import', 'tsx', script, what, `${memory}`, `${budget}`, ...(save ? ['save'] : [])];
-  const bound = (save ? 3 : 2) * memory + CONSTANT;
+  const bound = (save ? 4 : 2) * memory + CONSTANT;
   const start = performance.now();
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   let [text, words, peak] = ['', '', 0];
