@@ -36,6 +36,7 @@ import { createNetwork, type BoxNetwork, type NetworkOptions } from './network.t
 import { appendOutput, createOutput, finishOutput, type Output } from './output.ts';
 import { createProfiler, DEFAULT_PERIOD, type Profile, type ProfileOptions } from './profile.ts';
 import { loadRex, type RexExtension } from './rex.ts';
+import { contain } from './saved/contain.ts';
 import { readSavedBox, writeSavedBox } from './saved/file.ts';
 import { restoreSnapshot, takeSnapshot, type Snapshot } from './snapshot.ts';
 import {
@@ -462,14 +463,15 @@ export const Box = {
   },
 
   /**
-   * A box that `save` has written, which goes on as that one would have, bit for bit. Load what you trust: a file that was made
-   * to deceive can make a box that breaks, though not one that reaches the host.
+   * A box that `save` has written, which goes on as that one would have, bit for bit. Of a file that was made to deceive, what
+   * makes no sense may be found as late as in the functions of the box, which throw SavedBoxError then.
    * @throws {SavedBoxError} the bytes are none, or of another version
    */
   async load(bytes: Uint8Array, options: LoadOptions = {}): Promise<Box> {
     const { kernel, events } = readSavedBox(bytes);
     const { stdin } = options;
-    const box = createBox(kernel, await chooseEngine(kernel, options), { events, stdin });
+    const engine = await chooseEngine(kernel, options);
+    const box = contain((theirs) => createBox(kernel, engine, { events, stdin: theirs(stdin) }));
     beginHistory(box, options.history);
     return box;
   },

@@ -3,8 +3,8 @@ export class SavedBoxError extends Error {
   override readonly name = 'SavedBoxError';
   readonly code: SavedBoxFault;
 
-  constructor(code: SavedBoxFault, message: string) {
-    super(`saved box: ${message}`);
+  constructor(code: SavedBoxFault, message: string, options?: ErrorOptions) {
+    super(`saved box: ${message}`, options);
     this.code = code;
   }
 }

@@ -1,5 +1,6 @@
 /** Kernel text: the `.S` files of the kernel and the stubs printed from its tables, assembled. */
-import { assembleFiles } from '../../toolchain/assembler/index.ts';
+import { didYouMean } from '../../toolchain/assembler/did-you-mean.ts';
+import { assembleFiles, errorAt } from '../../toolchain/assembler/index.ts';
 import { MAX_CPUS } from '../create-kernel.ts';
 import { errno } from '../errno.ts';
 import { KERNEL_DATA, KERNEL_TEXT } from '../layout/address-map.ts';
@@ -70,9 +71,13 @@ function predefined(nativeIds: ReadonlyMap<string, number>): Map<string, bigint>
 
 /** `native NAME` becomes `native $id`: ids are positions in the native table. */
 function resolveNatives({ file, source }: SourceFile, nativeIds: ReadonlyMap<string, number>): SourceFile {
-  const resolved = source.replace(/^(\s*(?:\w+:)?\s*native\s+)([A-Za-z_]\w*)/gm, (_, head: string, name: string) => {
+  const call = /^(\s*(?:\w+:)?\s*native\s+)([A-Za-z_]\w*)/gm;
+  const resolved = source.replace(call, (_, head: string, name: string, offset: number) => {
     const id = nativeIds.get(name);
-    if (id === undefined) throw new Error(`${file}: no native function is called ${name}`);
+    if (id === undefined) {
+      const hint = didYouMean(name, nativeIds.keys());
+      throw errorAt({ file, source }, offset + head.length, name, `no native function is called ${name}${hint}`);
+    }
     return `${head}$${id}`;
   });
   return { file, source: resolved };

@@ -7,16 +7,27 @@ const TEXT = 0x40_1000n;
 const DATA = 0x40_2000n;
 const DATA_SIZE = 4096;
 
-/** `source`: GNU assembler statements from `_start` on; `buffer` names a page of zeros. */
-export function tinyProgram(source: string): Uint8Array {
-  const program = assemble(`\t.text\n_start:\n${source}\n`, { sections: { '.text': TEXT }, symbols: { buffer: DATA } });
+/** What the program's data begins as, and where it is. */
+export interface TinyData {
+  readonly address: bigint;
+  readonly bytes: Uint8Array;
+}
+
+const zeros: TinyData = { address: DATA, bytes: new Uint8Array(DATA_SIZE) };
+
+/** `source`: GNU assembler statements from `_start` on; `buffer` names its data, a page of zeros by default. */
+export function tinyProgram(source: string, { address, bytes } = zeros): Uint8Array {
+  const program = assemble(`\t.text\n_start:\n${source}\n`, {
+    sections: { '.text': TEXT },
+    symbols: { buffer: address },
+  });
   const text = program.sections.get('.text')!;
   return writeElf({
     type: ET_EXEC,
     entry: TEXT,
     segments: [
       { flags: PF_R | PF_X, address: TEXT, data: text.bytes, align: 4096 },
-      { flags: PF_R | PF_W, address: DATA, data: new Uint8Array(0), memorySize: DATA_SIZE, align: 4096 },
+      { flags: PF_R | PF_W, address, data: bytes, align: 4096 },
     ],
     sections: [{ name: '.text', flags: 6, address: TEXT, size: text.bytes.length }],
     symbols: [...program.symbols].map(([name, { address }]) => ({

@@ -1,0 +1,7 @@
+/** Random and mutated `.S` sources: see tests/fuzz/README.md. */
+import { test } from 'uvu';
+import { fuzzTest } from './campaign.ts';
+
+fuzzTest('assembly', { quick: 300, outcomes: ['assembled', 'refused', 'boots, budget', 'boots, dead'] });
+
+test.run();
