@@ -2,9 +2,11 @@
 import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Frozen, FrozenRecord } from '../box/frozen.ts';
 import { crc32 } from '../box/saved/checksum.ts';
 import { Box, SAVED_BOX_VERSION, SavedBoxError, type SavedBoxFault } from '../index.ts';
 import { stateDifferences, stateOf } from './support/box-state.ts';
+import { forged } from './support/forged-box.ts';
 import { bootSample } from './support/samples.ts';
 import { scenarios } from './support/subjects.ts';
 import { catSource, tinyProgram } from './support/tiny-program.ts';
@@ -72,6 +74,15 @@ test('a source of input can be given to a loaded box', async () => {
   const loaded = await Box.load(box.save(), { stdin: () => parts.shift() });
   assert.is(loaded.run({ until: process }).stdout.text, 'one\ntwo\n');
 });
+
+function thrownBy(action: () => unknown): Error {
+  try {
+    action();
+  } catch (error) {
+    return error as Error;
+  }
+  return assert.unreachable('nothing is thrown') as never;
+}
 
 /** Undefined when the bytes are a box after all. */
 async function faultOf(bytes: Uint8Array): Promise<SavedBoxFault | undefined> {
@@ -155,6 +166,55 @@ test('hostile sizes are refused before anything is made of them', async () => {
     const fault = await faultOf(resigned(changed(bytes, (copy) => copy.set(content, offset))));
     assert.ok(fault === 'malformed' || fault === 'truncated', `${what}: ${fault}`);
   }
+});
+
+/** The value at `path` of a record is another. */
+function put(record: FrozenRecord, path: readonly string[], value: Frozen): void {
+  const [name = '', ...rest] = path;
+  const at = record.keys.indexOf(name);
+  assert.ok(at >= 0, name);
+  if (rest.length === 0) (record.values as Frozen[])[at] = value;
+  else put(record.values[at] as FrozenRecord, rest, value);
+}
+
+test('numbers that the main loop counts with are refused where it would never end', async () => {
+  const bytes = await saved();
+  const wrong: readonly (readonly [what: string, record: number, value: Frozen])[] = [
+    ['retired', 0, NaN],
+    ['retired', 0, Infinity],
+    ['retired', 0, -1],
+    ['retired', 0, 2 ** 53 - 1],
+    ['turn.cpu', 1, 1],
+    ['turn.length', 1, 0],
+    ['turn.left', 1, 1e300],
+    ['turn.longest', 1, 1e300],
+    ['turn.longest', 1, NaN],
+    ['swapperPgDir', 1, 2 ** 40],
+  ];
+  for (const [what, record, value] of wrong) {
+    const file = forged(bytes, 1, (records) => put(records[record]!, what.split('.'), value));
+    // oxlint-disable-next-line no-await-in-loop
+    assert.is(await faultOf(file), 'malformed', `${what}: ${String(value)}`);
+  }
+});
+
+test('records that do not go together are said to, when that shows; what is thrown by a listener is its own', async () => {
+  const bytes = forged(await saved(), 1, (records) => put(records[1]!, ['turn', 'random'], 'no number'));
+  const box = await Box.load(bytes, { engine: 'interpreter' });
+  const error = thrownBy(() => box.run({ budget: 100_000 }));
+  assert.instance(error, SavedBoxError);
+  assert.is((error as SavedBoxError).code, 'malformed');
+  assert.instance(error.cause, TypeError);
+
+  const whole = await Box.load(await saved(), { engine: 'interpreter' });
+  const own = new TypeError('of the listener');
+  whole.on(() => {
+    throw own;
+  });
+  assert.is(
+    thrownBy(() => whole.run()),
+    own,
+  );
 });
 
 test.run();

@@ -2,18 +2,16 @@
  * A box of a file that was forged may have records that do not go together, which shows only when something is done with it:
  * what is thrown then is a SavedBoxError as well. What the caller's own functions throw stays as it is.
  */
-import { isFault } from '../../cpu/fault.ts';
-import { Errno } from '../../kernel/errno.ts';
+import { EngineDifferenceError } from '../../cpu/translator/both.ts';
+import { PcapError } from '../../kernel/net/pcap.ts';
 import type { Box } from '../box.ts';
+import { BoxError } from '../errors.ts';
 import { SavedBoxError } from './error.ts';
 
 type Call = (...args: readonly unknown[]) => unknown;
 
-/** The language's own: what the project throws on purpose has a type of its own. */
-const accidents: ReadonlySet<unknown> = new Set([Error, TypeError, RangeError, ReferenceError, SyntaxError]);
-
-const isAccident = (error: unknown): boolean =>
-  !(error instanceof Error) || accidents.has(error.constructor) || error instanceof Errno || isFault(error);
+/** What a box's functions throw on purpose. */
+const meant = [BoxError, SavedBoxError, PcapError, EngineDifferenceError];
 
 /** Members of a box that are groups of functions. */
 const groups: ReadonlySet<string> = new Set(['files', 'rex', 'symbols', 'network'] satisfies (keyof Box)[]);
@@ -46,7 +44,7 @@ export function contain(make: (theirs: <Value>(value: Value) => Value) => Box): 
       try {
         return call(...args.map(withTheirs));
       } catch (error) {
-        if (!isAccident(error) || foreign.has(error as object)) throw error;
+        if (meant.some((type) => error instanceof type) || foreign.has(error as object)) throw error;
         throw new SavedBoxError('malformed', `its records do not go together: ${String(error)}`, { cause: error });
       }
     };

@@ -17,6 +17,7 @@ import { restoreSnapshot, takeSnapshot, type Snapshot } from '../snapshot.ts';
 import { Reader, Writer } from './bytes.ts';
 import { crc32 } from './checksum.ts';
 import { SavedBoxError } from './error.ts';
+import { checkRanges } from './ranges.ts';
 import { readMemory, writeMemory } from './memory.ts';
 import { readTrees, writeTrees } from './tree.ts';
 
@@ -192,6 +193,7 @@ export function readSavedBox(bytes: Uint8Array): SavedBox {
   if ((fields['perCpu'] as FrozenArray).values.length !== count) {
     throw new SavedBoxError('malformed', `kernel.perCpu: expected ${count} of them`);
   }
+  checkRanges(cpus, fields, kernel.memory.size);
   if ((fields['events'] as FrozenArray).values.length > 0) {
     throw new SavedBoxError('malformed', 'kernel.events: expected none that nobody has been told of');
   }

@@ -1,9 +1,8 @@
 /** Files of saved boxes with things wrong in them: in the bytes, or in the records that the bytes stand for. */
-import { Reader, Writer } from '../../box/saved/bytes.ts';
-import { crc32 } from '../../box/saved/checksum.ts';
 import { readTrees, writeTrees } from '../../box/saved/tree.ts';
 import type { Frozen, FrozenObject } from '../../box/frozen.ts';
 import { Box, SavedBoxError, type EngineName } from '../../index.ts';
+import { fileOf, partsOf, signed } from '../support/forged-box.ts';
 import { bootSample } from '../support/samples.ts';
 import { programFile } from '../support/subjects.ts';
 import type { Random } from '../random-instructions.ts';
@@ -13,47 +12,6 @@ import { anyNumber, between, oneIn, pick } from './random.ts';
 
 const BUDGET = 40_000;
 const CPUS = 2;
-
-/** What a file consists of: see docs/saved-box.md. */
-interface Parts {
-  /** the magic, the version and the build */
-  readonly head: Uint8Array;
-  readonly sections: readonly Uint8Array[];
-}
-
-function partsOf(bytes: Uint8Array): Parts {
-  const from = new Reader(bytes);
-  const head = from.raw(16).slice();
-  from.u32();
-  const sections = [1, 2, 3].map(() => {
-    from.byte();
-    return from.raw(from.u32()).slice();
-  });
-  return { head, sections };
-}
-
-function fileOf({ head, sections }: Parts): Uint8Array {
-  const body = new Writer();
-  sections.forEach((content, n) => {
-    body.byte(n + 1);
-    body.u32(content.length);
-    body.raw(content);
-  });
-  const content = body.finish();
-  const out = new Writer();
-  out.raw(head);
-  out.u32(content.length);
-  out.raw(content);
-  return signed(out.finish());
-}
-
-/** With the checksum behind it that says that nothing is wrong. */
-function signed(bytes: Uint8Array): Uint8Array {
-  const out = new Writer();
-  out.raw(bytes);
-  out.u32(crc32(bytes));
-  return out.finish();
-}
 
 /** Boxes in which much is going on. */
 async function boxes(): Promise<Uint8Array[]> {
@@ -246,17 +204,26 @@ function make(random: Random): SavedBoxes {
   };
 }
 
-async function run({ file, engine }: SavedBoxes): Promise<string> {
-  let box: Box;
+/** The outcome of `action`, or of the SavedBoxError that it throws. */
+async function orMalformed(action: () => string | Promise<string>): Promise<string> {
   try {
-    box = await Box.load(file, { engine, translator: { threshold: 2 } });
+    return await action();
   } catch (error) {
     if (error instanceof SavedBoxError) return error.code;
     throw error;
   }
-  const { reason } = box.run({ budget: BUDGET });
-  return `runs, ${reason}`;
 }
+
+const run = ({ file, engine }: SavedBoxes): Promise<string> =>
+  orMalformed(async () => {
+    const box = await Box.load(file, { engine, translator: { threshold: 2 } });
+    const outcome = await orMalformed(() => {
+      const { reason } = box.run({ budget: BUDGET });
+      box.save();
+      return reason;
+    });
+    return `runs, ${outcome}`;
+  });
 
 export const savedBoxes: Fuzzer<SavedBoxes> = {
   make,
