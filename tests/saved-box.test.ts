@@ -4,6 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Frozen, FrozenRecord } from '../box/frozen.ts';
 import { crc32 } from '../box/saved/checksum.ts';
+import { kmalloc } from '../kernel/mm/heap.ts';
 import { Box, SAVED_BOX_VERSION, SavedBoxError, type SavedBoxFault } from '../index.ts';
 import { stateDifferences, stateOf } from './support/box-state.ts';
 import { forged } from './support/forged-box.ts';
@@ -166,6 +167,15 @@ test('hostile sizes are refused before anything is made of them', async () => {
     const fault = await faultOf(resigned(changed(bytes, (copy) => copy.set(content, offset))));
     assert.ok(fault === 'malformed' || fault === 'truncated', `${what}: ${fault}`);
   }
+});
+
+test('a box whose heap has grown is loaded as it was', async () => {
+  const box = await Box.boot({ memory: 32 << 20 });
+  box.change(() => {
+    for (let n = 0; n < 3000; n++) kmalloc(box.kernel, 4096);
+  });
+  const loaded = await Box.load(box.save());
+  assert.equal(stateDifferences(stateOf(box), stateOf(loaded)), []);
 });
 
 /** The value at `path` of a record is another. */
