@@ -18,13 +18,15 @@ const defaults = {
   value: 0n,
 };
 
-/** Registers, by all that tells them apart: one record stands in every instruction that has it. */
+/**
+ * General registers, by all that tells them apart: one record stands in every instruction that has it, since decoded
+ * instructions take much of the host's memory. Others stay apart: `semantics/vex.ts` knows a destination by its record.
+ */
 const registers = new Map<number, Operand>();
 
 function uniformOperand(operand: Operand): Operand {
-  if (operand.kind === OperandKind.memory || operand.kind === OperandKind.immediate) return withDefaults(operand);
-  const high = operand.kind === OperandKind.register && operand.high ? 1 : 0;
-  const key = ((operand.width * 16 + operand.kind) * 2 + high) * 64 + operand.index;
+  if (operand.kind !== OperandKind.register) return withDefaults(operand);
+  const key = (operand.width * 2 + (operand.high ? 1 : 0)) * 16 + operand.index;
   let known = registers.get(key);
   if (known === undefined) registers.set(key, (known = withDefaults(operand)));
   return known;

@@ -166,7 +166,7 @@ test('several programs of one tracepoint run in order; one that returns 0 does n
   run();
   assert.equal([first.runs, second.runs], [1, 2]);
   // the first program's 0 drops the record of both events; nobody drops the other's
-  assert.equal([event.count, other.count], [0, 1]);
+  assert.equal([event.count, other.count], [0n, 1n]);
   putEvent(machine.kernel, event.id);
   run();
   assert.equal([first.runs, second.runs], [1, 4]);

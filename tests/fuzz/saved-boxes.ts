@@ -198,7 +198,7 @@ function make(random: Random): SavedBoxes {
   // most of what there is, is the kernel's
   const what = changeRecords(random, oneIn(random, 8) ? trees : [trees[CPUS]!]);
   return {
-    file: fileOf({ head, sections: [sections[0]!, sections[1]!, writeTrees(trees)] }),
+    file: fileOf({ head, sections: [sections[0]!, sections[1]!, writeTrees(trees).finish()] }),
     what: [`file ${number}`, ...what],
     engine,
   };

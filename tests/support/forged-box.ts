@@ -54,5 +54,5 @@ export function forged(
   const { head, sections } = partsOf(bytes);
   const trees = readTrees(sections[2]!, cpus + 2);
   change(trees as FrozenRecord[]);
-  return fileOf({ head, sections: [sections[0]!, sections[1]!, writeTrees(trees)] });
+  return fileOf({ head, sections: [sections[0]!, sections[1]!, writeTrees(trees).finish()] });
 }
