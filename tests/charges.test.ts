@@ -4,6 +4,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as fc from 'fast-check';
 import { Box } from '../index.ts';
+import { objectBytes } from '../kernel/mm/objects.ts';
+import type { Socket } from '../kernel/net/types.ts';
 import { reapTask } from '../kernel/process.ts';
 import { sendSignal, Signal } from '../kernel/signal.ts';
 import { rows } from './support/exhaust.ts';
@@ -39,11 +41,22 @@ const held = ({ kernel: { pages, heap, tasks } }: Box): object => ({
   tasks: [...tasks.values()].filter(({ addressSpace }) => addressSpace !== undefined).length,
 });
 
+/** What waits in a socket, as its charge says. */
+function contentOf({ datagrams, received, tcp }: Socket): number {
+  const sizes = (list: readonly { readonly length: number }[]): number =>
+    list.reduce((sum, { length }) => sum + length, 0);
+  const bytes = (list: readonly { readonly bytes: Uint8Array }[], each: number): number =>
+    sizes(list.map((one) => one.bytes)) + list.length * each;
+  const messages = bytes(datagrams, objectBytes.datagram) + sizes(received);
+  return tcp === undefined ? messages : messages + sizes(tcp.sendQueue) + bytes(tcp.early, objectBytes.segment);
+}
+
 /** Runs it for so long, and ends every process. */
 function runAndEnd(box: Box, args: readonly string[], budget: number): void {
   const until = box.spawn('/exhaust', args);
   box.run({ until, budget });
   const { kernel } = box;
+  for (const socket of kernel.net.sockets.values()) assert.is(socket.charged, contentOf(socket));
   for (
     let round = 0;
     round < 10 && [...kernel.tasks.values()].some(({ addressSpace }) => addressSpace !== undefined);
