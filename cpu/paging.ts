@@ -13,6 +13,9 @@ export { Access } from './tlb.ts';
 const Slot = slotNumbers;
 const ENTRIES = entries;
 const MODES = modes;
+const CR0 = Slot.cr0 * 2;
+const CR4 = Slot.cr4 * 2;
+const EFER = Slot.efer * 2;
 
 /** After a write to CR3, CR0 or CR4. Global pages are not modelled. */
 export function flushTlb(cpu: Cpu): void {
@@ -26,13 +29,9 @@ export function flushPage(cpu: Cpu, linear: bigint): void {
   cpu.addressSpaceAge++;
 }
 
-const CR4_SMEP = 1n << 20n;
-const CR4_SMAP = 1n << 21n;
-const CR0_WP = 1n << 16n;
 const CR0_AM = 1n << 18n;
 const AM = 1 << 18;
 const AC = 1 << 18;
-const EFER_NXE = 1n << 11n;
 
 /** Page-table entry bits. */
 export const Pte = {
@@ -102,18 +101,19 @@ export function translateWords(cpu: Cpu, low: number, high: number, access: Acce
 /** After a miss. A page of decoded instructions is looked at whenever it is written: see memory.ts. */
 function fill(cpu: Cpu, low: number, high: number, access: Access, width: number): number {
   cpu.tlb.misses++;
-  const linear = joinWords(low, high);
   const { memory } = cpu;
-  if (cpu.mode >= MODES) requireAligned(cpu, linear, access, width / 8);
-  const physical = walk(cpu, linear, access, (cpu.mode % MODES) as 0);
+  if (cpu.mode >= MODES) requireAligned(cpu, joinWords(low, high), access, width / 8);
+  const physical = walk(cpu, low, high, access, (cpu.mode % MODES) as 0);
   if (access === Access.write) memory.written[physical >>> 12] = 1;
   if (cpu.mode >= MODES) {
+    const linear = joinWords(low, high);
     noteAccess(cpu, linear, access, width / 8);
     if (memory.stops !== undefined) noteWatched(cpu, memory.stops, linear, access, width / 8);
     return physical;
   }
   const { stops } = memory;
   if (hasWatches(stops)) {
+    const linear = joinWords(low, high);
     noteWatched(cpu, stops, linear, access, width / 8);
     if (watchesPage(stops, linear, access)) return physical;
   }
@@ -143,7 +143,7 @@ export function fetchesFrom(cpu: Cpu, low: number, high: number, frame: number):
   const { words } = cpu.tlb;
   if (words[at] === (low & ~0xfff) && words[at + 1] === high) return words[at + 3] === frame;
   try {
-    return walk(cpu, joinWords(low, high), Access.fetch, (cpu.mode % MODES) as 0, false) === frame;
+    return walk(cpu, low, high, Access.fetch, (cpu.mode % MODES) as 0, false) === frame;
   } catch (fault) {
     if (!isFault(fault)) throw fault;
     return false;
@@ -156,7 +156,7 @@ export function readsUnmarked(cpu: Cpu, low: number, high: number): boolean {
   const { words } = cpu.tlb;
   if (words[at] === (low & ~0xfff) && words[at + 1] === high) return true;
   try {
-    walk(cpu, joinWords(low, high), Access.read, (cpu.mode % MODES) as 0, false);
+    walk(cpu, low, high, Access.read, (cpu.mode % MODES) as 0, false);
     return true;
   } catch (fault) {
     if (!isFault(fault)) throw fault;
@@ -164,64 +164,78 @@ export function readsUnmarked(cpu: Cpu, low: number, high: number): boolean {
   }
 }
 
+const PRESENT = 0x1;
+const WRITE = 0x2;
+const USER = 0x4;
+const ACCESSED = 0x20;
+const DIRTY = 0x40;
+const LARGE = 0x80;
+const WP = 1 << 16;
+const SMEP = 1 << 20;
+const SMAP = 1 << 21;
+const NXE = 1 << 11;
+const WORD = 2 ** 32;
+
+/** Byte of a table of `level` where the entry of an address is. */
+function entryOffset(low: number, high: number, level: number): number {
+  if (level === 0) return (low >>> 9) & 0xff8;
+  if (level === 1) return (low >>> 18) & 0xff8;
+  if (level === 2) return ((high & 0x7f) << 5) | ((low >>> 27) & 0x18);
+  return (high >>> 4) & 0xff8;
+}
+
 /** Without `marks`, an entry whose accessed or dirty bit would have to be set is a fault. */
-function walk(cpu: Cpu, linear: bigint, access: Access, mode: 0 | 1 | 2, marks = true): number {
-  if (!isCanonical(linear)) raise(Vector.GP, 0, linear);
-  const { slots, memory } = cpu;
+function walk(cpu: Cpu, low: number, high: number, access: Access, mode: 0 | 1 | 2, marks = true): number {
+  const { words, memory } = cpu;
+  const { view } = memory;
+  // bits 63 to 47 are alike
+  if (high >> 15 !== 0 && high >> 15 !== -1) raise(Vector.GP, 0, joinWords(low, high));
   const code =
     (access === Access.write ? PageFault.write : 0) |
     (mode === 0 ? PageFault.user : 0) |
-    (access === Access.fetch && (slots[Slot.efer]! & EFER_NXE) !== 0n ? PageFault.fetch : 0);
-  let table = Number(slots[Slot.cr3]! & Pte.address);
-  let writable = true;
-  let user = true;
+    (access === Access.fetch && (words[EFER]! & NXE) !== 0 ? PageFault.fetch : 0);
+  let table = Number(cpu.slots[Slot.cr3]! & Pte.address);
+  /** WRITE and USER while every entry has them */
+  let rights = WRITE | USER;
   let noExecute = false;
   for (let level = 3; ; level--) {
-    const shift = BigInt(12 + 9 * level);
-    const at = table + Number((linear >> shift) & 511n) * 8;
-    if (at + 8 > memory.size) raise(Vector.PF, code | PageFault.present | PageFault.reserved, linear);
-    const value = memory.view.getBigUint64(at, true);
-    if ((value & Pte.present) === 0n) raise(Vector.PF, code, linear);
-    writable &&= (value & Pte.write) !== 0n;
-    user &&= (value & Pte.user) !== 0n;
-    noExecute ||= (value & Pte.noExecute) !== 0n;
-    const leaf = level === 0 || (level <= 2 && (value & Pte.large) !== 0n);
-    if (leaf) checkPermission(cpu, linear, access, mode, code, { writable, user, noExecute });
-    const marked = value | Pte.accessed | (leaf && access === Access.write ? Pte.dirty : 0n);
+    const at = table + entryOffset(low, high, level);
+    if (at + 8 > memory.size) {
+      raise(Vector.PF, code | PageFault.present | PageFault.reserved, joinWords(low, high));
+    }
+    const value = view.getInt32(at, true);
+    const upper = view.getInt32(at + 4, true);
+    if ((value & PRESENT) === 0) raise(Vector.PF, code, joinWords(low, high));
+    rights &= value;
+    noExecute ||= upper < 0;
+    const leaf = level === 0 || (level <= 2 && (value & LARGE) !== 0);
+    if (leaf && isDenied(words, access, mode, rights, noExecute)) {
+      raise(Vector.PF, code | PageFault.present, joinWords(low, high));
+    }
+    const marked = value | ACCESSED | (leaf && access === Access.write ? DIRTY : 0);
     if (marked !== value) {
-      if (!marks) raise(Vector.PF, code, linear);
-      memory.view.setBigUint64(at, marked, true);
+      if (!marks) raise(Vector.PF, code, joinWords(low, high));
+      view.setInt32(at, marked, true);
       memory.written[at >>> 12] = 1;
     }
-    if (leaf) {
-      const offset = linear & ((1n << shift) - 1n);
-      const physical = Number((value & Pte.address & ~((1n << shift) - 1n)) | offset);
-      if (physical >= memory.size) raise(Vector.PF, code | PageFault.present | PageFault.reserved, linear);
-      return physical;
+    table = (upper & 0xf_ffff) * WORD + ((value & ~0xfff) >>> 0);
+    if (!leaf) continue;
+    const span = 2 ** (12 + 9 * level);
+    const physical = table - (table % span) + ((low & (span - 1)) >>> 0);
+    if (physical >= memory.size) {
+      raise(Vector.PF, code | PageFault.present | PageFault.reserved, joinWords(low, high));
     }
-    table = Number(value & Pte.address);
+    return physical;
   }
 }
 
-function checkPermission(
-  cpu: Cpu,
-  linear: bigint,
-  access: Access,
-  mode: 0 | 1 | 2,
-  code: number,
-  page: { readonly writable: boolean; readonly user: boolean; readonly noExecute: boolean },
-): void {
-  const { slots } = cpu;
-  const denied = (): never => raise(Vector.PF, code | PageFault.present, linear);
-  if (access === Access.fetch && page.noExecute && (slots[Slot.efer]! & EFER_NXE) !== 0n) denied();
-  if (mode === 0) {
-    if (!page.user || (access === Access.write && !page.writable)) denied();
-    return;
-  }
-  if (access === Access.write && !page.writable && (slots[Slot.cr0]! & CR0_WP) !== 0n) denied();
-  if (!page.user) return;
-  if (
-    access === Access.fetch ? (slots[Slot.cr4]! & CR4_SMEP) !== 0n : mode === 1 && (slots[Slot.cr4]! & CR4_SMAP) !== 0n
-  )
-    denied();
+/** Whether a page with these rights refuses the access. */
+function isDenied(words: Int32Array, access: Access, mode: 0 | 1 | 2, rights: number, noExecute: boolean): boolean {
+  const fetches = access === Access.fetch;
+  const readOnly = access === Access.write && (rights & WRITE) === 0;
+  if (fetches && noExecute && (words[EFER]! & NXE) !== 0) return true;
+  if (mode === 0) return (rights & USER) === 0 || readOnly;
+  if (readOnly && (words[CR0]! & WP) !== 0) return true;
+  if ((rights & USER) === 0) return false;
+  return fetches ? (words[CR4]! & SMEP) !== 0 : mode === 1 && (words[CR4]! & SMAP) !== 0;
 }

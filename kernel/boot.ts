@@ -75,6 +75,7 @@ function setUpPerCpu(kernel: Kernel, index: number): void {
   const area = directMap(allocateContiguous(kernel, perCpuAreaSize / constants.PAGE_SIZE));
   const state: PerCpuState = {
     current: 0,
+    loadedMm: undefined,
     needResched: false,
     area,
     retiredAtRoundStart: 0,

@@ -93,6 +93,7 @@ export function createKernel({
     tasks: new Map(),
     nextPid: 1,
     runQueue: [],
+    minVruntime: 0,
     sleepers: createSleepers(),
     fileSystem: createFileSystem(),
     openFiles: new Map(),

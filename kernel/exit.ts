@@ -12,6 +12,7 @@ import { sendProcessSignal, Signal } from './signal.ts';
 import { endSleep } from './sleepers.ts';
 import { traceExit } from './tracing/sched.ts';
 import { ORPHAN, type Task } from './task.ts';
+import { dequeue } from './run-queue.ts';
 
 /** Channel on which a parent waits for its children. */
 export const childChannel = (tgid: number): string => `child:${tgid}`;
@@ -43,6 +44,7 @@ export function exitTask(kernel: Kernel, task: Task, status: number): void {
   }
   if (space !== undefined) releaseAddressSpace(kernel, space);
   if (task.state === 'sleeping') endSleep(kernel, task);
+  if (task.state === 'runnable') dequeue(kernel, task);
   task.state = 'zombie';
   task.exitStatus = status;
   kernel.events.push({ type: 'exit', pid: task.pid, comm: task.comm, status });

@@ -10,17 +10,17 @@ import { isWait, type Wait } from './native.ts';
 import { nativeTable } from './natives.ts';
 import { sleepOn } from './sleepers.ts';
 import { endWithSlice, passSlices } from './turn.ts';
-import { makeRunnable } from './scheduler.ts';
+import { putBack } from './scheduler.ts';
 import { callWatched } from './watched-natives.ts';
 
 const RAX = 0;
 /** that wait to be taken out of `kernel.events` before a stretch of slices ends: some MiB of output */
 const MOST_EVENTS = 64;
 
-/** The task leaves its CPU: at the end of the run queue, or asleep. */
-function suspend(kernel: Kernel, cpu: Cpu, { wait, deadline }: Wait): void {
+/** The task leaves its CPU: into the run queue, or asleep. */
+function suspend(kernel: Kernel, cpu: Cpu, { wait, deadline, preempted }: Wait): void {
   const task = currentTask(kernel, cpu);
-  if (wait.length === 0 && deadline === undefined) makeRunnable(kernel, task);
+  if (wait.length === 0 && deadline === undefined) putBack(kernel, cpu, task, preempted !== true);
   else sleepOn(kernel, task, wait, deadline);
   cpu.leave = true;
 }

@@ -51,8 +51,10 @@ export interface Kernel {
 
   readonly tasks: Map<number, Task>;
   nextPid: number;
-  /** pids that can run and are on no CPU, in the order of their turn */
+  /** pids that can run and are on no CPU, in the order of their turn: see run-queue.ts */
   readonly runQueue: number[];
+  /** what tasks that come to the queue are measured by, ns; it never goes back */
+  minVruntime: number;
   readonly sleepers: Sleepers;
 
   readonly fileSystem: FileSystem;
@@ -96,6 +98,8 @@ export interface Turn {
 export interface PerCpuState {
   /** pid of the task on this CPU; 0 is idle */
   current: number;
+  /** cpu_tlbstate.loaded_mm: the address space that CR3 was loaded for last; undefined: the kernel's own */
+  loadedMm: number | undefined;
   /** the scheduler should choose anew when the CPU leaves its native function */
   needResched: boolean;
   /** linear address of the per-CPU area */

@@ -9,12 +9,17 @@ import type { Kernel } from './kernel.ts';
 export interface Wait {
   readonly wait: readonly string[];
   readonly deadline?: bigint;
+  /** nothing is waited for: the task's time is over */
+  readonly preempted?: true;
   /** the function has completed with this value: the task sleeps after it and does not run it again */
   readonly result?: bigint | number;
 }
 
-/** The task goes to the end of the run queue and runs the function again. */
+/** The task runs the function again after all who can run now. */
 export const YIELD: Wait = { wait: [] };
+
+/** The task runs the function again when it is its turn. */
+export const PREEMPTED: Wait = { wait: [], preempted: true };
 
 /** A value goes to rax; undefined leaves the registers as they are. */
 export type NativeResult = bigint | number | Wait | undefined;

@@ -27,6 +27,7 @@ import { forgetTask, inheritEvents } from './perf/counting.ts';
 import { traceFork } from './tracing/sched.ts';
 import { setSyscallWork } from './tracing/syscall-work.ts';
 import { ORPHAN, type Task } from './task.ts';
+import { vruntimeOfNew } from './run-queue.ts';
 
 /** sysctl kernel.pid_max bounds numbers; this bounds live tasks. */
 const MAX_TASKS = 4096;
@@ -109,6 +110,7 @@ function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
     syscallArgs: new BigUint64Array(6),
     cpuTime: 0,
     switchedInAt: 0n,
+    vruntime: vruntimeOfNew(kernel, parent),
     boundCpu: origin.boundCpu,
   };
   const field = (name: keyof typeof task_struct.fields): bigint =>

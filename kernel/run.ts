@@ -19,6 +19,7 @@ import { nextDeadline } from './sleepers.ts';
 import { lookupName } from './symbols.ts';
 import { endWithSlice, jiffiesAt, leaveTurn, passSlices, takeTurn } from './turn.ts';
 import { earlier, KTIME_MAX, later } from './time.ts';
+import { checkSlice } from './run-queue.ts';
 
 const TICK_NSEC = BigInt(constants.TICK_NSEC);
 export type RunOutcome =
@@ -110,6 +111,7 @@ function nextLength(turn: Turn): number {
 /** The next CPU's slice begins; after the last one's, the next round. */
 function passTurn(kernel: Kernel): void {
   const { turn } = kernel;
+  checkSlice(kernel, kernel.cpus[turn.cpu]!);
   turn.longest = Math.max(turn.longest, turn.length);
   turn.length = nextLength(turn);
   turn.left = turn.length;

@@ -14,6 +14,7 @@ import { task_struct } from './layout/structures.ts';
 import { writeKernelU64 } from './mm/kernel-memory.ts';
 import { perCpuAddress, writePerCpu } from './per-cpu.ts';
 import { schedIn, schedOut } from './perf/counting.ts';
+import { accountTime, enqueue, enqueueWoken, goBehind, takeFromQueue } from './run-queue.ts';
 import { noteSwitchOut, traceIdle, traceSwitch, traceWakeup } from './tracing/sched.ts';
 import { endSleep, expired, sleepersOn } from './sleepers.ts';
 import type { Task } from './task.ts';
@@ -58,16 +59,24 @@ export function contextIndex(slot: number): number {
   throw new RangeError(`slot ${slot} is not part of a task's context`);
 }
 
-/** Marks a task runnable at the end of the queue. */
+/** try_to_wake_up, wake_up_new_task: `task`, which is on no CPU, can run. */
 export function makeRunnable(kernel: Kernel, task: Task): void {
   if (task.state === 'sleeping') {
     traceWakeup(kernel, task);
     endSleep(kernel, task);
   }
   task.state = 'runnable';
-  kernel.runQueue.push(task.pid);
-  // one of the others may take it
-  if (kernel.cpus.length > 1) endWithSlice(kernel);
+  enqueueWoken(kernel, task);
+  endWithSlice(kernel);
+}
+
+/** The task on `cpu` goes into the queue: `behind` all who wait now, or to where it belongs. */
+export function putBack(kernel: Kernel, cpu: Cpu, task: Task, behind: boolean): void {
+  accountTime(kernel, cpu, task);
+  task.state = 'runnable';
+  if (behind) goBehind(kernel, task);
+  enqueue(kernel, task);
+  endWithSlice(kernel);
 }
 
 /** Wakes every task that sleeps on `channel`, in the order of the table, and those that watch it through epoll. */
@@ -102,10 +111,15 @@ function switchTo(kernel: Kernel, cpu: Cpu, task: Task): void {
   traceSwitch(kernel, cpu, task);
 }
 
-/** CR3 <- the task's page table, or the kernel's own. */
+/** switch_mm: CR3 <- the task's page table, or the kernel's own. What the TLB knows stays if it was there before. */
 export function loadAddressSpace(kernel: Kernel, cpu: Cpu, task: Task): void {
   const space = task.addressSpace === undefined ? undefined : kernel.addressSpaces.get(task.addressSpace);
-  cpu.slots[Slot.cr3] = BigInt(space?.pageTable ?? kernel.swapperPgDir);
+  const state = kernel.perCpu[cpu.index]!;
+  const root = BigInt(space?.pageTable ?? kernel.swapperPgDir);
+  // a program in kernel mode may have loaded another one
+  if (cpu.slots[Slot.cr3] === root && state.loadedMm === space?.id) return;
+  cpu.slots[Slot.cr3] = root;
+  state.loadedMm = space?.id;
   flushTlb(cpu);
 }
 
@@ -118,7 +132,7 @@ export function leaveTask(kernel: Kernel, cpu: Cpu): boolean {
   const task = kernel.tasks.get(state.current);
   if (task?.state === 'running') return true;
   if (task !== undefined && state.current !== 0) {
-    task.cpuTime += Number(now(kernel, cpu) - task.switchedInAt);
+    accountTime(kernel, cpu, task);
     saveContext(cpu, task.context);
     updateTimes(kernel, task);
     schedOut(kernel, cpu, task);
@@ -126,12 +140,6 @@ export function leaveTask(kernel: Kernel, cpu: Cpu): boolean {
   }
   state.current = 0;
   return false;
-}
-
-/** The first of the queue that may run on `cpu`. */
-function takeFromQueue({ tasks, runQueue }: Kernel, cpu: number): number | undefined {
-  const index = runQueue.findIndex((pid) => (tasks.get(pid)?.boundCpu ?? cpu) === cpu);
-  return index < 0 ? undefined : runQueue.splice(index, 1)[0];
 }
 
 /** Puts the next task of the queue on `cpu` if the current one has left it. True: a task runs. */

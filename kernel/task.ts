@@ -71,6 +71,8 @@ export interface Task {
   cpuTime: number;
   /** guest time at which it came onto its CPU */
   switchedInAt: bigint;
+  /** see run-queue.ts, ns; of a running task, what it was when it came onto its CPU */
+  vruntime: number;
   /** the CPU that a kernel thread stays on */
   readonly boundCpu: number | undefined;
 }

@@ -8,7 +8,8 @@ import { constants } from './layout/constants.ts';
 import { readKernelU64 } from './mm/kernel-memory.ts';
 import { nextDeadline } from './sleepers.ts';
 import { lookupName } from './symbols.ts';
-import { earlier, KTIME_MAX } from './time.ts';
+import { earlier } from './time.ts';
+import { sliceEnds } from './run-queue.ts';
 
 const TICK_NSEC = BigInt(constants.TICK_NSEC);
 
@@ -47,8 +48,8 @@ const roundAt = ({ roundStart }: Kernel, time: bigint): number =>
   Math.max(1, Math.ceil(Number(time - roundStart) / SLICE));
 
 /**
- * The turn of `cpu` begins or goes on: `turn.end` is where jiffies change, a sleeper wakes by itself or `horizon`
- * comes, all of which happens at the end of a round; or the end of the slice where other CPUs have a say.
+ * The turn of `cpu` begins or goes on: `turn.end` is where jiffies change, a sleeper wakes by itself, another task
+ * has its turn or `horizon` comes, all of which happens at the end of a round; or the end of the slice where other CPUs have a say.
  */
 export function takeTurn(kernel: Kernel, cpu: Cpu, horizon: bigint): void {
   const { turn } = kernel;
@@ -56,7 +57,8 @@ export function takeTurn(kernel: Kernel, cpu: Cpu, horizon: bigint): void {
   turn.end = turn.sliceEnd;
   if (horizon <= kernel.roundStart || !isAlone(kernel, cpu)) return;
   const nextJiffy = (kernel.roundStart / TICK_NSEC + 1n) * TICK_NSEC;
-  const rounds = roundAt(kernel, [nextDeadline(kernel) ?? KTIME_MAX, horizon].reduce(earlier, nextJiffy));
+  const ends = [nextDeadline(kernel), sliceEnds(kernel, cpu), horizon].filter((time) => time !== undefined);
+  const rounds = roundAt(kernel, ends.reduce(earlier, nextJiffy));
   turn.end += (rounds - 1) * SLICE;
 }
 

@@ -2,7 +2,8 @@
 import type { Cpu } from '../../cpu/cpu.ts';
 import { currentTask, type Kernel } from '../kernel.ts';
 import { pt_regs } from '../layout/structures.ts';
-import { YIELD, type NativeFunction } from '../native.ts';
+import { PREEMPTED, YIELD, type NativeFunction } from '../native.ts';
+import { checkSlice } from '../run-queue.ts';
 import { deliverSignals, hasDeliverable } from '../signal.ts';
 import { describeArguments, describeCall } from '../syscalls/strace.ts';
 import { syscallByNumber } from '../syscalls/index.ts';
@@ -70,7 +71,7 @@ const exit_to_user_mode_loop: NativeFunction = (kernel, cpu) => {
   const state = kernel.perCpu[cpu.index]!;
   if (state.needResched) {
     state.needResched = false;
-    return YIELD;
+    return PREEMPTED;
   }
   deliverSignals(kernel, cpu, task);
   if (task.state === 'running' && hasDeliverable(task)) return YIELD;
@@ -78,9 +79,9 @@ const exit_to_user_mode_loop: NativeFunction = (kernel, cpu) => {
   return undefined;
 };
 
-/** The tick: lets the next task run when there is one. */
+/** scheduler_tick */
 const sysvec_apic_timer_interrupt: NativeFunction = (kernel, cpu) => {
-  if (kernel.runQueue.length > 0) kernel.perCpu[cpu.index]!.needResched = true;
+  checkSlice(kernel, cpu);
   return undefined;
 };
 

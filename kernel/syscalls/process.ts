@@ -19,6 +19,7 @@ import { visibleParent, type Task } from '../task.ts';
 import { TASK_SIZE_MAX } from '../layout/address-map.ts';
 import { toInt } from './arguments.ts';
 import { syscall, type SyscallCall, type SyscallHandler, type SyscallRow } from './types.ts';
+import { accountTime, goBehind } from '../run-queue.ts';
 
 const PATH_MAX = 4096;
 /** MAX_ARG_STRINGS is far more; this bounds the host's work */
@@ -169,8 +170,11 @@ const processOf = (kernel: Kernel, task: Task, pid: number): Task =>
   pid === 0 ? task : (kernel.tasks.get(pid) ?? fail('ESRCH'));
 
 export const processSyscalls: readonly SyscallRow[] = [
-  syscall(24, 'sched_yield', [], ({ kernel, cpu }) => {
-    kernel.perCpu[cpu.index]!.needResched = kernel.runQueue.length > 0;
+  syscall(24, 'sched_yield', [], ({ kernel, cpu, task }) => {
+    if (kernel.runQueue.length === 0) return 0;
+    accountTime(kernel, cpu, task);
+    goBehind(kernel, task);
+    kernel.perCpu[cpu.index]!.needResched = true;
     return 0;
   }),
   syscall(

@@ -76,6 +76,9 @@ function addTask(kernel: Kernel): Task {
     addressSpace: space.id,
     channels: [],
     fileTable: createFileTable(kernel),
+    cpuTime: 0,
+    switchedInAt: 0n,
+    vruntime: 0,
   } as unknown as Task;
   kernel.tasks.set(task.pid, task);
   return task;
@@ -101,6 +104,7 @@ export function createBareKernel(size = 16 << 20, cpus = 1): BareKernel {
     const area = kmalloc(kernel, perCpuAreaSize);
     kernel.perCpu.push({
       current: task.pid,
+      loadedMm: undefined,
       needResched: false,
       area,
       retiredAtRoundStart: 0,
