@@ -2,6 +2,6 @@
 import { test } from 'uvu';
 import { fuzzTest } from './campaign.ts';
 
-fuzzTest('assembly', { quick: 300, outcomes: ['assembled', 'refused', 'boots, budget', 'boots, dead'] });
+fuzzTest('assembly', { quick: 300, outcomes: ['assembled', 'refused', 'boots, idle', 'boots, dead'] });
 
 test.run();

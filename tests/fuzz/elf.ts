@@ -62,10 +62,12 @@ function offsetIn(file: Uint8Array): (random: Random) => number {
   };
 }
 
+// prettier-ignore
 const pieces = [
-  '_ZN', '_R', 'NvC', 'NtC', 'INv', 'B_', 'C', 's_', 'E', '17h', '4core', '3fmt', '5panic', '$LT$', '$u20$', '$u7fffffff$', '..', '0', '9', '99999999', 'u8gdel_5qa',
-  'Kj0_', 'Kca_', 'Ka_', 'Mp', 'FUKCEu', 'DG_', 'L_', 'T', 'S', 'R', 'Q', 'P', 'O', 'h', 'X', 'Y', 'W', '_', 'Bj_', 'B0_', '.llvm.123', '\0', 'é',
-]; // prettier-ignore
+  '_ZN', '_R', 'NvC', 'NtC', 'INv', 'B_', 'C', 's_', 'E', '17h', '4core', '3fmt', '5panic', '$LT$', '$u20$',
+  '$u7fffffff$', '..', '0', '9', '99999999', 'u8gdel_5qa', 'Kj0_', 'Kca_', 'Ka_', 'Mp', 'FUKCEu', 'DG_', 'L_', 'T',
+  'S', 'R', 'Q', 'P', 'O', 'h', 'X', 'Y', 'W', '_', 'Bj_', 'B0_', '.llvm.123', '\0', 'é',
+];
 const anyName = (random: Random): string =>
   (oneIn(random, 2) ? '_R' : '_ZN') +
   Array.from({ length: between(random, 1, 40) }, () =>

@@ -67,36 +67,26 @@ const hooks = {
 type Hook = keyof typeof hooks;
 
 /** Kernel text that code may go to, and data that it may write to, by name. */
+// prettier-ignore
 const symbols = [
-  'entry_SYSCALL_64', 'do_syscall_64', 'sys_call_table', 'rex_dispatcher_func', 'rex_landingpad', 'rex_landingpad_asm', 'rex_exit', 'just_return_func',
-  '__x64_sys_fork', '__x64_sys_execve', '__x64_sys_exit_group', '__x64_sys_mmap', '__x64_sys_read', '__x64_sys_dup', 'bpf_map_lookup_elem', 'bpf_map_update_elem',
-  'bpf_spin_lock', 'bpf_probe_read_kernel', 'bpf_trace_printk', 'kprobe_int3_handler', 'trace_call_bpf', 'asm_exc_page_fault', 'exc_page_fault', 'error_return', 'ret_from_fork_asm', 'exc_debug',
-  'dump_stack_lvl', 'net_rx_action', 'do_softirq', 'tcf_classify', '__dev_queue_xmit', 'trace_sched_process_exit', 'sysvec_irq_work', '__secure_computing',
-  'jiffies', '__per_cpu_offset', 'event_sys_enter',
-] as const; // prettier-ignore
+  'entry_SYSCALL_64', 'do_syscall_64', 'sys_call_table', 'rex_dispatcher_func', 'rex_landingpad',
+  'rex_landingpad_asm', 'rex_exit', 'just_return_func', '__x64_sys_fork', '__x64_sys_execve',
+  '__x64_sys_exit_group', '__x64_sys_mmap', '__x64_sys_read', '__x64_sys_dup', 'bpf_map_lookup_elem',
+  'bpf_map_update_elem', 'bpf_spin_lock', 'bpf_probe_read_kernel', 'bpf_trace_printk', 'kprobe_int3_handler',
+  'trace_call_bpf', 'asm_exc_page_fault', 'exc_page_fault', 'error_return', 'ret_from_fork_asm', 'exc_debug',
+  'dump_stack_lvl', 'net_rx_action', 'do_softirq', 'tcf_classify', '__dev_queue_xmit', 'trace_sched_process_exit',
+  'sysvec_irq_work', '__secure_computing', 'jiffies', '__per_cpu_offset', 'event_sys_enter',
+] as const;
 /** `record_N`: an address that one of the kernel's records has. */
 const RECORDS = 96;
+// prettier-ignore
 const perCpu = [
-  'current_task',
-  'rex_stack_ptr',
-  'rex_curr_prog',
-  'rex_termination_state',
-  'rex_cleanup_entries',
-  'cpu_tss_rw',
-  'gdt_page',
-  'this_cpu_off',
+  'current_task', 'rex_stack_ptr', 'rex_curr_prog', 'rex_termination_state', 'rex_cleanup_entries', 'cpu_tss_rw',
+  'gdt_page', 'this_cpu_off',
 ];
-
+// prettier-ignore
 const data = [
-  'task',
-  'task',
-  'stack_top',
-  'stack',
-  'per_cpu',
-  'per_cpu',
-  'kernel_pgd',
-  'user_pgd',
-  'jiffies',
+  'task', 'task', 'stack_top', 'stack', 'per_cpu', 'per_cpu', 'kernel_pgd', 'user_pgd', 'jiffies',
   'sys_call_table',
 ];
 
@@ -190,7 +180,7 @@ function make(random: Random): KernelMode {
     cpus: between(random, 1, 2),
     engine: pick(random, ['interpreter', 'translator']),
     budget: oneIn(random, 12) ? LONG : BUDGET,
-    twice: oneIn(random, 4),
+    twice: oneIn(random, 8),
   };
 }
 

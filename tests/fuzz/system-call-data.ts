@@ -16,11 +16,13 @@ export const RESULTS = DATA + 0x1_8000n;
 
 // prettier-ignore
 export const paths = [
-  '/bin/program', '/bin/hello', '/bin/extension.rex', '/tmp', '/tmp/file', '/tmp/other', '/tmp/folder', '/tmp/folder/inner', '/tmp/link',
-  '/', '.', '..', '', 'file', '/tmp/fifo/../file', '/dev/null', '/dev/zero', '/dev/full', '/dev/urandom', '/dev/tty', '/dev/fd/3', '/dev/stdin',
-  '/proc', '/proc/self', '/proc/self/maps', '/proc/self/fd/3', '/proc/self/exe', '/proc/1/status', '/proc/2/cmdline', '/proc/kallsyms', '/proc/meminfo',
-  '/proc/self/mem', '/proc/stat', '/proc/sys', '/sys/fs/bpf', '/sys/fs/bpf/map', '/sys/fs/bpf/program', '/sys/kernel/tracing/trace_pipe',
-  '/sys/kernel/tracing/kprobe_events', '/sys/kernel/tracing/events', '/sys/kernel/debug/tracing/trace', '/sys/devices', '/tmp/socket', 'x'.repeat(120),
+  '/bin/program', '/bin/hello', '/bin/extension.rex', '/tmp', '/tmp/file', '/tmp/other', '/tmp/folder',
+  '/tmp/folder/inner', '/tmp/link', '/', '.', '..', '', 'file', '/tmp/fifo/../file', '/dev/null', '/dev/zero',
+  '/dev/full', '/dev/urandom', '/dev/tty', '/dev/fd/3', '/dev/stdin', '/proc', '/proc/self', '/proc/self/maps',
+  '/proc/self/fd/3', '/proc/self/exe', '/proc/1/status', '/proc/2/cmdline', '/proc/kallsyms', '/proc/meminfo',
+  '/proc/self/mem', '/proc/stat', '/proc/sys', '/sys/fs/bpf', '/sys/fs/bpf/map', '/sys/fs/bpf/program',
+  '/sys/kernel/tracing/trace_pipe', '/sys/kernel/tracing/kprobe_events', '/sys/kernel/tracing/events',
+  '/sys/kernel/debug/tracing/trace', '/sys/devices', '/tmp/socket', 'x'.repeat(120),
 ] as const;
 /** the last, which is longer than the others, ends where the structures begin */
 const PATH_BYTES = 64;

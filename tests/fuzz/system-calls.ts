@@ -116,7 +116,7 @@ function make(random: Random): SystemCalls {
     cpus: between(random, 1, 3),
     schedule: oneIn(random, 2) ? random(1000) : undefined,
     engine: pick(random, ['interpreter', 'translator']),
-    twice: oneIn(random, 4),
+    twice: oneIn(random, 8),
   };
 }
 
