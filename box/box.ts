@@ -17,7 +17,7 @@ import { describeAddress, type KernelSymbol } from '../kernel/symbols.ts';
 import { BoxError, checkInteger } from './errors.ts';
 import { DEFAULT_BUDGET } from './budget.ts';
 import type { Change } from './change.ts';
-import { drain } from './drain.ts';
+import { drain, requireRest, rethrow } from './drain.ts';
 import { createFiles, type BoxFiles } from './files.ts';
 import { createEventLog, eventsUntilNow, remember } from './event-log.ts';
 import {
@@ -177,7 +177,13 @@ export interface Box {
   readonly stats: BoxStats;
   /** why the kernel stopped for good */
   readonly death: string | undefined;
-  /** Calls `listener` with each event from now on; the result stops that. */
+  /**
+   * Calls `listener` with each event from now on, once, in their order; the result stops that. A listener may write files, send
+   * signals and start processes; it may not run the box, or take or restore a snapshot (BoxError). When one throws, all
+   * others are told nevertheless, and it is told of what follows; the run ends soon, as with a budget, and `run`, or whichever
+   * function it was told in, throws the first of what listeners have thrown. The box is at rest then: the next `run` goes on,
+   * and `events` has everything.
+   */
   on(listener: BoxListener): () => void;
   /** A process of the ELF file at `path`, ready to run. `args` are without argv[0]. BoxError. */
   spawn(path: string, args?: readonly string[], options?: SpawnOptions): Process;
@@ -222,6 +228,7 @@ export interface Box {
 }
 
 function run(machine: Machine, options: RunOptions): RunResult {
+  requireRest(machine, 'run');
   const { until, quiet = false, time, budget = DEFAULT_BUDGET } = options;
   const { kernel } = machine;
   checkInteger('run: budget', budget, 0, Number.MAX_SAFE_INTEGER);
@@ -257,6 +264,7 @@ function run(machine: Machine, options: RunOptions): RunResult {
 }
 
 function step(machine: Machine, count: number): Step {
+  requireRest(machine, 'step');
   const { kernel } = machine;
   checkInteger('step: count', count, 0, Number.MAX_SAFE_INTEGER);
   const before = retired(kernel);
@@ -326,6 +334,9 @@ function createBox(kernel: Kernel, engine: Engine, { network, events = [], stdin
     takenBack: 0,
     host: createHost(kernel, ours),
     listeners: new Set(),
+    failure: undefined,
+    telling: false,
+    running: false,
     collector: undefined,
     log: createEventLog(),
     source: stdin,
@@ -352,6 +363,7 @@ function createBox(kernel: Kernel, engine: Engine, { network, events = [], stdin
     },
     get events() {
       drain(machine);
+      rethrow(machine);
       return eventsUntilNow(machine.log);
     },
     get kernelLog() {
@@ -371,6 +383,7 @@ function createBox(kernel: Kernel, engine: Engine, { network, events = [], stdin
     },
     on(listener) {
       drain(machine);
+      rethrow(machine);
       machine.listeners.add(listener);
       return () => machine.listeners.delete(listener);
     },
@@ -397,10 +410,13 @@ function createBox(kernel: Kernel, engine: Engine, { network, events = [], stdin
       return bytes?.length === length ? bytes : undefined;
     },
     snapshot() {
+      requireRest(machine, 'snapshot');
       drain(machine);
+      rethrow(machine);
       return { kernel: takeSnapshot(kernel), events: eventsUntilNow(machine.log).slice() };
     },
     restore(mark) {
+      requireRest(machine, 'restore');
       const executed = retired(kernel);
       restoreSnapshot(kernel, mark.kernel);
       machine.takenBack += executed - retired(kernel);
@@ -419,12 +435,23 @@ function createBox(kernel: Kernel, engine: Engine, { network, events = [], stdin
       return readReach(machine);
     },
     save() {
+      requireRest(machine, 'save');
       drain(machine);
+      rethrow(machine);
       return writeSavedBox(kernel, eventsUntilNow(machine.log));
     },
-    goTo: (instruction) => goTo(machine, instruction),
-    stepBack: (count = 1) => stepBack(machine, count),
-    runBack: (options) => runBack(machine, options),
+    goTo(instruction) {
+      requireRest(machine, 'goTo');
+      return goTo(machine, instruction);
+    },
+    stepBack(count = 1) {
+      requireRest(machine, 'stepBack');
+      return stepBack(machine, count);
+    },
+    runBack(options) {
+      requireRest(machine, 'runBack');
+      return runBack(machine, options);
+    },
     change,
   };
 }
@@ -450,7 +477,7 @@ function beginHistory(box: Box, history: EngineOptions['history']): void {
 export const Box = {
   /**
    * A computer whose kernel has booted and that has no process yet.
-   * @throws {MachineError | MemorySizeError} an option out of its range
+   * @throws {MachineError | MemorySizeError} an option out of its range; {HostMemoryError} the host has not as much memory
    */
   async boot(options: BoxOptions = {}): Promise<Box> {
     const { recordSyscalls = true, network, engine: _engine, translator: _translator, history, ...rest } = options;

@@ -4,7 +4,7 @@ import type { KernelEvent } from '../kernel/events.ts';
 import type { KernelHost } from '../kernel/host.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { retired, runKernel, type RunOutcome } from '../kernel/run.ts';
-import { drain } from './drain.ts';
+import { drain, rethrow } from './drain.ts';
 import type { EventLog } from './event-log.ts';
 import { arrive, depart, noteChange, type History } from './history/history.ts';
 import { askForInput, wantsInput } from './input.ts';
@@ -22,6 +22,12 @@ export interface Machine {
   /** instructions that going back has taken back */
   takenBack: number;
   readonly listeners: Set<BoxListener>;
+  /** what a listener has thrown, of which the caller does not know yet */
+  failure: { readonly error: unknown } | undefined;
+  /** listeners are being told */
+  telling: boolean;
+  /** instructions are being executed */
+  running: boolean;
   /** who wants the events of the present run, also of what is executed once more */
   collector: BoxListener | undefined;
   log: EventLog;
@@ -33,17 +39,25 @@ const mayAsk = ({ source, history }: Machine): boolean => source !== undefined &
 
 /**
  * runKernel, but asks for input when a program waits for it, and notes what history wants to know. `done` changes only where a
- * task leaves its CPU, or at guest time `horizon`.
+ * task leaves its CPU, or at guest time `horizon`. What a listener throws ends the run where it may be ended, and is thrown
+ * then.
  */
 export function runFor(machine: Machine, budget: number, done: () => boolean, horizon: bigint): RunOutcome {
+  const outcome = runAlong(machine, budget, done, horizon);
+  rethrow(machine);
+  return outcome;
+}
+
+function runAlong(machine: Machine, budget: number, done: () => boolean, horizon: bigint): RunOutcome {
   const { kernel, host } = machine;
   const end = retired(kernel) + budget;
   const asks = (): boolean => mayAsk(machine) && wantsInput(kernel);
   const stop = (): boolean => {
     drain(machine);
     // a listener may have done something
-    return machine.history?.pending === true || done() || asks();
+    return machine.failure !== undefined || machine.history?.pending === true || done() || asks();
   };
+  machine.running = true;
   try {
     for (;;) {
       const bound = retired(kernel) < end ? depart(machine) : end;
@@ -51,6 +65,7 @@ export function runFor(machine: Machine, budget: number, done: () => boolean, ho
       const outcome = runKernel(kernel, host, Math.min(end, bound) - retired(kernel), stop, horizon);
       drain(machine);
       arrive(machine);
+      if (machine.failure !== undefined) return outcome;
       if (outcome === 'budget' && retired(kernel) < end) continue;
       if (outcome !== 'done' || done()) return outcome;
       if (asks()) {
@@ -59,6 +74,7 @@ export function runFor(machine: Machine, budget: number, done: () => boolean, ho
       } else if (retired(kernel) >= end) return 'budget';
     }
   } finally {
+    machine.running = false;
     kernel.turn.watched = false;
     if (machine.history !== undefined) machine.history.replaying = false;
   }
