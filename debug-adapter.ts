@@ -1,4 +1,5 @@
 /** The Debug Adapter Protocol on standard input and output, or with `--port N` on the loopback: see command/debug-adapter.ts. */
 import { debugAdapter } from './command/debug-adapter.ts';
+import { runAsProcess } from './command/process.ts';
 
-process.exitCode = await debugAdapter(process.argv.slice(2));
+await runAsProcess('debug-adapter', debugAdapter);

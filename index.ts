@@ -37,7 +37,7 @@ export { SAVED_BOX_VERSION } from './box/saved/file.ts';
 export type { BoxStats, TranslationStats } from './box/stats.ts';
 export type { MemoryWatch, RunStops, StopHit } from './box/stops.ts';
 export { engineNames, type EngineName } from './cpu/engine.ts';
-export { MemorySizeError } from './cpu/memory.ts';
+export { HostMemoryError, MemorySizeError } from './cpu/memory.ts';
 export type { Registers } from './cpu/state.ts';
 export { EngineDifferenceError } from './cpu/translator/both.ts';
 export type { TranslatorOptions } from './cpu/translator/options.ts';

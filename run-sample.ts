@@ -1,4 +1,5 @@
 /** `npx tsx run-sample error_injector`: see command/main.ts. */
 import { main } from './command/main.ts';
+import { runAsProcess } from './command/process.ts';
 
-process.exitCode = await main(process.argv.slice(2));
+await runAsProcess('run-sample', main);

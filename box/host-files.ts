@@ -1,7 +1,10 @@
-/** The one file of the box that touches the host's disk: the kernel's `.S` files, the samples, a caller's programs. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+/** Where things of this package are on the host's disk: the kernel's `.S` files, the samples. */
+import { readdirSync, readFileSync, type Dirent } from 'node:fs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { SourceFile } from '../kernel/entry/text.ts';
+import { hostFileError, pathInside } from './host-file.ts';
+
+export { readHostFile } from './host-file.ts';
 
 const root = new URL('../', import.meta.url);
 const pathOf = (relative: string): string => fileURLToPath(new URL(relative, root));
@@ -22,23 +25,42 @@ export function readKernelSources(): SourceFile[] {
     .map((file) => ({ file, source: readFileSync(pathOf(file), 'utf8') }));
 }
 
-/** A file of the host by its path, as node:fs reads it; its errors are the host's. */
-export function readHostFile(path: string | URL): Uint8Array {
-  const buffer = readFileSync(path);
-  // small files lie in a pool that other buffers share
-  return new Uint8Array(buffer);
-}
+/** Names the folder of the samples where it is another one: a course's own. */
+const SAMPLES = 'KERNEL_IN_A_BOX_SAMPLES';
 
 /** Where the samples are. */
-export const samplesDirectory = new URL('samples/', root);
+export const samplesDirectory =
+  (process.env[SAMPLES] ?? '') === '' ? new URL('samples/', root) : pathToFileURL(`${process.env[SAMPLES]}/`);
 
 /** Names of the samples: the folders with a sample.json. */
 export function sampleNames(): string[] {
-  return readdirSync(samplesDirectory, { withFileTypes: true })
+  return entriesOf(samplesDirectory)
     .filter((entry) => entry.isDirectory() && hasDescription(entry.name))
     .map((entry) => entry.name)
     .sort();
 }
 
+/** What is shared among samples is named by its folder: `@support/tc`. */
+const shared = /^@([^/]+)\/(.*)$/s;
+
+/**
+ * Where a file of a sample is, as its sample.json names it: in the sample's folder, wherever links lead, or with `@NAME/` in
+ * front in that of another sample.
+ * @throws {HostFileError}
+ */
+export function sampleFile(sample: string, file: string): string {
+  const [, folder = sample, name = file] = shared.exec(file) ?? [];
+  return pathInside(pathInside(samplesDirectory, folder), name);
+}
+
 const hasDescription = (name: string): boolean =>
-  readdirSync(new URL(`${name}/`, samplesDirectory)).includes('sample.json');
+  entriesOf(new URL(`${encodeURIComponent(name)}/`, samplesDirectory)).some((entry) => entry.name === 'sample.json');
+
+/** @throws {HostFileError} */
+function entriesOf(folder: URL): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    throw hostFileError(fileURLToPath(folder), error);
+  }
+}

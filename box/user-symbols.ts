@@ -2,6 +2,7 @@
 import { demangle, ElfError, readElf, type ElfFile } from '../toolchain/elf/index.ts';
 import { ET_DYN, PT_LOAD, SHN_UNDEF, STT_FUNC, STT_NOTYPE } from '../toolchain/elf/constants.ts';
 import { Errno } from '../kernel/errno.ts';
+import { hostText } from '../kernel/fs/bytes.ts';
 import { readFile } from '../kernel/fs/inodes.ts';
 import { areasOf } from '../kernel/mm/areas.ts';
 import type { Kernel } from '../kernel/kernel.ts';
@@ -29,9 +30,10 @@ function readProgram(elf: ElfFile): Program {
   return { lowest: elf.header.type === ET_DYN ? (first?.virtualAddress ?? 0n) & ~0xfffn : undefined, symbols };
 }
 
+/** `path` as the guest has it: a byte a character. */
 function programAt(kernel: Kernel, path: string): Program {
   try {
-    const bytes = readFile(kernel, path);
+    const bytes = readFile(kernel, hostText(path));
     return bytes === undefined ? empty : readProgram(readElf(bytes));
   } catch (error) {
     if (error instanceof ElfError || error instanceof Errno) return empty;

@@ -9,7 +9,6 @@ import type { Options } from './options.ts';
 import type { CommandOutput } from './output.ts';
 import { programTypeNames } from './programs.ts';
 import { runJob } from './run-job.ts';
-import { createStyle } from './style.ts';
 import { printTable } from './table.ts';
 import { silent, type Summary } from './view.ts';
 
@@ -57,8 +56,7 @@ export async function runAllSamples(
     if (summary.exitCode !== ExitCode.ok) failures.push(`${name}: ${summary.verdict ?? summary.ending}`);
   }
   output.out(printTable('samples', head, rows));
-  const style = createStyle();
-  for (const failure of failures) output.out(`${style('red', failure)}\n`);
+  for (const failure of failures) output.out(`${output.style('red', failure)}\n`);
   output.out(`${rows.length - failures.length} passed, ${failures.length} failed\n`);
   return failures.length === 0 ? ExitCode.ok : ExitCode.unexpected;
 }

@@ -10,7 +10,6 @@ import type { Job } from './job.ts';
 import { UsageError, type Options } from './options.ts';
 import type { CommandOutput } from './output.ts';
 import { createPlain } from './plain.ts';
-import { createStyle } from './style.ts';
 import type { SampleBridge } from './samples.ts';
 
 /** What has been set up and waits for clients. */
@@ -74,7 +73,7 @@ export async function startBridged(
 /** Runs until this process is interrupted; then the sample's first process is. Its exit status is the command's. */
 export async function runBridged(job: Job, options: Options, output: CommandOutput): Promise<number> {
   const ports = readPorts(options.bridge!, bridgeOf(job));
-  const view = createPlain(output, createStyle(), options.strace);
+  const view = createPlain(output, options.strace);
   const { box, first, bridge } = await startBridged(job, options, ports, (made) => {
     made.on((event) => view.event(event));
   });

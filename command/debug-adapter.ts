@@ -1,15 +1,16 @@
 /** `npx tsx debug-adapter.ts [--port N]`: samples and programs of this host for editors that speak the Debug Adapter Protocol. */
 import { parseArgs } from 'node:util';
 import { Box } from '../box/box.ts';
-import { BoxError } from '../box/errors.ts';
 import { RequestError, type LaunchConfiguration, type Launched } from '../debugger/dap/index.ts';
 import { openDebugger } from '../debugger/debugger.ts';
 import { hostSources, serveDap, serveStreams } from '../debugger/host/dap-server.ts';
 import { packageSources } from '../debugger/host/source-files.ts';
 import { withDispatcher } from './dispatcher-source.ts';
-import { CommandError, ExitCode } from './exit-codes.ts';
+import { ExitCode } from './exit-codes.ts';
+import { failureOf } from './failures.ts';
 import { readJob } from './job.ts';
-import { isPath, UsageError } from './options.ts';
+import { isPath } from './options.ts';
+import { createCommandOutput, hostStreams, OutputError, STDOUT, type CommandOutput } from './output.ts';
 import { boxOptions } from './run-job.ts';
 import { createStepDriver } from './step-driver.ts';
 
@@ -26,7 +27,7 @@ async function boot(configuration: LaunchConfiguration): Promise<Launched> {
   if (sample !== undefined && isPath(sample))
     throw new RequestError('launch: "sample" is a name; a path is a "program"');
   const name = sample ?? (isPath(program) ? program : `./${program}`);
-  const job = readJob(name, { args: [...configuration.arguments] });
+  const job = readJob(name, { args: configuration.arguments, memory: configuration.memory });
   const box = await withDispatcher(dispatcher, () =>
     Box.boot({ ...boxOptions(job, { ...configuration, watchdog: undefined }), history: true }),
   );
@@ -42,19 +43,20 @@ export async function launchBox(configuration: LaunchConfiguration): Promise<Lau
   try {
     return await boot(configuration);
   } catch (error) {
-    const isOurs = error instanceof CommandError || error instanceof UsageError || error instanceof BoxError;
-    throw isOurs ? new RequestError(`launch: ${error.message}`) : error;
+    if (error instanceof RequestError) throw error;
+    throw new RequestError(`launch: ${failureOf(error, process.env).message}`);
   }
 }
 
-const complain = (text: string): void => void process.stderr.write(`debug-adapter: ${text}\n`);
-
-const dapOptions = {
-  sources: hostSources,
-  launch: launchBox,
-  onError: (error: unknown) =>
-    complain(error instanceof Error ? (error.stack ?? error.message) : 'something has gone wrong'),
-};
+function createComplaint(output: CommandOutput): (text: string) => void {
+  return (text) => {
+    try {
+      output.error(`debug-adapter: ${text}\n`);
+    } catch {
+      // the client is what counts
+    }
+  };
+}
 
 function readPort(argv: readonly string[]): number | 'help' | undefined {
   const { values } = parseArgs({
@@ -69,6 +71,13 @@ function readPort(argv: readonly string[]): number | 'help' | undefined {
 
 /** The result is the exit status. In server mode it goes on until it is interrupted. */
 export async function debugAdapter(argv: readonly string[]): Promise<number> {
+  const output = createCommandOutput(hostStreams(), false);
+  const complain = createComplaint(output);
+  const dapOptions = {
+    sources: hostSources,
+    launch: launchBox,
+    onError: (error: unknown) => complain(failureOf(error, process.env).message),
+  };
   let port;
   try {
     port = readPort(argv);
@@ -77,19 +86,22 @@ export async function debugAdapter(argv: readonly string[]): Promise<number> {
     return ExitCode.usage;
   }
   if (port === 'help') {
-    process.stdout.write(usage);
+    output.out(usage);
     return ExitCode.ok;
   }
   if (port === undefined) {
-    await serveStreams(process.stdin, process.stdout, dapOptions);
-    return ExitCode.ok;
+    const error = await serveStreams(process.stdin, process.stdout, dapOptions);
+    if (error === undefined) return ExitCode.ok;
+    complain(new OutputError(STDOUT, error).message);
+    return ExitCode.output;
   }
   try {
     const server = await serveDap(port, dapOptions);
-    process.stderr.write(`waiting for debug adapter clients on 127.0.0.1:${server.port}\n`);
+    output.error(`waiting for debug adapter clients on 127.0.0.1:${server.port}\n`);
     return ExitCode.ok;
   } catch (error) {
-    complain(`cannot listen on port ${port}: ${(error as Error).message}`);
-    return ExitCode.cannotLoad;
+    const { message, exitCode } = failureOf(error, process.env);
+    complain(message);
+    return exitCode;
   }
 }

@@ -3,7 +3,8 @@ import { exitedStatus } from '../kernel/exit.ts';
 import type { KernelEvent } from '../kernel/events.ts';
 import { signalName } from '../kernel/signal.ts';
 import { syscallName } from '../kernel/syscalls/numbers.ts';
-import { printable, type Style } from './style.ts';
+import { printable } from '../lib/printable.ts';
+import type { Style } from './style.ts';
 
 type Describer<Type extends KernelEvent['type']> = (
   event: Extract<KernelEvent, { type: Type }>,
@@ -21,7 +22,7 @@ export function describeStatus(status: number): string {
 /** One row a type; undefined: another line says it. */
 const describers: { readonly [Type in KernelEvent['type']]: Describer<Type> } = {
   syscall: ({ text, injected }, style) =>
-    injected ? `${style('red', printable(text))} ${style(['bold', 'red'], '(INJECTED)')}` : printable(text),
+    injected ? `${style('red', text)} ${style(['bold', 'red'], '(INJECTED)')}` : printable(text),
   write: () => undefined,
   log: () => undefined,
   exec: () => undefined,

@@ -2,7 +2,8 @@
 import type { RegisterChange, TracedInstruction } from '../box/trace.ts';
 import { flagBits } from '../cpu/flags.ts';
 import { Flag } from '../cpu/state.ts';
-import { printable, type Style } from './style.ts';
+import { printable } from '../lib/printable.ts';
+import type { Style } from './style.ts';
 
 const SYMBOL_WIDTH = 34;
 const TEXT_WIDTH = 44;

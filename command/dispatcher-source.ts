@@ -1,19 +1,16 @@
 /** The file of --dispatcher, and a kernel with it. */
-import { readHostFile, readKernelSources } from '../box/host-files.ts';
+import { readHostText } from '../box/host-file.ts';
+import { readKernelSources } from '../box/host-files.ts';
 import type { SourceFile } from '../kernel/entry/text.ts';
 import { AssemblerError } from '../toolchain/assembler/index.ts';
 import { CommandError, ExitCode } from './exit-codes.ts';
 
 export const DISPATCHER_FILE = 'kernel/rex-dispatcher/rex_64.S';
 
-/** The text of a `.S` file of this host; without a path that of the kernel's own. @throws {CommandError} */
+/** The text of a `.S` file of this host; without a path that of the kernel's own. @throws {HostFileError} */
 export function readDispatcher(path: string | undefined): string {
   if (path === undefined) return readKernelSources().find(({ file }) => file === DISPATCHER_FILE)!.source;
-  try {
-    return new TextDecoder().decode(readHostFile(path));
-  } catch (error) {
-    throw new CommandError(ExitCode.cannotLoad, `cannot read ${path}: ${(error as Error).message}`);
-  }
+  return readHostText(path);
 }
 
 /** The kernel's sources with `source` for its dispatcher. */
@@ -26,6 +23,12 @@ export async function withDispatcher<Result>(path: string | undefined, action: (
     return await action();
   } catch (error) {
     if (path === undefined || !(error instanceof AssemblerError)) throw error;
-    throw new CommandError(ExitCode.cannotLoad, error.message.replace(DISPATCHER_FILE, path));
+    const { message, file } = error;
+    throw new CommandError(
+      ExitCode.cannotLoad,
+      file === DISPATCHER_FILE
+        ? message.replace(DISPATCHER_FILE, () => path)
+        : `${message}: with ${path} in the place of ${DISPATCHER_FILE}`,
+    );
   }
 }

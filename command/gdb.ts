@@ -56,15 +56,11 @@ function served(
       onIdle,
       onEnd: (how) => over(() => resolve(how)),
       onError: (error) => over(() => reject(error as Error)),
-    }).then(
-      (listening) => {
-        server = listening;
-        output.error(`waiting for gdb on 127.0.0.1:${server.port}:\n\n    ${gdbCommand(server.port)}\n\n`);
-        output.flush();
-      },
-      (error: Error) =>
-        reject(new CommandError(ExitCode.cannotLoad, `--gdb: cannot listen on port ${port}: ${error.message}`)),
-    );
+    }).then((listening) => {
+      server = listening;
+      output.error(`waiting for gdb on 127.0.0.1:${server.port}:\n\n    ${gdbCommand(server.port)}\n\n`);
+      output.flush();
+    }, reject);
   });
 }
 

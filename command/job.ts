@@ -1,11 +1,13 @@
 /** What is to be run: a sample, or a program of the host. */
-import { readHostFile } from '../box/host-files.ts';
+import { HostFileError, Largest, readHostFile } from '../box/host-file.ts';
 import type { InputSource } from '../box/spawn.ts';
 import { PT_INTERP } from '../toolchain/elf/constants.ts';
 import { ElfError, readHeader, readProgramHeaders } from '../toolchain/elf/index.ts';
 import { CommandError, ExitCode } from './exit-codes.ts';
-import { isPath, type CommandLine } from './options.ts';
+import { isPath } from './options.ts';
 import { readSample, sampleArguments, type Sample, type SampleStep } from './samples.ts';
+
+const MIB = 1 << 20;
 
 export interface Job {
   /** undefined for a program of the host */
@@ -19,14 +21,6 @@ export interface Job {
   /** what follows once the program waits or has ended */
   readonly steps: readonly SampleStep[];
   readonly stdin: InputSource | undefined;
-}
-
-function readProgramFile(path: string): Uint8Array {
-  try {
-    return readHostFile(path);
-  } catch (error) {
-    throw new CommandError(ExitCode.cannotLoad, `cannot read ${path}: ${(error as Error).message}`);
-  }
 }
 
 /** Why the kernel would not execute it, in more words than an errno has. */
@@ -44,8 +38,21 @@ function explainFormat(bytes: Uint8Array): string | undefined {
   }
 }
 
-function hostJob(path: string, args: readonly string[], stdin: InputSource | undefined): Job {
-  const bytes = readProgramFile(path);
+/** What is larger than the box's memory cannot be run in it. */
+const largestProgram = (memory: number | undefined): number => (memory === undefined ? Largest.binary : memory * MIB);
+
+function readProgram(path: string, memory: number | undefined): Uint8Array {
+  try {
+    return readHostFile(path, largestProgram(memory));
+  } catch (error) {
+    if (!(error instanceof HostFileError)) throw error;
+    const hint = error.fault === 'too-big' ? ': the box has no more memory, --memory MIB gives it more' : '';
+    throw new CommandError(ExitCode.cannotLoad, `${error.message}${hint}`);
+  }
+}
+
+function hostJob(path: string, { args, memory }: JobChoices, stdin: InputSource | undefined): Job {
+  const bytes = readProgram(path, memory);
   const problem = explainFormat(bytes);
   if (problem !== undefined) throw new CommandError(ExitCode.cannotLoad, `cannot load ${path}: ${problem}`);
   const program = `/bin/${path.slice(path.lastIndexOf('/') + 1)}`;
@@ -60,9 +67,15 @@ function hostJob(path: string, args: readonly string[], stdin: InputSource | und
   };
 }
 
+export interface JobChoices {
+  readonly args: readonly string[];
+  /** of the box, MiB */
+  readonly memory?: number | undefined;
+}
+
 /** `stdin` is for a program of the host. @throws {CommandError} */
-export function readJob(name: string, { args }: Pick<CommandLine, 'args'>, stdin?: InputSource): Job {
-  if (isPath(name)) return hostJob(name, args, stdin);
+export function readJob(name: string, choices: JobChoices, stdin?: InputSource): Job {
+  if (isPath(name)) return hostJob(name, choices, stdin);
   const { sample, files } = readSample(name);
   const program = sample.command[0]!;
   return {
@@ -70,7 +83,7 @@ export function readJob(name: string, { args }: Pick<CommandLine, 'args'>, stdin
     files,
     program,
     argv0: program,
-    args: sampleArguments(sample, args),
+    args: sampleArguments(sample, choices.args),
     steps: sample.steps ?? [],
     stdin: undefined,
   };

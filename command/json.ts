@@ -1,4 +1,5 @@
 /** Events as NDJSON. What is printed depends on the box alone, not on the host's clock. */
+import { printableJson } from '../lib/printable.ts';
 import type { CommandOutput } from './output.ts';
 import type { View } from './view.ts';
 
@@ -15,7 +16,8 @@ function encode(key: string, value: unknown): unknown {
 }
 
 export function createJson(output: CommandOutput): View {
-  const line = (record: object): void => output.out(`${JSON.stringify({ schema: JSON_SCHEMA, ...record }, encode)}\n`);
+  const line = (record: object): void =>
+    output.out(`${printableJson(JSON.stringify({ schema: JSON_SCHEMA, ...record }, encode))}\n`);
   return {
     wantsSyscalls: true,
     event: (event) => line(event.type === 'write' ? { ...event, text: new TextDecoder().decode(event.bytes) } : event),

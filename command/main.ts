@@ -1,8 +1,7 @@
 /** The command: reads what is to be run and runs it. */
 import type { Box } from '../box/box.ts';
-import { BoxError } from '../box/errors.ts';
-import { EngineDifferenceError } from '../cpu/translator/both.ts';
-import { CommandError, ExitCode } from './exit-codes.ts';
+import { ExitCode } from './exit-codes.ts';
+import { failureOf } from './failures.ts';
 import { gradeJob } from './grade.ts';
 import { readJob, type Job } from './job.ts';
 import { createJson } from './json.ts';
@@ -12,19 +11,25 @@ import { createPlain } from './plain.ts';
 import { createReport } from './report.ts';
 import { runJob } from './run-job.ts';
 import { listSamples } from './samples.ts';
-import { createStyle } from './style.ts';
 import type { View } from './view.ts';
-import { StandstillError } from '../kernel/run.ts';
 
 function createView(box: Box, job: Job, options: Options, output: CommandOutput): View {
-  const style = createStyle();
   if (options.json) return createJson(output);
   const report = job.sample !== undefined && !options.quiet && !options.strace;
-  return report ? createReport(box, output, style) : createPlain(output, style, options.strace);
+  return report ? createReport(box, output) : createPlain(output, options.strace);
 }
 
 async function runOne(job: Job, options: Options, streams: Streams): Promise<number> {
   const output = createCommandOutput(streams, options.json || options.trace);
+  try {
+    return await runWith(job, options, output);
+  } finally {
+    // also what led to an error
+    output.flush();
+  }
+}
+
+async function runWith(job: Job, options: Options, output: CommandOutput): Promise<number> {
   if (options.explore !== undefined) {
     const { exploreSchedules } = await import('./explore.ts');
     return exploreSchedules(job, options.explore, options, output);
@@ -60,7 +65,7 @@ async function act(line: CommandLine, streams: Streams, output: CommandOutput): 
     output.error(`${synopsis}\n${listSamples()}`);
     return ExitCode.usage;
   }
-  const job = readJob(name, line, streams.stdin);
+  const job = readJob(name, { args: line.args, memory: options.memory }, streams.stdin);
   if (options.bridge !== undefined) {
     const { runBridged } = await import('./bridge.ts');
     return runBridged(job, options, output);
@@ -78,16 +83,12 @@ export async function main(argv: readonly string[], streams: Streams = hostStrea
   try {
     return await act(readCommandLine(argv), streams, output);
   } catch (error) {
-    if (error instanceof CommandError) {
-      output.error(`run-sample: ${error.message}\n`);
-      return error.exitCode;
+    const { message, exitCode } = failureOf(error, process.env);
+    try {
+      output.error(`run-sample: ${message}\n`);
+    } catch {
+      // nobody can be told: the exit status says it
     }
-    if (error instanceof EngineDifferenceError || error instanceof StandstillError) {
-      output.error(`run-sample: ${error.message}\n`);
-      return ExitCode.unexpected;
-    }
-    if (!(error instanceof BoxError)) throw error;
-    output.error(`run-sample: ${error.message}\n`);
-    return ExitCode.cannotLoad;
+    return exitCode;
   }
 }

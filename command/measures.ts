@@ -1,7 +1,6 @@
 /** `--stats` and `--profile` as tables. */
 import type { Profile, ProfiledRegion } from '../box/profile.ts';
 import type { BoxStats } from '../box/stats.ts';
-import { printable } from './style.ts';
 import { printTable } from './table.ts';
 
 /** What was asked for beside the run itself. */
@@ -47,8 +46,8 @@ function statsTable({ engine, instructions, tlbMisses, translation }: BoxStats):
   return printTable(`stats (${engine})`, undefined, rows, [1]);
 }
 
-const where = ({ program }: { readonly program: string }): string => printable(program) || '-';
-const named = (symbol: string): string => printable(symbol) || '?';
+const where = ({ program }: { readonly program: string }): string => program || '-';
+const named = (symbol: string): string => symbol || '?';
 
 function symbolTable({ period, samples, symbols }: Profile): string {
   const rows = symbols

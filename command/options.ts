@@ -1,6 +1,7 @@
 /** The command line: one table, from which it is read and the help is printed. */
 import { parseArgs } from 'node:util';
 import { engineNames, type EngineName } from '../cpu/engine.ts';
+import { printable } from '../lib/printable.ts';
 import { didYouMean } from '../toolchain/assembler/did-you-mean.ts';
 import { CommandError, ExitCode, exitCodeRows } from './exit-codes.ts';
 
@@ -278,8 +279,9 @@ function checkTogether(options: Options): void {
 }
 
 function columns(rows: readonly (readonly [left: string, right: string])[]): string {
-  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}${right}\n`).join('');
+  const lines = rows.map((row) => row.map(printable));
+  const width = Math.max(...lines.map(([left]) => left!.length)) + 2;
+  return lines.map(([left, right]) => `  ${left!.padEnd(width)}${right}\n`).join('');
 }
 
 export const synopsis = `usage: run-sample [options] SAMPLE [arguments]

@@ -3,10 +3,11 @@ import { describeEvent } from './describe-event.ts';
 import { describeInstruction } from './describe-instruction.ts';
 import { measureTables } from './measures.ts';
 import type { CommandOutput } from './output.ts';
-import { printable, type Style } from './style.ts';
+import { printable } from '../lib/printable.ts';
 import type { View } from './view.ts';
 
-export function createPlain(output: CommandOutput, style: Style, observe: boolean): View {
+export function createPlain(output: CommandOutput, observe: boolean): View {
+  const { style } = output;
   return {
     wantsSyscalls: observe,
     event(event) {

@@ -1,7 +1,10 @@
 /** The programs in the samples' images: what the images and their manifests say, without running them. */
-import { readHostFile, sampleNames, samplesDirectory } from '../box/host-files.ts';
+import { HostFileError, Largest, readHostFile } from '../box/host-file.ts';
+import { sampleFile, sampleNames } from '../box/host-files.ts';
 import { constants } from '../kernel/layout/constants.ts';
-import { readRexObject } from '../kernel/rex-dispatcher/rex-object.ts';
+import { readRexObject, RexObjectError, type RexObject } from '../kernel/rex-dispatcher/rex-object.ts';
+import { ElfError } from '../toolchain/elf/index.ts';
+import { cannotLoad, readSampleFile } from './samples.ts';
 
 /** `kprobe` for 2: the names of the constants without their prefix. */
 export const programTypeNames: ReadonlyMap<number, string> = new Map(
@@ -30,20 +33,28 @@ interface Manifest {
 
 function manifestOf(sample: string): Manifest {
   try {
-    return JSON.parse(
-      new TextDecoder().decode(readHostFile(new URL(`${sample}/manifest.json`, samplesDirectory))),
-    ) as Manifest;
+    const bytes = readHostFile(sampleFile(sample, 'manifest.json'), Largest.text);
+    return JSON.parse(new TextDecoder().decode(bytes)) as Manifest;
   } catch (error) {
     // a sample that runs another one's image
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw error;
+    if (error instanceof HostFileError && error.fault === 'missing') return {};
+    throw error instanceof SyntaxError ? cannotLoad(sample, `manifest.json: ${error.message}`) : error;
+  }
+}
+
+function readObject(sample: string, file: string): RexObject {
+  try {
+    return readRexObject(readSampleFile(sample, file));
+  } catch (error) {
+    if (!(error instanceof ElfError) && !(error instanceof RexObjectError)) throw error;
+    throw cannotLoad(sample, `${file}: not a Rex object: ${error.message}`);
   }
 }
 
 function programsOf(sample: string): SampleProgram[] {
   const { rust } = manifestOf(sample);
   return Object.keys(rust?.outputs ?? {}).flatMap((path) => {
-    const { programs, functions } = readRexObject(readHostFile(new URL(`../${path}`, samplesDirectory)));
+    const { programs, functions } = readObject(sample, path.replace(`samples/${sample}/`, ''));
     // the kernel's names of programs are cut; those of functions are whole
     const names = new Map(functions.map(({ offset, name }) => [offset, name]));
     return programs.map(({ name: cut, offset, section, type }) => {

@@ -6,16 +6,17 @@ import { describeInstruction } from './describe-instruction.ts';
 import { createGuestLines } from './guest-lines.ts';
 import { measureTables } from './measures.ts';
 import type { CommandOutput } from './output.ts';
-import { count, printable, type Style } from './style.ts';
+import { printableLine } from '../lib/printable.ts';
+import { count, type Style } from './style.ts';
 import type { Summary, View } from './view.ts';
 
-const who = (pid: number, comm: string): string => `[${pid} ${printable(comm)}]`;
+const who = (pid: number, comm: string): string => `[${pid} ${comm}]`;
 
 function summaryLines({ verdict, instructions, counts, milliseconds, tracePipe }: Summary, style: Style): string {
   const lines =
     tracePipe.length === 0
       ? []
-      : ['trace_pipe:', ...tracePipe.map((line) => `  ${printable(line.replace(/\n$/, ''))}`)];
+      : ['trace_pipe:', ...tracePipe.map((line) => `  ${printableLine(line.replace(/\n$/, ''))}`)];
   const facts = [
     `${count(instructions, 'instruction')} retired`,
     `${count(counts.probeHits, 'probe hit')} (${counts.injected} injected)`,
@@ -26,12 +27,13 @@ function summaryLines({ verdict, instructions, counts, milliseconds, tracePipe }
 }
 
 /** For samples. The guest's standard error goes to ours, all else to standard output. */
-export function createReport(box: Box, output: CommandOutput, style: Style): View {
+export function createReport(box: Box, output: CommandOutput): View {
+  const { style } = output;
   const comms = new Map<number, string>();
   const guest = createGuestLines(output);
   const commOf = (pid: number): string => box.kernel.tasks.get(pid)?.comm ?? comms.get(pid) ?? '';
   const line = (event: KernelEvent): string | undefined => {
-    if (event.type === 'log') return style('dim', printable(event.text));
+    if (event.type === 'log') return style('dim', event.text);
     const text = describeEvent(event, style);
     if (text === undefined || !('pid' in event)) return text;
     const comm = 'comm' in event ? event.comm : commOf(event.pid);

@@ -1,6 +1,7 @@
 /** Samples are data: samples/NAME/sample.json says what is put where, what is run and what should come of it. */
 import type { NetworkOptions } from '../box/network.ts';
-import { readHostFile, sampleNames, samplesDirectory } from '../box/host-files.ts';
+import { HostFileError, Largest, readHostFile } from '../box/host-file.ts';
+import { sampleFile, sampleNames } from '../box/host-files.ts';
 import { Signal } from '../kernel/signal.ts';
 import { didYouMean } from '../toolchain/assembler/did-you-mean.ts';
 import { CommandError, ExitCode } from './exit-codes.ts';
@@ -60,7 +61,7 @@ export interface Sample {
   readonly usage: string;
   /** the program's path in the box, then its arguments when none are given */
   readonly command: readonly string[];
-  /** path in the box to file, from the folder of sample.json */
+  /** path in the box to file, in the folder of sample.json or, as `@support/tc`, in another's */
   readonly files: Readonly<Record<string, string>>;
   readonly steps?: readonly SampleStep[];
   /** of the box, where the sample needs them; watchdog in ns; the command line goes first */
@@ -77,14 +78,16 @@ export interface Sample {
   readonly grade?: 'dispatcher';
 }
 
-const cannotLoad = (name: string, message: string): CommandError =>
+export const cannotLoad = (name: string, message: string): CommandError =>
   new CommandError(ExitCode.cannotLoad, `cannot load sample ${name}: ${message}`);
 
-function readText(name: string, file: string): Uint8Array {
+/** @throws {CommandError} */
+export function readSampleFile(name: string, file: string, most: number = Largest.binary): Uint8Array {
   try {
-    return readHostFile(new URL(`${name}/${file}`, samplesDirectory));
+    return readHostFile(sampleFile(name, file), most);
   } catch (error) {
-    throw cannotLoad(name, (error as Error).message);
+    if (error instanceof HostFileError) throw cannotLoad(name, error.message);
+    throw error;
   }
 }
 
@@ -165,7 +168,7 @@ const fields: readonly (readonly [name: keyof Sample, expected: string, check: C
 function readDescription(name: string): Sample {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder().decode(readText(name, 'sample.json')));
+    value = JSON.parse(new TextDecoder().decode(readSampleFile(name, 'sample.json', Largest.text)));
   } catch (error) {
     if (error instanceof CommandError) throw error;
     throw cannotLoad(name, `sample.json: ${(error as Error).message}`);
@@ -192,7 +195,7 @@ export function readSample(name: string): { readonly sample: Sample; readonly fi
     );
   }
   const sample = readDescription(name);
-  const files = Object.entries(sample.files).map(([path, file]) => [path, readText(name, file)] as const);
+  const files = Object.entries(sample.files).map(([path, file]) => [path, readSampleFile(name, file)] as const);
   return { sample, files: new Map(files) };
 }
 

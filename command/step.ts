@@ -1,6 +1,7 @@
 /** --step, --script and --tour: a job in the debugger's screen, on a terminal or played from a script. */
 import { Box, DEFAULT_BUDGET } from '../box/box.ts';
-import { readHostFile, sampleNames, samplesDirectory } from '../box/host-files.ts';
+import { HostFileError, Largest, readHostFile, readHostText } from '../box/host-file.ts';
+import { sampleFile, sampleNames } from '../box/host-files.ts';
 import { openDebugger } from '../debugger/debugger.ts';
 import { packageSources } from '../debugger/host/source-files.ts';
 import { createScreen, type Screen } from '../debugger/screen/screen.ts';
@@ -15,17 +16,17 @@ import type { CommandOutput, Streams } from './output.ts';
 import { boxOptions } from './run-job.ts';
 import { createStepDriver } from './step-driver.ts';
 
-const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
-
+/** Undefined where there is none. @throws {HostFileError} one that cannot be read */
 function tourFile(name: string): Uint8Array | undefined {
   try {
-    return readHostFile(new URL(`${name}/tour.md`, samplesDirectory));
-  } catch {
-    return undefined; // not there
+    return readHostFile(sampleFile(name, 'tour.md'), Largest.text);
+  } catch (error) {
+    if (error instanceof HostFileError && error.fault === 'missing') return undefined;
+    throw error;
   }
 }
 
-/** @throws {UsageError} no tour; {TourError} one that is none */
+/** @throws {UsageError} no tour; {TourError} one that is none; {HostFileError} */
 function readTour({ sample }: Job): Tour {
   const name = sample?.name;
   const bytes = name === undefined ? undefined : tourFile(name);
@@ -35,15 +36,7 @@ function readTour({ sample }: Job): Tour {
       `--tour: ${name ?? 'a program of this host'} has no tour.md; there are tours of ${toured.join(', ')}`,
     );
   }
-  return parseTour(`samples/${name}/tour.md`, decode(bytes));
-}
-
-function readScript(file: string): string {
-  try {
-    return decode(readHostFile(file));
-  } catch (error) {
-    throw new CommandError(ExitCode.cannotLoad, `cannot read ${file}: ${(error as Error).message}`);
-  }
+  return parseTour(`samples/${name}/tour.md`, new TextDecoder().decode(bytes));
 }
 
 async function openScreen(job: Job, options: Options, tour: Tour | undefined): Promise<Screen> {
@@ -78,7 +71,7 @@ export async function stepJob(job: Job, options: Options, streams: Streams, outp
     throw new UsageError('--step needs a terminal; --script FILE plays keys without one');
   }
   try {
-    const steps = script === undefined ? undefined : parseScript(script, readScript(script));
+    const steps = script === undefined ? undefined : parseScript(script, readHostText(script));
     const screen = await openScreen(job, options, options.tour ? readTour(job) : undefined);
     if (script !== undefined && steps !== undefined) {
       screen.view.colours = false;
@@ -91,7 +84,7 @@ export async function stepJob(job: Job, options: Options, streams: Streams, outp
     }
     const { runOnTerminal, terminalAbilities } = await import('../debugger/host/terminal.ts');
     screen.view.colours = terminalAbilities(process.env).look === 'colour';
-    return await runOnTerminal(screen, streams.terminal, output.out, process.env);
+    return await runOnTerminal(screen, streams.terminal, (text) => output.out(Buffer.from(text)), process.env);
   } catch (error) {
     throw asCommandError(error);
   }

@@ -1,24 +1,26 @@
-import { isatty } from 'node:tty';
+import { randomUUID } from 'node:crypto';
 import { styleText } from 'node:util';
+import { printable, printableText } from '../lib/printable.ts';
 
 type Format = Parameters<typeof styleText>[0];
 
-/** Dresses a piece of text up, or leaves it. */
+/** Dresses a piece of text up, or leaves it: one line, made printable. */
 export type Style = (format: Format, text: string) => string;
 
-/** Colours for a terminal unless NO_COLOR is set (https://no-color.org). */
-export function createStyle(): Style {
-  const noColor = process.env['NO_COLOR'];
-  const colours = isatty(1) && (noColor === undefined || noColor === '');
-  return colours ? styleText : (_format, text) => text;
-}
+const CSI = '\x1b[';
+/** in its place until it is printed: what no text of others can hold */
+const OWN = `\ue000${randomUUID()}`;
 
-/** Text of a guest's making on one line: control characters cannot steer the terminal. */
-export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g, (character) => {
-    return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
-  });
+/** Where `colours` are shown. */
+export const createStyle =
+  (colours: boolean): Style =>
+  (format, text) =>
+    colours ? styleText(format, printable(text), { validateStream: false }).replaceAll(CSI, OWN) : printable(text);
+
+/** All that is printed but a guest's own output: lines, dressed up by a `Style` or not. */
+export function presentable(text: string): string {
+  const [first, ...dressed] = text.split(OWN);
+  return `${printableText(first!)}${dressed.map((part) => `${CSI}${printableText(part)}`).join('')}`;
 }
 
 export const count = (number: number, what: string): string =>

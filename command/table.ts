@@ -1,3 +1,5 @@
+import { printable } from '../lib/printable.ts';
+
 type Row = readonly string[];
 
 /** Aligned columns under a title, each line indented; the columns of `right` to the right. */
@@ -7,7 +9,7 @@ export function printTable(
   rows: readonly Row[],
   right: readonly number[] = [],
 ): string {
-  const all = head === undefined ? rows : [head, ...rows];
+  const all = (head === undefined ? rows : [head, ...rows]).map((row) => row.map(printable));
   const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
   const lines = all.map((row) =>
     row

@@ -43,7 +43,27 @@ export class MemorySizeError extends Error {
   override readonly name = 'MemorySizeError';
 }
 
-/** `size` in bytes of guest physical memory (16 MiB to 2 GiB). */
+/** The host does not give as much memory as was asked for. */
+export class HostMemoryError extends Error {
+  override readonly name = 'HostMemoryError';
+}
+
+/** The memory and the tables of its pages. @throws {HostMemoryError} */
+function reserve(pages: number, guestPages: number) {
+  try {
+    const wasm = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const table = (): Uint8Array => new Uint8Array((guestPages * WASM_PAGE) / PAGE_SIZE);
+    return { wasm, translated: table(), written: table() };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const size = `${guestPages / 16} MiB`;
+    throw new HostMemoryError(
+      `memory: the host has no address space for ${size}: ask for less, or raise its limit (ulimit -v)`,
+    );
+  }
+}
+
+/** `size` in bytes of guest physical memory (16 MiB to 2 GiB). @throws {MemorySizeError | HostMemoryError} */
 export function createMemory(size: number, cpus = 1): Memory {
   if (!Number.isSafeInteger(size) || size < 1 << 24 || size > 2 ** 31) {
     throw new MemorySizeError(`memory: got ${size} bytes, expected 16 MiB to 2 GiB`);
@@ -51,7 +71,7 @@ export function createMemory(size: number, cpus = 1): Memory {
   const statePages = Math.ceil((cpus * STATE_SIZE) / WASM_PAGE);
   const guestPages = Math.ceil(size / WASM_PAGE);
   const pages = statePages + guestPages + Math.ceil((cpus * DERIVED_SIZE) / WASM_PAGE);
-  const wasm = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const { wasm, translated, written } = reserve(pages, guestPages);
   const { buffer } = wasm;
   const start = statePages * WASM_PAGE;
   const rounded = guestPages * WASM_PAGE;
@@ -67,9 +87,9 @@ export function createMemory(size: number, cpus = 1): Memory {
     decodedCounts: new Uint16Array(rounded / PAGE_SIZE),
     decodedSize: 0,
     tlbs: [],
-    translated: new Uint8Array(rounded / PAGE_SIZE),
+    translated,
     forgotten: [],
-    written: new Uint8Array(rounded / PAGE_SIZE),
+    written,
     stops: undefined,
   };
 }

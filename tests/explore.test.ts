@@ -7,6 +7,7 @@ import { readJob } from '../command/job.ts';
 import { readCommandLine } from '../command/options.ts';
 import type { CommandOutput } from '../command/output.ts';
 import { Box, MachineError } from '../index.ts';
+import { createStyle } from '../command/style.ts';
 import { bootSample } from './support/samples.ts';
 
 const slow = process.env['TEST_TIER'] === 'slow';
@@ -18,7 +19,7 @@ async function explore(...args: readonly string[]): Promise<{ readonly status: n
   const write = (data: string | Uint8Array): void => {
     text += typeof data === 'string' ? data : new TextDecoder().decode(data);
   };
-  const output: CommandOutput = { out: write, error: write, flush() {} };
+  const output: CommandOutput = { out: write, error: write, flush() {}, style: createStyle(false) };
   const job = readJob(line.name!, line);
   const status = await exploreSchedules(job, line.options.explore!, line.options, output);
   return { status, text };

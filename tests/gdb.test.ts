@@ -199,6 +199,7 @@ async function runCommandWith(packets: readonly string[], ...args: readonly stri
   const waiting = new Promise<number>((resolve) => (port = resolve));
   const status = main([...args, '--gdb', '0'], {
     stdin: () => undefined,
+    colours: false,
     write(descriptor, bytes) {
       output[descriptor] += Buffer.from(bytes).toString();
       const found = /waiting for gdb on 127\.0\.0\.1:(\d+)/.exec(output[2]!);

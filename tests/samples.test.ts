@@ -4,6 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { sampleNames } from '../box/host-files.ts';
 import { runAllSamples } from '../command/all-samples.ts';
+import { createStyle } from '../command/style.ts';
 import { gradeJob } from '../command/grade.ts';
 import { readCommandLine } from '../command/options.ts';
 import { runSampleJob, sampleJob, type SampleRun } from './support/sample-runs.ts';
@@ -126,7 +127,8 @@ test('spinlock_cleanup_benchmark: a device that is not there', async () => {
 
 test('--all prints a line for each sample', async () => {
   let text = '';
-  const output = { out: (data: string | Uint8Array) => void (text += data.toString()), error() {}, flush() {} };
+  const out = (data: string | Uint8Array): void => void (text += data.toString());
+  const output = { out, error() {}, flush() {}, style: createStyle(false) };
   const { options } = readCommandLine(['--all']);
   assert.is(await runAllSamples(options, output, ['error_injector', 'hello']), 0);
   assert.match(text, /^ {2}error_injector +ok +kprobe +hash +2 +0 +[\d,]+ +[\d.]+ s$/m);

@@ -7,7 +7,8 @@ import { createKeyDecoder, keyNames } from '../debugger/screen/keys.ts';
 import { layoutFor, panelNames, SMALLEST } from '../debugger/screen/layout.ts';
 import { ENTER, LEAVE, paint } from '../debugger/screen/painter.ts';
 import { styleNames, type Look, type StyleName } from '../debugger/screen/style.ts';
-import { bytesAsText, expandTabs, printable } from '../debugger/screen/text/printable.ts';
+import { bytesAsText, expandTabs } from '../debugger/screen/text/bytes.ts';
+import { printable } from '../lib/printable.ts';
 import { columnsOf, fit, glyphsOf, wrap } from '../debugger/screen/text/width.ts';
 import { createHeadlessTerminal, type HeadlessTerminal } from './support/headless-terminal.ts';
 

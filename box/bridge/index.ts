@@ -5,6 +5,7 @@
 import { parseIpv4, parseMac, sameSubnet } from '../../kernel/net/address.ts';
 import type { Box } from '../box.ts';
 import { BoxError, checkInteger } from '../errors.ts';
+import { HostPortError } from '../host-port.ts';
 import type { NetworkDevice } from '../network.ts';
 import { LOOPBACK, type BridgeContext } from './context.ts';
 import { forwardTcp, listenTcp } from './host-tcp.ts';
@@ -95,7 +96,8 @@ async function openPort(context: BridgeContext, options: ListenOptions): Promise
     const open = protocol === 'udp' ? listenUdp : listenTcp;
     return { ...options, hostPort: await open(context, hostPort, boxPort) };
   } catch (error) {
-    throw new BoxError(`bridge: cannot listen on ${protocol} ${LOOPBACK}:${hostPort}: ${(error as Error).message}`);
+    const { message } = new HostPortError(`${protocol} ${LOOPBACK}:${hostPort}`, error as Error);
+    throw new BoxError(`bridge: ${message}`);
   }
 }
 

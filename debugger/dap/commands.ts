@@ -1,5 +1,6 @@
 /** What can be typed in the debug console beside expressions: one row a command. */
 import { didYouMean } from '../../toolchain/assembler/did-you-mean.ts';
+import { printableText } from '../../lib/printable.ts';
 import { allThreads, threadName, threadText } from '../gdb/threads.ts';
 import { mapLines } from '../screen/panels/maps.ts';
 import { textOf } from '../screen/style.ts';
@@ -72,7 +73,8 @@ function helpLines(): string[] {
 export function runCommand(session: DapSession, line: string): string | undefined {
   const [, name = '', argument = ''] = /^\s*(\S*)\s*([^]*?)\s*$/.exec(line) ?? [];
   const row = rows.find((each) => each.name === name);
-  return row?.run(targetOf(session), argument, session).slice(-MOST_LINES).join('\n');
+  const lines = row?.run(targetOf(session), argument, session);
+  return lines && printableText(lines.slice(-MOST_LINES).join('\n'));
 }
 
 /** ` (did you mean …?)` where a command is nearly that. */

@@ -112,7 +112,8 @@ class Adapter extends DebugSession {
     session.afterResponse.length = 0;
     if (session.ended) return;
     const isOurs = error instanceof RequestError || error instanceof DebuggerError || error instanceof BoxError;
-    const message = error instanceof Error ? error.message : 'something has gone wrong';
+    const words = error instanceof Error ? error.message : 'something has gone wrong';
+    const message = isOurs ? words : `internal error: ${words}: please report it`;
     if (!isOurs) session.options.onError?.(error);
     response.success = false;
     response.message = message;

@@ -4,6 +4,7 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Box } from '../../box/box.ts';
 import { exitOf } from '../../box/spawn.ts';
 import type { KernelEvent } from '../../kernel/events.ts';
+import { printableText } from '../../lib/printable.ts';
 import type { Rest } from '../types.ts';
 import type { BreakpointKind } from './breakpoints.ts';
 import type { DapSession, Target } from './session.ts';
@@ -18,7 +19,9 @@ const reasons: Readonly<Record<BreakpointKind, string>> = {
 };
 
 export function sendOutput(session: DapSession, category: 'stdout' | 'stderr' | 'console', text: string): void {
-  if (text !== '') session.sendEvent(new OutputEvent(text, category));
+  if (text === '') return;
+  // clients obey the escape sequences in it
+  session.sendEvent(new OutputEvent(category === 'console' ? printableText(text) : text, category));
 }
 
 /** `reason` as the protocol calls it, where it is none that follows from the rest. */

@@ -1,5 +1,6 @@
 /** One connection of gdb to a debugger: bytes in, packets out. The host brings the socket. */
 import { BoxError } from '../../box/errors.ts';
+import { printable } from '../../lib/printable.ts';
 import { DebuggerError } from '../error.ts';
 import type { Debugger } from '../types.ts';
 import { createBreakpoints } from './breakpoints.ts';
@@ -67,7 +68,7 @@ function createSession(host: Debugger, connection: GdbHost, options: GdbOptions)
 function errorReply({ understands }: GdbSession, error: unknown): string {
   const isOurs = error instanceof PacketError || error instanceof DebuggerError || error instanceof BoxError;
   if (!isOurs) throw error;
-  if (understands.errorMessages) return `E.${error.message}`;
+  if (understands.errorMessages) return `E.${printable(error.message)}`;
   const errno = error instanceof PacketError ? error.errno : Errno.EINVAL;
   return `E${errno.toString(16).padStart(2, '0')}`;
 }

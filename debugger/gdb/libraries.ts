@@ -7,6 +7,7 @@ import { areasOf } from '../../kernel/mm/areas.ts';
 import type { Task } from '../../kernel/task.ts';
 import { ET_DYN, PF_R, PF_X, PT_LOAD, SHF_ALLOC, SHF_EXECINSTR, STT_FUNC } from '../../toolchain/elf/constants.ts';
 import { writeElf } from '../../toolchain/elf/index.ts';
+import { printable } from '../../lib/printable.ts';
 import { codeAt, createCodeFiles, type CodeFile, type CodeFiles, type DebugFiles } from '../source/index.ts';
 import { gdbFile } from './gdb-file.ts';
 import { xmlText } from './text.ts';
@@ -73,7 +74,8 @@ function programLibrary({ kernel }: Box, files: CodeFiles, task: Task): Library 
   const program = code === undefined ? undefined : codeAt(kernel, files, code.start, task);
   if (program === undefined) return undefined;
   const { file, bias, name } = program;
-  return { path: name, address: bias + firstSegment(file), bytes: () => gdbFile(file) };
+  // gdb prints it
+  return { path: printable(name), address: bias + firstSegment(file), bytes: () => gdbFile(file) };
 }
 
 export function createLibraries(box: Box, debugFiles?: DebugFiles): Libraries {

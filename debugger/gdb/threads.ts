@@ -3,6 +3,7 @@ import type { Box } from '../../box/box.ts';
 import { pt_regs } from '../../kernel/layout/structures.ts';
 import { userRegisters } from '../../kernel/process.ts';
 import type { Task } from '../../kernel/task.ts';
+import { printable } from '../../lib/printable.ts';
 import type { Debugger, Rest } from '../types.ts';
 import { Errno, PacketError } from './errors.ts';
 import { ORIG_RAX, registerHex, registerRows, shownValue, valuesByName, type RegisterRow } from './registers.ts';
@@ -55,7 +56,7 @@ const stateTexts: Readonly<Record<Task['state'], string>> = {
 };
 
 export function threadName({ task, cpu }: Thread): string {
-  return task === undefined ? `swapper/${cpu}` : task.comm;
+  return task === undefined ? `swapper/${cpu}` : printable(task.comm);
 }
 
 /** `userapp, CPU 0, in dup` */

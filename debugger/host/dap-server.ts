@@ -1,5 +1,5 @@
 /** The Debug Adapter Protocol over streams of this host: standard input and output, or a port of the loopback. */
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { isAbsolute } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -12,8 +12,13 @@ const MANY_UNSENT = 1 << 20;
 /** then the connection is ended */
 const MOST_UNSENT = 64 << 20;
 
-const isFile = (path: string): boolean =>
-  existsSync(path) && statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false; // not there, or not for us to look at
+  }
+}
 
 /** Files of this package, and what the debug information of a program of this host names by absolute paths. */
 export const hostSources: HostSources = {
@@ -25,13 +30,30 @@ export const hostSources: HostSources = {
   nameOf: (path) => debugPathOf(path),
 };
 
-/** Serves one client; resolves when it has gone. */
-export function serveStreams(input: Readable, output: Writable, options: DapOptions): Promise<void> {
+/** The client has gone, which is no failure. */
+const GONE: ReadonlySet<string> = new Set(['EPIPE', 'ECONNRESET']);
+
+/** Serves one client; resolves when it has gone, with the host's error where nothing can be sent to it. */
+export function serveStreams(
+  input: Readable,
+  output: Writable,
+  options: DapOptions,
+): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise((resolve) => {
+    let failure: NodeJS.ErrnoException | undefined;
     const give = (): void => {
       connection.disconnected();
       input.pause();
-      resolve();
+      resolve(failure);
+    };
+    /** What no message should be able to cause ends this connection, and no other. */
+    const guarded = (action: () => void): void => {
+      try {
+        action();
+      } catch (error) {
+        options.onError?.(error);
+        output.end(give);
+      }
     };
     const connection = connectDap(
       {
@@ -41,17 +63,20 @@ export function serveStreams(input: Readable, output: Writable, options: DapOpti
           if (output.writableLength > MOST_UNSENT) output.destroy();
         },
         later(action) {
-          if (output.writableLength > MANY_UNSENT) output.once('drain', () => setImmediate(action));
-          else setImmediate(action);
+          const next = (): void => void setImmediate(() => guarded(action));
+          if (output.writableLength > MANY_UNSENT) output.once('drain', next);
+          else next();
         },
         close: () => void output.end(give),
       },
       options,
     );
-    input.on('data', (bytes: Uint8Array) => connection.receive(bytes));
+    input.on('data', (bytes: Uint8Array) => guarded(() => connection.receive(bytes)));
     for (const stream of [input, output]) {
       // 'close' follows
-      stream.on('error', () => {});
+      stream.on('error', (error: NodeJS.ErrnoException) => {
+        if (stream === output && !GONE.has(error.code ?? '')) failure ??= error;
+      });
       stream.on('close', give);
     }
     input.on('end', give);

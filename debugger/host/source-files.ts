@@ -1,28 +1,24 @@
 /** The host's side of sources: their texts by the paths that debug information has, and programs' debug files. */
-import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { readdirSync, realpathSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { HostFileError, Largest, pathInside, readHostFile, readHostText } from '../../box/host-file.ts';
 import type { SourceOptions } from '../source/index.ts';
 
 const packageRoot = fileURLToPath(new URL('../../', import.meta.url));
 /** what the compilers of the samples were told that the package's folder is called */
 const PREFIX = '/rex/';
-/** a source file of more bytes is not shown */
-const MAX_SOURCE = 4 << 20;
 /** folders that hold programs with debug files beside them */
 const DEBUG_FOLDERS = ['samples', 'tests/programs'];
 const SOURCE = /\.(rs|c|h|S|s|inc)$/;
 
-/** Undefined for what is no file inside of `root`, wherever links lead. */
-function insideOf(root: string, relative: string): string | undefined {
-  if (relative.includes('\0') || relative.split(/[\\/]/).includes('..')) return undefined;
+/** Undefined for what is not there, or not for us to read. */
+function ifReadable<Result>(read: () => Result): Result | undefined {
   try {
-    const real = realpathSync(join(root, relative));
-    const inside = real.startsWith(realpathSync(root) + sep);
-    const facts = statSync(real);
-    return inside && facts.isFile() && facts.size <= MAX_SOURCE ? real : undefined;
-  } catch {
-    return undefined; // not there, or not for us to read
+    return read();
+  } catch (error) {
+    if (error instanceof HostFileError) return undefined;
+    throw error;
   }
 }
 
@@ -32,14 +28,14 @@ function insideOf(root: string, relative: string): string | undefined {
  */
 export function readPackageSource(path: string, root = packageRoot): string | undefined {
   const file = packageSourcePath(path, root);
-  return file === undefined ? undefined : readFileSync(file, 'utf8');
+  return file === undefined ? undefined : ifReadable(() => readHostText(file));
 }
 
 /** Where that source is on this host. */
 export function packageSourcePath(path: string, root = packageRoot): string | undefined {
   const relative = path.startsWith(PREFIX) ? path.slice(PREFIX.length) : path;
-  if (relative.startsWith('/') || !SOURCE.test(relative)) return undefined;
-  return insideOf(root, relative);
+  if (relative.startsWith('/') || !SOURCE.test(relative) || relative.split(/[\\/]/).includes('..')) return undefined;
+  return ifReadable(() => pathInside(root, relative));
 }
 
 /** The end of the path that debug information has of a file of this host: relative to the package, where it is inside. */
@@ -69,7 +65,10 @@ function* filesNamed(folder: string, name: string, depth = 0): Generator<string>
 export function* packageDebugFiles(name: string, root = packageRoot): Generator<Uint8Array> {
   if (name === '' || /[\\/\0]/.test(name)) return;
   for (const folder of DEBUG_FOLDERS) {
-    for (const path of filesNamed(join(root, folder), `${name}.debug`)) yield new Uint8Array(readFileSync(path));
+    for (const path of filesNamed(join(root, folder), `${name}.debug`)) {
+      const bytes = ifReadable(() => readHostFile(path, Largest.binary));
+      if (bytes !== undefined) yield bytes;
+    }
   }
 }
 

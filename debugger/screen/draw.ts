@@ -7,7 +7,7 @@ import { panels } from './panels/index.ts';
 import { withoutTag } from './panels/panel.ts';
 import { sentenceLines } from './sentence.ts';
 import { span, type Line } from './style.ts';
-import { printable } from './text/printable.ts';
+import { printable } from '../../lib/printable.ts';
 import { columnsOf } from './text/width.ts';
 import { scrollOf, type View } from './view.ts';
 

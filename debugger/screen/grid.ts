@@ -1,4 +1,5 @@
 /** A screen as cells: what a painter brings onto a terminal, and what a script prints. */
+import { printable } from '../../lib/printable.ts';
 import { styleNames, type Line, type StyleName } from './style.ts';
 import { glyphsOf } from './text/width.ts';
 
@@ -34,13 +35,13 @@ function mend(grid: Grid, row: number, x: number): void {
   if (x + 1 < grid.columns && grid.cells[at + 1] === '') grid.cells[at + 1] = ' ';
 }
 
-/** Puts text at a place, cut off at `limit` cells and at the edge; the cells that it takes. */
+/** Puts text, made printable, at a place, cut off at `limit` cells and at the edge; the cells that it takes. */
 export function putText(grid: Grid, x: number, y: number, text: string, style: StyleName, limit = Infinity): number {
   if (y < 0 || y >= grid.rows || x < 0) return 0;
   const end = Math.min(grid.columns, x + limit);
   const index = styleNames.indexOf(style);
   let column = x;
-  for (const glyph of glyphsOf(text)) {
+  for (const glyph of glyphsOf(printable(text))) {
     if (column + glyph.width > end) break;
     for (let n = 0; n < glyph.width; n++) {
       mend(grid, y, column + n);

@@ -76,7 +76,7 @@ export function parseScript(file: string, text: string): ScriptStep[] {
     const fail = (message: string): never => {
       throw new ScriptError(`${file}:${n + 1}: ${message}`);
     };
-    const [, word, rest] = /^(\S+)\s*(.*)$/.exec(content) as unknown as [string, string, string];
+    const [, word, rest] = /^(\S+)\s*([^]*)$/.exec(content) as unknown as [string, string, string];
     const step = Object.hasOwn(words, word) ? words[word]! : undefined;
     if (step === undefined) {
       const names = Object.keys(words);

@@ -2,7 +2,7 @@
 import type { ValueDescription } from '../types.ts';
 import { withoutTag } from './panels/panel.ts';
 import { span, type Line } from './style.ts';
-import { printable } from './text/printable.ts';
+import { printable } from '../../lib/printable.ts';
 import { fit, wrap } from './text/width.ts';
 import type { View } from './view.ts';
 

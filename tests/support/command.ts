@@ -7,15 +7,13 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-// colours are for terminals; the tests may run in one
-process.env['NO_COLOR'] = '1';
-
 /** `input`: all of standard input. */
 export async function runCommandWith(input: string | Uint8Array, ...args: readonly string[]): Promise<CommandResult> {
   const chunks: Record<number, Uint8Array[]> = { 1: [], 2: [] };
   const waiting = input.length === 0 ? [] : [Buffer.from(input as Uint8Array)];
   const status = await main(args, {
     stdin: () => waiting.shift(),
+    colours: false,
     write: (descriptor, bytes) => void chunks[descriptor]!.push(bytes.slice()),
   });
   const text = (descriptor: number): string => Buffer.concat(chunks[descriptor]!).toString();

@@ -1,6 +1,7 @@
 /** Samples run as the command runs them, in this process, and all that came of it. */
 import type { Box } from '../../box/box.ts';
 import { readJob, type Job } from '../../command/job.ts';
+import { createStyle } from '../../command/style.ts';
 import { readCommandLine } from '../../command/options.ts';
 import type { CommandOutput } from '../../command/output.ts';
 import { createReport } from '../../command/report.ts';
@@ -20,7 +21,7 @@ export interface SampleRun {
   readonly screen: string;
 }
 
-const nowhere: CommandOutput = { out() {}, error() {}, flush() {} };
+const nowhere: CommandOutput = { out() {}, error() {}, flush() {}, style: createStyle(false) };
 
 export const sampleJob = (name: string, ...args: readonly string[]): Job =>
   readJob(name, readCommandLine([name, ...args]));
@@ -31,7 +32,7 @@ export async function runSampleJob(job: Job, options: readonly string[] = [], sy
   const screen: Uint8Array[] = [];
   const output: CommandOutput = { ...nowhere, out: (data) => void screen.push(Buffer.from(data)) };
   const createView = (box: Box): View => {
-    const report = syscalls ? createReport(box, output, (_format, text) => text) : silent;
+    const report = syscalls ? createReport(box, output) : silent;
     const event = (each: KernelEvent): void => {
       events.push(each);
       report.event(each);

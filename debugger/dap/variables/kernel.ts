@@ -1,6 +1,6 @@
 /** What is known beside registers and maps: the next instruction in words, tasks, the kernel and its log. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { printable } from '../../screen/text/printable.ts';
+import { printable } from '../../../lib/printable.ts';
 import type { ValueDescription } from '../../types.ts';
 import { need } from '../errors.ts';
 import { targetOf, type DapSession } from '../session.ts';

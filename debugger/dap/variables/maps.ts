@@ -7,7 +7,7 @@ import { readElement } from '../../../kernel/bpf/map-access.ts';
 import type { BpfMap } from '../../../kernel/bpf/types.ts';
 import type { Kernel } from '../../../kernel/kernel.ts';
 import { answer, cellText } from '../../screen/panels/maps.ts';
-import { printable } from '../../screen/text/printable.ts';
+import { printable } from '../../../lib/printable.ts';
 import { need, RequestError } from '../errors.ts';
 import { targetOf, type DapSession } from '../session.ts';
 import { hex } from '../text.ts';

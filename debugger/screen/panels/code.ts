@@ -2,7 +2,7 @@
 import type { DisassembledLine } from '../../types.ts';
 import { line, span, type Line } from '../style.ts';
 import { fit } from '../text/width.ts';
-import { printable } from '../text/printable.ts';
+import { printable } from '../../../lib/printable.ts';
 import type { View } from '../view.ts';
 import { hex, withoutTag, type Panel } from './panel.ts';
 

@@ -1,6 +1,6 @@
 /** The kernel log, and what waits in trace_pipe. */
 import { line, type Line } from '../style.ts';
-import { printable } from '../text/printable.ts';
+import { printable } from '../../../lib/printable.ts';
 import { wrap } from '../text/width.ts';
 import { withoutTag, type Panel } from './panel.ts';
 

@@ -5,7 +5,7 @@ import type { BpfMap } from '../../../kernel/bpf/types.ts';
 import { Errno } from '../../../kernel/errno.ts';
 import type { Kernel } from '../../../kernel/kernel.ts';
 import { line, span, type Line } from '../style.ts';
-import { printable } from '../text/printable.ts';
+import { printable } from '../../../lib/printable.ts';
 import { count, hex, type Panel } from './panel.ts';
 
 /** of one map */

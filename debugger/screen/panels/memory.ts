@@ -1,7 +1,7 @@
 /** Bytes at an address: an expression's value, or what the instruction reads or writes. */
 import { DebuggerError } from '../../error.ts';
 import { line, span, type Line } from '../style.ts';
-import { printable } from '../text/printable.ts';
+import { printable } from '../../../lib/printable.ts';
 import type { View } from '../view.ts';
 import { hex, withoutTag, type Panel } from './panel.ts';
 

@@ -1,7 +1,7 @@
 /** What programs have written to standard output and standard error: bytes for people, none for the terminal. */
 import type { KernelEvent } from '../../../kernel/events.ts';
 import { line, span, type Line } from '../style.ts';
-import { bytesAsText } from '../text/printable.ts';
+import { bytesAsText } from '../text/bytes.ts';
 import type { Panel } from './panel.ts';
 
 /** of output that is looked at, from its end */

@@ -1,7 +1,8 @@
 /** The source of the instruction: the line marked, and how it came there by inlining. */
 import type { SourcePlace, StoryFrame } from '../../types.ts';
 import { line, span, type Line } from '../style.ts';
-import { expandTabs, printable } from '../text/printable.ts';
+import { printable } from '../../../lib/printable.ts';
+import { expandTabs } from '../text/bytes.ts';
 import { fit } from '../text/width.ts';
 import type { View } from '../view.ts';
 import { placeShown } from './code.ts';

@@ -1,6 +1,6 @@
 /** Where execution is to come to rest. */
 import { line, span, type Line } from '../style.ts';
-import { printable } from '../text/printable.ts';
+import { printable } from '../../../lib/printable.ts';
 import { count, type Panel } from './panel.ts';
 
 export const stopsPanel: Panel = {

@@ -1,7 +1,7 @@
 /** How execution came here: a call stack across privilege and stack switches, innermost first. */
 import type { StoryFrame } from '../../types.ts';
 import { line, span, type Line, type StyleName } from '../style.ts';
-import { printable } from '../text/printable.ts';
+import { printable } from '../../../lib/printable.ts';
 import { hex, withoutTag, type Panel } from './panel.ts';
 
 const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);

@@ -1,7 +1,7 @@
 /** Tasks and what they do; processors and who is on them. */
 import type { Task } from '../../../kernel/task.ts';
 import { span, type Line } from '../style.ts';
-import { printable } from '../text/printable.ts';
+import { printable } from '../../../lib/printable.ts';
 import type { View } from '../view.ts';
 import { count, type Panel } from './panel.ts';
 

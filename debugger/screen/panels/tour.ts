@@ -1,6 +1,6 @@
 /** The lecture: the paragraph of the place where the tour is. */
 import { line, span, type Line } from '../style.ts';
-import { printable } from '../text/printable.ts';
+import { printable } from '../../../lib/printable.ts';
 import { wrap } from '../text/width.ts';
 import type { Panel } from './panel.ts';
 

@@ -2,7 +2,7 @@
 import type { Debugger } from '../../types.ts';
 import { withoutTag } from './panel.ts';
 import { span, type Line } from '../style.ts';
-import { printable } from '../text/printable.ts';
+import { printable } from '../../../lib/printable.ts';
 
 const LONGEST_STRING = 40;
 const SHORTEST_STRING = 3;

@@ -1,10 +1,15 @@
 /** A tour without a terminal: each place with its paragraphs and what the screen shows there. */
 import { printedScreen, pressAndWait } from '../script.ts';
-import { printable } from '../text/printable.ts';
-import { wrap } from '../text/width.ts';
+import { printable } from '../../../lib/printable.ts';
+import { columnsOf, wrap } from '../text/width.ts';
 import type { Screen } from '../screen.ts';
 
 const WIDTH = 80;
+
+const headingText = (words: string, underline: string): string => {
+  const shown = printable(words);
+  return `${shown}\n${underline.repeat(columnsOf(shown))}\n\n`;
+};
 
 const paragraphsText = (paragraphs: readonly string[]): string =>
   paragraphs.map((paragraph) => `${wrap(printable(paragraph), WIDTH).join('\n')}\n\n`).join('');
@@ -15,17 +20,16 @@ export function recite(screen: Screen, print: (text: string) => void): boolean {
   const { tour: player } = view;
   if (player === undefined) return true;
   const { title, introduction, places } = player.tour;
-  print(`${title}\n${'='.repeat(title.length)}\n\n${paragraphsText(introduction)}`);
+  print(`${headingText(title, '=')}${paragraphsText(introduction)}`);
   for (const [n, { heading, paragraphs, show }] of places.entries()) {
     pressAndWait(screen, 'space');
     if (player.at !== n) {
-      print(`${view.message?.text ?? `not reached: ${heading}`}\n`);
+      print(`${printable(view.message?.text ?? `not reached: ${heading}`)}\n`);
       return false;
     }
     // the lecture is printed above the screen
     view.tab = show ?? 'source';
-    const words = `${n + 1}. ${heading}`;
-    print(`${words}\n${'-'.repeat(words.length)}\n\n${paragraphsText(paragraphs)}`);
+    print(`${headingText(`${n + 1}. ${heading}`, '-')}${paragraphsText(paragraphs)}`);
     print(`${printedScreen(screen, `place ${n + 1}`)}\n`);
   }
   return true;
