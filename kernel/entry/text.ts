@@ -1,6 +1,5 @@
 /** Kernel text: the `.S` files of the kernel and the stubs printed from its tables, assembled. */
-import { didYouMean } from '../../toolchain/assembler/did-you-mean.ts';
-import { assembleFiles, errorAt } from '../../toolchain/assembler/index.ts';
+import { assembleFiles } from '../../toolchain/assembler/index.ts';
 import { MAX_CPUS } from '../create-kernel.ts';
 import { errno } from '../errno.ts';
 import { KERNEL_DATA, KERNEL_TEXT } from '../layout/address-map.ts';
@@ -69,20 +68,6 @@ function predefined(nativeIds: ReadonlyMap<string, number>): Map<string, bigint>
   return symbols;
 }
 
-/** `native NAME` becomes `native $id`: ids are positions in the native table. */
-function resolveNatives({ file, source }: SourceFile, nativeIds: ReadonlyMap<string, number>): SourceFile {
-  const call = /^(\s*(?:\w+:)?\s*native\s+)([A-Za-z_]\w*)/gm;
-  const resolved = source.replace(call, (_, head: string, name: string, offset: number) => {
-    const id = nativeIds.get(name);
-    if (id === undefined) {
-      const hint = didYouMean(name, nativeIds.keys());
-      throw errorAt({ file, source }, offset + head.length, name, `no native function is called ${name}${hint}`);
-    }
-    return `${head}$${id}`;
-  });
-  return { file, source: resolved };
-}
-
 /** Assembles the kernel: its `.S` files, the stubs printed from `rows`, and a stub for each of the native functions `stubs`. */
 export function assembleKernel(
   sources: readonly SourceFile[],
@@ -98,8 +83,8 @@ export function assembleKernel(
     { file: 'helpers', source: helperStubs() },
     { file: 'tracepoints', source: tracepointData(rows, NR_syscalls) },
   ];
-  const resolved = files.map((file) => resolveNatives(file, nativeIds));
-  const object = assembleFiles(resolved, {
+  const object = assembleFiles(files, {
+    onlySections: true,
     sections: {
       '.text': KERNEL_TEXT,
       '.rodata': KERNEL_DATA,

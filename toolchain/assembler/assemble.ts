@@ -1,5 +1,6 @@
 /** Sources to sections, symbols and lines. */
 import {
+  LEFT_OUT,
   defineLabel,
   defineLocalLabel,
   assignSymbol,
@@ -16,6 +17,7 @@ import { asPlace, parseExpression, type SymbolEntry } from './expressions.ts';
 import { assembleInstruction } from './instructions.ts';
 import { layOut, valueOf, type Layout } from './layout.ts';
 import { splitStatements, type Statement } from './lexer.ts';
+import { substituteFor } from './not-here.ts';
 import { newSection } from './sections.ts';
 import { expectEnd, fail, type StatementReader } from './statement-reader.ts';
 
@@ -24,6 +26,8 @@ export interface AssemblerOptions {
   readonly file?: string;
   /** virtual addresses; .text is at 0 otherwise, any other section after the one before it */
   readonly sections?: Readonly<Record<string, bigint>>;
+  /** another section is an error, but for those that a linker leaves out, which are left out here too */
+  readonly onlySections?: boolean;
   /** values of names that the sources do not define: addresses, offsets of structure members, numbers of native functions */
   readonly symbols?: ReadonlyMap<string, bigint> | Readonly<Record<string, bigint>>;
   /** what fills alignment in code without a fill value of its own; `nop` by default */
@@ -128,7 +132,11 @@ function assembleStatement(assembly: Assembly, statement: Statement): void {
   if (first.text.startsWith('.')) {
     const directive = directives.get(first.text);
     if (directive === undefined)
-      throw fail(reader, `unknown directive ${first.text}${didYouMean(first.text, directives.keys())}`, first);
+      throw fail(
+        reader,
+        `unknown directive ${first.text}${substituteFor(first.text) ?? didYouMean(first.text, directives.keys())}`,
+        first,
+      );
     reader.next++;
     directive(assembly, reader, first);
     expectEnd(reader);
@@ -202,6 +210,7 @@ export function assembleFiles(files: readonly SourceFile[], options: AssemblerOp
   const assembly: Assembly = {
     sections: new Map([['.text', text]]),
     external: toMap(options.symbols),
+    permitted: options.onlySections === true ? new Set(['.text', ...Object.keys(options.sections ?? {})]) : undefined,
     globals: new Map(),
     exported: new Set(scopes.flatMap(({ global }) => [...global])),
     scope: scopes[0]!,
@@ -225,7 +234,10 @@ export function assembleFiles(files: readonly SourceFile[], options: AssemblerOp
       BigInt.asUintN(64, base as bigint),
     ]),
   );
-  const layout = layOut(nowhere, [...assembly.sections.values()], bases, options.codePadding ?? 'nop');
+  const kept = [...assembly.sections.values()].filter(
+    ({ name }) => options.onlySections !== true || !LEFT_OUT.has(name),
+  );
+  const layout = layOut(nowhere, kept, bases, options.codePadding ?? 'nop');
   const sections = new Map<string, AssembledSection>();
   for (const [section, bytes] of layout.contents) {
     sections.set(section.name, { name: section.name, address: section.address, bytes, alignment: section.alignment });

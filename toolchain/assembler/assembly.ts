@@ -4,6 +4,7 @@ import { constant, type Expression, type Names, type Place, type SymbolEntry } f
 import type { SourceFile } from './error.ts';
 import type { Statement, Token } from './lexer.ts';
 import { endFragment, MAX_OUTPUT, newSection, reserve, type SectionBuilder } from './sections.ts';
+import { substituteFor } from './not-here.ts';
 import { fail, type StatementReader } from './statement-reader.ts';
 
 export type SymbolType = 'func' | 'object' | 'notype';
@@ -32,6 +33,8 @@ export interface Assembly {
   readonly sections: Map<string, SectionBuilder>;
   readonly external: ReadonlyMap<string, bigint>;
   readonly globals: Map<string, SymbolEntry>;
+  /** undefined: every section may be */
+  readonly permitted: ReadonlySet<string> | undefined;
   /** names that some file defines and declares .globl */
   readonly exported: ReadonlySet<string>;
   scope: Scope;
@@ -47,14 +50,23 @@ export interface Assembly {
 /** Fragments, fixups and statements are bounded by the sources; sections are bounded here. */
 const MAX_SECTIONS = 1000;
 
+/** What says something to a linker and is in no program. */
+export const LEFT_OUT: ReadonlySet<string> = new Set(['.note.GNU-stack', '.comment']);
+
 export function sectionNamed(
   assembly: Assembly,
   reader: StatementReader,
   name: string,
+  token?: Token,
   executable = false,
 ): SectionBuilder {
   const known = assembly.sections.get(name);
   if (known !== undefined) return known;
+  const { permitted } = assembly;
+  if (permitted !== undefined && !permitted.has(name) && !LEFT_OUT.has(name)) {
+    const hint = didYouMean(name, permitted) || `: expected one of ${[...permitted].join(', ')}`;
+    throw fail(reader, `unknown section ${name}${hint}`, token);
+  }
   if (assembly.sections.size >= MAX_SECTIONS) throw fail(reader, `more than ${MAX_SECTIONS} sections`);
   const section = newSection(name, executable || name === '.text' || name.startsWith('.text.'));
   assembly.sections.set(name, section);
@@ -132,7 +144,7 @@ function referTo(entry: SymbolEntry): Expression {
 function undefinedSymbol(assembly: Assembly, reader: StatementReader, token: Token): Error {
   const candidates = [...assembly.scope.defined, ...assembly.exported, ...assembly.external.keys()];
   const nearest = didYouMean(token.text, candidates.length > 20_000 ? candidates.slice(0, 20_000) : candidates);
-  return fail(reader, `undefined symbol ${token.text}${nearest}`, token);
+  return fail(reader, `undefined symbol ${token.text}${substituteFor(token.text) ?? nearest}`, token);
 }
 
 /** How expressions find symbols: this file's, then other files' global ones, then the caller's. */
@@ -142,7 +154,7 @@ export function namesOf(assembly: Assembly): Names {
 }
 
 function newNames(assembly: Assembly): Names {
-  return {
+  const names: Omit<Names, 'natives'> = {
     lookUp(reader, token) {
       const entry = entryOf(assembly, reader, token);
       if (entry !== undefined) return referTo(entry);
@@ -167,6 +179,28 @@ function newNames(assembly: Assembly): Names {
     },
     here: () => here(assembly),
   };
+  return { ...names, natives: nativeNames(assembly, names) };
+}
+
+/** The caller's names of native functions begin so. */
+const NATIVE = 'native.';
+
+/** After `native`: where the caller names native functions, no other name is one. */
+function nativeNames({ external }: Assembly, names: Omit<Names, 'natives'>): Names {
+  const known = [...external.keys()].filter((name) => name.startsWith(NATIVE)).map((name) => name.slice(NATIVE.length));
+  const natives: Names = {
+    ...names,
+    lookUp(reader, token) {
+      if (known.length === 0) return names.lookUp(reader, token);
+      const value = external.get(`${NATIVE}${token.text}`);
+      if (value !== undefined) return constant(value);
+      throw fail(reader, `no native function is called ${token.text}${didYouMean(token.text, known)}`, token);
+    },
+    get natives() {
+      return natives;
+    },
+  };
+  return natives;
 }
 
 /** `1:` */

@@ -47,6 +47,7 @@ function takeString(reader: StatementReader, what: string): Token {
 /** NAME[, "flags"[, @type[, …]]]; of the flags only x matters. Names may contain hyphens. */
 function takeSection(assembly: Assembly, reader: StatementReader): SectionBuilder {
   let name = '';
+  const token = peek(reader);
   if (peek(reader)?.kind === 'string') name = takeString(reader, 'a section name').text.slice(1, -1);
   else {
     while (peek(reader) !== undefined && !isNext(reader, ',')) {
@@ -64,7 +65,7 @@ function takeSection(assembly: Assembly, reader: StatementReader): SectionBuilde
       reader.next++;
     }
   }
-  return sectionNamed(assembly, reader, name, executable);
+  return sectionNamed(assembly, reader, name, token, executable);
 }
 
 const push: Directive = (assembly, reader) => {

@@ -50,6 +50,8 @@ export interface Names {
   lookUp(reader: StatementReader, token: Token): Expression;
   localLabel(reader: StatementReader, token: Token): Expression;
   here(): Place;
+  /** those of native functions */
+  readonly natives: Names;
 }
 
 const MAX_DEPTH = 200;

@@ -9,4 +9,4 @@ export {
   type SourceLine,
 } from './assemble.ts';
 export type { SymbolType } from './assembly.ts';
-export { AssemblerError, errorAt, type SourceFile } from './error.ts';
+export { AssemblerError, type SourceFile } from './error.ts';

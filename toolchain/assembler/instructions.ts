@@ -5,6 +5,7 @@ import { costOf, emit, opcodeBytes, type StatedPrefixes } from './emit.ts';
 import { constant, parseList, type Names } from './expressions.ts';
 import { formsOf, mnemonics, spellingsOf, type Form } from './forms.ts';
 import type { Token } from './lexer.ts';
+import { substituteFor } from './not-here.ts';
 import { bitsOf, matchOperand, Mismatch, sizeAgrees } from './match.ts';
 import { parseOperand, type OperandSyntax } from './operands.ts';
 import { endFragment, reserve, type SectionBuilder } from './sections.ts';
@@ -258,9 +259,14 @@ export function assembleInstruction(reader: StatementReader, section: SectionBui
   const token = takeName(reader, 'an instruction');
   const spellings = spellingsOf(token.text);
   if (spellings === undefined) {
-    throw fail(reader, `unknown mnemonic ${token.text}${didYouMean(token.text, mnemonics)}`, token);
+    throw fail(
+      reader,
+      `unknown mnemonic ${token.text}${substituteFor(token.text) ?? didYouMean(token.text, mnemonics)}`,
+      token,
+    );
   }
-  let written: OperandSyntax[] = parseList(reader, () => parseOperand(reader, names));
+  const known = bareImmediates.has(token.text) ? names.natives : names;
+  let written: OperandSyntax[] = parseList(reader, () => parseOperand(reader, known));
   expectEnd(reader);
   const search: Search = { best: undefined, mismatch: Mismatch.none, at: undefined, memoryBits: new Set() };
   for (const spelling of spellings) {

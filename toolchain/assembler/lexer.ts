@@ -1,5 +1,6 @@
 /** Source text to statements: the tokens between two ends of line or semicolons. */
 import { errorAt, type SourceFile } from './error.ts';
+import { preprocessorLine } from './not-here.ts';
 
 export type TokenKind = 'name' | 'number' | 'local' | 'string' | 'punctuation';
 
@@ -82,6 +83,11 @@ export function splitStatements(file: SourceFile): Statement[] {
       continue;
     }
     if (character === '#' || (character === '/' && source[at + 1] === '/')) {
+      preprocessorLine.lastIndex = at;
+      const [directive] = (tokens.length === 0 && preprocessorLine.exec(source)) || [];
+      if (directive !== undefined) {
+        throw errorAt(file, at, directive, `${directive}: there is no C preprocessor: write out what it would`);
+      }
       const end = endOfLine();
       finish();
       at = end;
