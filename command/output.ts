@@ -27,11 +27,14 @@ const reasons: Readonly<Record<string, string>> = {
 /** What was to be printed cannot be. */
 export class OutputError extends Error {
   override readonly name = 'OutputError';
+  /** of the host */
+  readonly code: string;
 
   constructor(descriptor: number, { code = '', message }: NodeJS.ErrnoException) {
     super(
       `cannot write to ${names[descriptor]}: ${reasons[code] === undefined ? message : `${code}, ${reasons[code]}`}`,
     );
+    this.code = code;
   }
 }
 

@@ -141,7 +141,12 @@ const isBridge: Check = (value) =>
 
 const isGrade: Check = (value) => value === 'dispatcher';
 
-const isVeth: Check = (value) => isRecord(value) && isText(value['name']);
+const isVeth: Check = (value) =>
+  isRecord(value) &&
+  isText(value['name']) &&
+  ['address', 'gateway', 'mac', 'peer', 'peerAddress'].every((field) => optional(isText)(value[field])) &&
+  optional(isCount)(value['mtu']) &&
+  optional((up) => typeof up === 'boolean')(value['up']);
 const isNetwork: Check = (value) => isRecord(value) && optional(listOf(isVeth))(value['veth']);
 
 const isBox: Check = (value) =>

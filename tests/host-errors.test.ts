@@ -307,6 +307,32 @@ test('a sample reaches nothing outside of its folder', () => {
   }
 });
 
+test('a description that asks for what no box is: one line and status 3', () => {
+  const boxes: Readonly<Record<string, object>> = {
+    cpus: { cpus: 1000 },
+    memory: { memory: 1 },
+    huge: { memory: 2 ** 40 },
+    watchdog: { watchdog: 1 },
+    address: { network: { veth: [{ name: 'veth0', address: 5 }] } },
+    'no address': { network: { veth: [{ name: 'veth0', address: '10.0.0.300/24' }] } },
+    'no name': { network: { veth: [{ name: '' }] } },
+  };
+  for (const [name, box] of Object.entries(boxes)) {
+    plantSample(name, 'own', (path) => {
+      writeFileSync(join(path, 'sample.json'), JSON.stringify({ ...commandOf(name, 'own'), box }));
+    });
+  }
+  const names = Object.keys(boxes)
+    .map((name) => `'${name}'`)
+    .join(' ');
+  const { stdout } = shell(`for name in ${names}; do run "$name" 2>&1; echo $?; done`, {
+    KERNEL_IN_A_BOX_SAMPLES: samples,
+  });
+  const lines = stdout.trimEnd().split('\n');
+  assert.is(lines.length, 2 * Object.keys(boxes).length, stdout);
+  lines.forEach((line, n) => assert.match(line, n % 2 === 0 ? /^run-sample: (?!internal)/ : /^3$/));
+});
+
 test('pathInside: whatever the name, what is found is inside', () => {
   assert.is(pathInside(join(samples, 'good'), 'own'), join(samples, 'good', 'own'));
   for (const name of ['', '.', '..', '../up/own', '/', '/etc/passwd', join(samples, 'good')]) {
