@@ -320,8 +320,10 @@ test('motions stay with their task while others run, and what they say is what i
         debug.goTo(rest.instruction);
       }
       const { cpu, pid } = box.step();
-      // an interrupt may come first
       const { current } = box.kernel.cpus[cpu]!;
+      // the end of the path is a mark, which does not know what was executed last
+      if (current === 0n && box.instructions === last) return;
+      // an interrupt may come first
       const name = box.symbols.describe(current) ?? '';
       if (!name.startsWith('asm_')) assert.equal([cpu, pid, current], [rest.cpu, rest.pid, rest.rip]);
     }),
