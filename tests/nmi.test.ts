@@ -83,11 +83,15 @@ function runWithNmis(box: Box, distance: number): number {
   throw new Error(`not finished after ${MOST_NMIS} NMIs`);
 }
 
+const kinds = ['write', 'exit', 'syscall', 'kprobe'];
+
+/** Process by process: handlers take time, so that another may have its turn between two events. */
 const seen = (box: Box): unknown => ({
   log: box.kernel.log.filter(({ time }) => time > 0).map(({ text }) => text),
   events: box.events
-    .filter(({ type }) => type === 'write' || type === 'exit' || type === 'syscall' || type === 'kprobe')
-    .map((event) => ({ ...event })),
+    .filter(({ type }) => kinds.includes(type))
+    .map((event) => ({ pid: 0, ...event }))
+    .toSorted((left, right) => left.pid - right.pid),
 });
 
 /** Instructions of an NMI's delivery and return. */
