@@ -29,7 +29,7 @@ const PATH_BYTES = 64;
 
 export const pathAddress = (index: number): bigint => DATA + BigInt(index * PATH_BYTES);
 
-export const structureAddress = (random: Random): bigint => DATA + BigInt(FIRST + random(COUNT) * STRUCTURE_BYTES);
+export const structureAddress = (random: Random): bigint => addressOf(random(COUNT));
 
 const wrongPointers = [
   0n,
@@ -54,6 +54,9 @@ const wrongPointers = [
   0xffff_ffff_ffff_f000n,
   0xffff_ffff_ffff_ffffn,
 ];
+
+/** Where structure `n` of `anyData` is. */
+export const addressOf = (n: number): bigint => DATA + BigInt(FIRST + n * STRUCTURE_BYTES);
 
 export function anyPointer(random: Random): bigint {
   const kind = random(8);
@@ -131,7 +134,7 @@ const texts = [
 /** A structure by the name of what it is for. */
 type Template = (random: Random) => Uint8Array;
 // prettier-ignore
-const templates: Readonly<Record<string, Template>> = {
+const templates = {
   zeros: () => new Uint8Array(STRUCTURE_BYTES),
   bytes: (random) => anyBytes(random, STRUCTURE_BYTES),
   'small numbers': (random) => many(60, random, (to) => u32(to, random(12))),
@@ -140,7 +143,7 @@ const templates: Readonly<Record<string, Template>> = {
   descriptors: (random) => many(30, random, (to) => u32(to, descriptor(random))),
   text: (random) => one((to) => to.bytes.set(new TextEncoder().encode(pick(random, texts)))),
   timespec: (random) => many(4, random, (to) => { u64(to, pick(random, seconds)); u64(to, pick(random, nanoseconds)); }),
-  iovec: (random) => many(12, random, (to) => { u64(to, anyPointer(random)); u64(to, oneIn(random, 4) ? anyNumber(random) : random(300)); }),
+  iovec: (random) => many(12, random, (to) => { u64(to, oneIn(random, 6) ? anyPointer(random) : structureAddress(random)); u64(to, oneIn(random, 4) ? anyNumber(random) : random(300)); }),
   pollfd: (random) => many(20, random, (to) => { u32(to, descriptor(random)); u16(to, Number(anyFlags(random, 15))); u16(to, 0); }),
   epoll_event: (random) => many(12, random, (to) => { u32(to, anyFlags(random)); u64(to, random(9)); }),
   sigaction: (random) => one((to) => { u64(to, pick(random, [0n, 1n, HANDLER, HANDLER, anyPointer(random)])); u64(to, anyFlags(random) | 0x0400_0000n); u64(to, RESTORER); u64(to, anyFlags(random, 64)); }),
@@ -155,54 +158,64 @@ const templates: Readonly<Record<string, Template>> = {
     while (to.at < 200) { u16(to, pick(random, [4, 8, 12, 0, 3, 40, 65535])); u16(to, random(50) | (random(2) << 15)); u32(to, descriptor(random)); }
   }),
   msghdr: (random) => many(4, random, (to) => {
-    u64(to, anyPointer(random)); u32(to, pick(random, [0, 16, 110, -1])); u32(to, 0); u64(to, anyPointer(random)); u64(to, random(5)); u64(to, anyPointer(random));
-    u64(to, pick(random, [0, 16, 24, 200])); u32(to, 0); u32(to, 0);
+    u64(to, pick(random, [0n, 0n, firstOf('sockaddr_in'), anyPointer(random)])); u32(to, pick(random, [0, 16, 16, 110, -1])); u32(to, 0);
+    u64(to, pick(random, [firstOf('iovec'), firstOf('iovec'), anyPointer(random)])); u64(to, random(5));
+    u64(to, pick(random, [0n, firstOf('cmsghdr'), anyPointer(random)])); u64(to, pick(random, [0, 16, 24, 200])); u32(to, 0); u32(to, 0);
   }),
   cmsghdr: (random) => many(6, random, (to) => { u64(to, pick(random, [20, 24, 16, 0, -1, 1 << 20])); u32(to, 1); u32(to, pick(random, [1, 2, 9])); u64(to, descriptor(random)); }),
   map_create: (random) => writeStructure(structures['bpf_attr_map_create']!, {
-    map_type: pick(random, mapTypes), key_size: pick(random, [0, 4, 4, 4, 8, 512, 513, -1]), value_size: pick(random, [0, 4, 8, 8, 24, 4096, 1 << 20, 1 << 30]),
-    max_entries: pick(random, [0, 1, 5, 100, 4096, 100_000, 1 << 24, -1]), map_flags: oneIn(random, 3) ? anyFlags(random, 14) : 0n,
+    map_type: pick(random, mapTypes), key_size: oneIn(random, 3) ? pick(random, [0, 8, 512, 513, -1]) : 4,
+    value_size: oneIn(random, 3) ? pick(random, [0, 4, 24, 4096, 1 << 20, 1 << 30]) : 8,
+    max_entries: oneIn(random, 3) ? pick(random, [0, 1, 100_000, 1 << 24, -1]) : 4096, map_flags: oneIn(random, 4) ? anyFlags(random, 14) : 0n,
   }),
   map_element: (random) => writeStructure(structures['bpf_attr_map_elem']!, {
     map_fd: descriptor(random), key: anyPointer(random), value: anyPointer(random), flags: BigInt(pick(random, [0, 0, 1, 2, 4, 9])),
   }),
   map_batch: (random) => many(1, random, (to) => { for (let n = 0; n < 4; n++) u64(to, anyPointer(random)); u32(to, pick(random, [0, 1, 5, 100, -1])); u32(to, descriptor(random)); }),
+  bpf_object: (random) => one((to) => { u64(to, pathAddress(paths.indexOf(pick(random, ['/sys/fs/bpf/map', '/sys/fs/bpf/program', '/tmp'])))); u32(to, descriptor(random)); u32(to, 0); }),
   bpf_words: (random) => many(20, random, (to) => u32(to, pick(random, [0, 0, descriptor(random), Number(structureAddress(random)), random(100)]))),
   rex_load: (random) => {
     const bytes = many(29, random, (to) => u64(to, pick(random, [0n, BigInt(random(40)), structureAddress(random), anyNumber(random)])));
     new DataView(bytes.buffer).setUint32(0, pick(random, [33, 2, 5, 6, 7]), true);
     return bytes;
   },
-  perf_event_attr: (random) => one((to) => {
-    u32(to, pick(random, [0, 1, 2, 6, random(12)])); u32(to, pick(random, [136, 128, 112, 64, 0, 9999])); u64(to, pick(random, [0n, 1n, 10n, BigInt(random(400)), anyNumber(random)]));
-    u64(to, pick(random, [0n, 1n, 1000n, 100_000n, anyNumber(random)])); u64(to, anyFlags(random, 24)); u64(to, anyFlags(random, 16)); u64(to, anyFlags(random, 40));
-    u32(to, random(3)); u32(to, 0); u64(to, pick(random, [anyPointer(random), pathAddress(random(paths.length)), anyNumber(random)])); u64(to, anyNumber(random));
-  }),
+  perf_event_attr: (random) => {
+    const few = (width: number): bigint => (oneIn(random, 4) ? anyFlags(random, width) : 0n);
+    return one((to) => {
+      u32(to, pick(random, [0, 1, 1, 2, 6, random(12)])); u32(to, oneIn(random, 6) ? pick(random, [128, 64, 0, 9999]) : 112);
+      u64(to, pick(random, [0n, 1n, 10n, BigInt(random(400)), anyNumber(random)])); u64(to, pick(random, [0n, 1n, 1000n, 100_000n, anyNumber(random)]));
+      u64(to, pick(random, [0n, 0n, 0x400n, 0x85n, anyFlags(random, 24)])); u64(to, few(16)); u64(to, few(40)); u32(to, random(3)); u32(to, 0);
+      u64(to, pick(random, [0n, firstOf('text'), anyPointer(random), anyNumber(random)])); u64(to, few(64));
+    });
+  },
   clone_args: (random) => one((to) => {
     u64(to, anyFlags(random, 34)); for (let n = 0; n < 3; n++) u64(to, anyPointer(random)); u64(to, pick(random, [17n, 0n, 17n, anyNumber(random)]));
     u64(to, pick(random, [0n, structureAddress(random)])); u64(to, pick(random, [0n, 4096n, anyNumber(random)])); u64(to, structureAddress(random));
   }),
   rlimit: (random) => many(2, random, (to) => { u64(to, anyNumber(random)); u64(to, anyNumber(random)); }),
-  sock_fprog: (random) => one((to) => { u64(to, pick(random, [1, 3, 8, 0, 4096, 65535])); u64(to, structureAddress(random)); }),
+  sock_fprog: (random) => one((to) => { u64(to, pick(random, [1, 3, 8, 0, 4096, 65535])); u64(to, oneIn(random, 4) ? structureAddress(random) : firstOf('sock_filter')); }),
   sock_filter: (random) => many(30, random, (to) => {
     u16(to, pick(random, [0x20, 0x15, 0x06, 0x04, 0x05, 0x61, 0x02, 0x54, random(256)])); to.bytes[to.at++] = random(4); to.bytes[to.at++] = random(4);
     u32(to, pick(random, [0, 4, 16, 0x7fff_0000, 0x5_0000, 0x3_0000, random(64)]));
   }),
   futex: (random) => many(20, random, (to) => u32(to, random(3))),
   argv: (random) => one((to) => { for (let n = random(6); n > 0; n--) u64(to, oneIn(random, 8) ? anyPointer(random) : pathAddress(random(paths.length))); u64(to, 0); }),
-};
-const templateNames = Object.keys(templates);
+} satisfies Readonly<Record<string, Template>>;
+export type TemplateName = keyof typeof templates;
+const templateNames = Object.keys(templates) as TemplateName[];
+/** The first structures are one of each kind. */
+const firstOf = (name: string): bigint => addressOf(Object.keys(templates).indexOf(name));
 
 /** Labels of every program: a signal handler, and what it returns to. */
 export const HANDLER = 0x40_1008n;
 export const RESTORER = 0x40_1010n;
 
 /** All of the data, and what each structure is. */
-export function anyData(random: Random): { readonly bytes: Uint8Array; readonly names: readonly string[] } {
+export function anyData(random: Random): { readonly bytes: Uint8Array; readonly names: readonly TemplateName[] } {
   const bytes = new Uint8Array(DATA_SIZE);
   paths.forEach((path, n) => bytes.set(new TextEncoder().encode(path), Number(pathAddress(n) - DATA)));
   const names = Array.from({ length: COUNT }, (_, n) => {
-    const name = pick(random, templateNames);
+    const name = templateNames[n] ?? pick(random, templateNames);
     bytes.set(templates[name]!(random).subarray(0, STRUCTURE_BYTES), FIRST + n * STRUCTURE_BYTES);
     return name;
   });

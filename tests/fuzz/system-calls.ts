@@ -9,7 +9,17 @@ import type { Random } from '../random-instructions.ts';
 import type { Fuzzer } from './fuzzer.ts';
 import { anyFlags, anyNumber, anyU64, between, oneIn, pick } from './random.ts';
 import { runBox } from './run-box.ts';
-import { anyData, anyPointer, DATA, pathAddress, paths, RESULTS, structureAddress } from './system-call-data.ts';
+import { openers, recipes, type Find } from './system-call-recipes.ts';
+import {
+  addressOf,
+  anyData,
+  anyPointer,
+  DATA,
+  pathAddress,
+  paths,
+  RESULTS,
+  structureAddress,
+} from './system-call-data.ts';
 
 const BUDGET = 150_000;
 const MOST_CALLS = 40;
@@ -90,27 +100,50 @@ function anyArgument(random: Random, kind: ParameterKind | undefined, at: number
   return { value: BigInt.asUintN(64, kinds[kind](random)) };
 }
 
-function anyCall(random: Random, at: number): Call {
+const rowsByName = new Map(syscallTable.map((row) => [row.name, row]));
+
+/** As `recipe` has it, but for an argument now and then. */
+function cooked(random: Random, find: Find, at: number, name: string, recipe = recipes[name]!): Call {
+  const values = recipe(random, find);
+  const args = Array.from({ length: 6 }, (_, n) => {
+    if (n < values.length && oneIn(random, 20)) return anyArgument(random, undefined, at);
+    return { value: BigInt.asUintN(64, BigInt(values[n] ?? 0)) };
+  });
+  return { number: BigInt(rowsByName.get(name)!.number), name, args };
+}
+
+function anyCall(random: Random, find: Find, at: number): Call {
   if (oneIn(random, 25)) {
     const number = oneIn(random, 4) ? anyU64(random) : BigInt(random(520));
     return { number, name: '?', args: Array.from({ length: 6 }, () => anyArgument(random, undefined, at)) };
   }
   const row = pick(random, rows);
+  if (Object.hasOwn(recipes, row.name) && !oneIn(random, 3)) return cooked(random, find, at, row.name);
   const args = Array.from({ length: 6 }, (_, n) =>
     n < row.parameters.length || oneIn(random, 4) ? anyArgument(random, row.parameters[n], at) : { value: 0n },
   );
   return { number: BigInt(row.number), name: row.name, args };
 }
 
-const anyProgram = (random: Random): Program => ({
-  calls: Array.from({ length: between(random, 3, MOST_CALLS) }, (_, n) => anyCall(random, n)),
-  rounds: pick(random, [1, 1, 2, 10, 0]),
-});
+function anyProgram(random: Random, find: Find): Program {
+  const opened = oneIn(random, 4) ? 0 : random(8);
+  const calls = Array.from({ length: opened + between(random, 3, MOST_CALLS) }, (_, n) =>
+    n < opened ? cooked(random, find, n, ...pick(random, openers)) : anyCall(random, find, n),
+  );
+  return { calls, rounds: pick(random, [1, 1, 2, 10, 0]) };
+}
 
 function make(random: Random): SystemCalls {
   const { bytes, names } = anyData(random);
+  const find: Find = (name) =>
+    addressOf(
+      pick(
+        random,
+        names.flatMap((one, n) => (one === name ? [n] : [])),
+      ),
+    );
   return {
-    programs: Array.from({ length: between(random, 1, 3) }, () => anyProgram(random)),
+    programs: Array.from({ length: between(random, 1, 3) }, () => anyProgram(random, find)),
     data: bytes,
     structures: names,
     cpus: between(random, 1, 3),
@@ -189,7 +222,7 @@ async function run(input: SystemCalls): Promise<string> {
 const text = ({ programs, structures, ...rest }: SystemCalls): string =>
   [
     ...programs.map((program, n) => `program ${n}:${programText(program)}`),
-    structures.map((name, n) => `0x${(DATA + BigInt(0x1000 + n * 256)).toString(16)} ${name}`).join('\n'),
+    structures.map((name, n) => `0x${addressOf(n).toString(16)} ${name}`).join('\n'),
     JSON.stringify({ ...rest, data: undefined }),
   ].join('\n');
 
