@@ -153,6 +153,13 @@ function otherValue(random: Random, value: Frozen, roots: readonly FrozenObject[
   ]);
 }
 
+/** Whether `part` is in `node`, or is it. */
+function contains(node: Frozen, part: FrozenObject, seen = new Set<FrozenObject>()): boolean {
+  if (typeof node !== 'object' || node === null || seen.has(node)) return false;
+  seen.add(node);
+  return node === part || listsOf(node).some((list) => list.some((value) => contains(value, part, seen)));
+}
+
 function changeRecords(random: Random, roots: readonly FrozenObject[]): string[] {
   const what: string[] = [];
   for (let n = between(random, 1, 3); n > 0; n--) {
@@ -174,6 +181,8 @@ function changeRecords(random: Random, roots: readonly FrozenObject[]): string[]
       what.push(`doubled beside ${name}: ${at}`);
     } else {
       const other = otherValue(random, value, roots);
+      // a file cannot say that something is part of itself
+      if (contains(other, parent)) continue;
       put(other);
       what.push(`${name}: ${shown(other)} in place of ${shown(value)}`);
     }
