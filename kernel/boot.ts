@@ -79,6 +79,7 @@ function setUpPerCpu(kernel: Kernel, index: number): void {
     needResched: false,
     area,
     retiredAtRoundStart: 0,
+    owed: 0,
     nextTick: BigInt(constants.TICK_NSEC),
     watchdog: { at: Infinity, fired: false },
     savedFpu: undefined,

@@ -12,6 +12,7 @@ import { sleepOn } from './sleepers.ts';
 import { endWithSlice, passSlices } from './turn.ts';
 import { putBack } from './scheduler.ts';
 import { callWatched } from './watched-natives.ts';
+import { beginWork, settleWork } from './work.ts';
 
 const RAX = 0;
 /** that wait to be taken out of `kernel.events` before a stretch of slices ends: some MiB of output */
@@ -43,12 +44,14 @@ export function createHost(kernel: Kernel, engine: Engine = interpreter): Kernel
     const body = nativeTable[id] ?? raise(Vector.UD);
     if (cpu.retired >= kernel.turn.sliceEnd) passSlices(kernel, cpu, cpu.retired + 1);
     let result;
+    beginWork();
     try {
       result = body(kernel, cpu);
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
       result = -error.number;
     }
+    settleWork(kernel, cpu);
     if (isWait(result)) {
       suspend(kernel, cpu, result);
       if (result.result === undefined) return 'again';

@@ -106,6 +106,8 @@ export interface PerCpuState {
   readonly area: bigint;
   /** `retired` of the CPU at the start of the round */
   retiredAtRoundStart: number;
+  /** instructions that count for what native functions have done, and have not passed yet: see work.ts */
+  owed: number;
   /** guest time of the next timer interrupt, ns */
   nextTick: bigint;
   /** the watchdog's counter: `retired` of the CPU at which it overflows; whether it has and its NMI has not come yet */

@@ -20,6 +20,7 @@ import { lookupName } from './symbols.ts';
 import { endWithSlice, jiffiesAt, leaveTurn, passSlices, takeTurn } from './turn.ts';
 import { earlier, KTIME_MAX, later } from './time.ts';
 import { checkSlice } from './run-queue.ts';
+import { payWork } from './work.ts';
 
 const TICK_NSEC = BigInt(constants.TICK_NSEC);
 export type RunOutcome =
@@ -69,7 +70,8 @@ function runCpu(kernel: Kernel, cpu: Cpu, host: KernelHost, limit: number, stop:
     const toTick = Number(state.nextTick - now(kernel, cpu));
     const toWatchdog = countWatchdog(kernel, cpu);
     const toOverflow = nextOverflow(kernel, cpu);
-    const outcome = host.run(cpu, Math.min(last - cpu.retired, turn.end - cpu.retired, toTick, toWatchdog, toOverflow));
+    const most = Math.min(last - cpu.retired, turn.end - cpu.retired, toTick, toWatchdog, toOverflow);
+    const outcome = state.owed > 0 ? payWork(state, cpu, most) : host.run(cpu, most);
     if (outcome === 'triple-fault') oops(kernel, cpu, 'triple fault: an exception could not be delivered');
     if (cpu.words[Slot.halted * 2] !== 0) oops(kernel, cpu, 'hlt: a processor was halted outside the idle loop');
     if (cpu.retired > turn.sliceEnd) passSlices(kernel, cpu, cpu.retired);

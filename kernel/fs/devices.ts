@@ -1,6 +1,7 @@
 /** The character devices below /dev: one row each. */
 import { fail } from '../errno.ts';
-import { random64, type Kernel } from '../kernel.ts';
+import type { Kernel } from '../kernel.ts';
+import { randomBytes } from '../random-bytes.ts';
 import { inodeOf } from './tree.ts';
 import { stdioKinds } from './stdio.ts';
 import type { FileOperations, OpenFile } from './types.ts';
@@ -17,12 +18,6 @@ const swallow: FileOperations['write'] = (_kernel, _task, _file, bytes) => bytes
 const nothing = (): Uint8Array => new Uint8Array(0);
 const zeros: FileOperations['read'] = (_kernel, _task, _file, length) => new Uint8Array(length);
 const size = (): number => 0;
-
-function randomBytes(kernel: Kernel, length: number): Uint8Array {
-  const words = new BigUint64Array(Math.ceil(length / 8));
-  for (let n = 0; n < words.length; n++) words[n] = random64(kernel);
-  return new Uint8Array(words.buffer, 0, length);
-}
 
 const randomness: FileOperations = {
   read: (kernel, _task, _file, length) => randomBytes(kernel, length),

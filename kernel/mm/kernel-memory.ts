@@ -3,6 +3,7 @@ import { forgetDecoded } from '../../cpu/memory.ts';
 import type { Kernel } from '../kernel.ts';
 import { PAGE_OFFSET } from '../layout/address-map.ts';
 import { isLazy, touchLazyPage } from './vmalloc.ts';
+import { noteWork } from '../work.ts';
 
 const PAGE = 4096n;
 const PAGE_SIZE = 4096;
@@ -96,6 +97,7 @@ function eachPage(
     if (physical === undefined) return false;
     const size = Math.min(length - offset, Number(PAGE - (at & (PAGE - 1n))));
     pieces.push([physical, offset, size]);
+    noteWork(size);
     offset += size;
   }
   for (const piece of pieces) visit(...piece);

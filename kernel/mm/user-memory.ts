@@ -8,6 +8,7 @@ import type { Task } from '../task.ts';
 import { handleMmFault } from './faults.ts';
 import { readEntry } from './page-tables.ts';
 import type { AddressSpace } from './types.ts';
+import { noteWork } from '../work.ts';
 
 const PAGE = 4096n;
 
@@ -41,6 +42,7 @@ function eachPage(
     const at = address + BigInt(offset);
     const size = Math.min(length - offset, Number(PAGE - (at & (PAGE - 1n))));
     pieces.push([userPhysical(kernel, space, at, access), offset, size]);
+    noteWork(size);
     offset += size;
   }
   return pieces;

@@ -1,8 +1,9 @@
-import { fail } from '../errno.ts';
-import { now, random64 } from '../kernel.ts';
+import { Errno, fail } from '../errno.ts';
+import { now } from '../kernel.ts';
 import { copyFromUser, copyToUser } from '../mm/user-memory.ts';
 import { addFilter, SECCOMP_MODE_FILTER } from '../seccomp/syscalls.ts';
 import { freePages } from '../mm/physical.ts';
+import { randomBytes } from '../random-bytes.ts';
 import { setComm } from '../process.ts';
 import { utsname } from '../version.ts';
 import { toCount, toInt, toUnsigned } from './arguments.ts';
@@ -20,13 +21,18 @@ const uname: SyscallHandler = ({ kernel, task, args }) => {
 
 /** Bytes at a time, so that a large request costs no more than it fills. */
 const RANDOM_CHUNK = 4096;
+/** get_random_bytes_user: what has been filled before a fault counts. */
 const getrandom: SyscallHandler = ({ kernel, task, args: [buffer, length, flags] }) => {
   if ((toUnsigned(flags) & ~7) !== 0) fail('EINVAL');
-  const count = Math.min(toCount(length), 1 << 20);
+  const count = toCount(length);
   for (let at = 0; at < count; at += RANDOM_CHUNK) {
-    const bytes = new Uint8Array(Math.min(RANDOM_CHUNK, count - at));
-    for (let n = 0; n < bytes.length; n++) bytes[n] = Number(random64(kernel) & 0xffn);
-    copyToUser(kernel, task, buffer + BigInt(at), bytes);
+    const bytes = randomBytes(kernel, Math.min(RANDOM_CHUNK, count - at));
+    try {
+      copyToUser(kernel, task, buffer + BigInt(at), bytes);
+    } catch (error) {
+      if (at > 0 && error instanceof Errno) return at;
+      throw error;
+    }
   }
   return count;
 };

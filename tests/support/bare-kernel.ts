@@ -108,6 +108,7 @@ export function createBareKernel(size = 16 << 20, cpus = 1): BareKernel {
       needResched: false,
       area,
       retiredAtRoundStart: 0,
+      owed: 0,
       nextTick: KTIME_MAX,
       watchdog: { at: Infinity, fired: false },
       savedFpu: undefined,
