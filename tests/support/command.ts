@@ -5,19 +5,24 @@ export interface CommandResult {
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
+  /** both, as they were written */
+  readonly screen: string;
 }
 
 /** `input`: all of standard input. */
 export async function runCommandWith(input: string | Uint8Array, ...args: readonly string[]): Promise<CommandResult> {
-  const chunks: Record<number, Uint8Array[]> = { 1: [], 2: [] };
+  const chunks: [descriptor: number, bytes: Uint8Array][] = [];
   const waiting = input.length === 0 ? [] : [Buffer.from(input as Uint8Array)];
   const status = await main(args, {
     stdin: () => waiting.shift(),
     colours: false,
-    write: (descriptor, bytes) => void chunks[descriptor]!.push(bytes.slice()),
+    write: (descriptor, bytes) => void chunks.push([descriptor, bytes.slice()]),
   });
-  const text = (descriptor: number): string => Buffer.concat(chunks[descriptor]!).toString();
-  return { status, stdout: text(1), stderr: text(2) };
+  const text = (...descriptors: readonly number[]): string =>
+    Buffer.concat(
+      chunks.filter(([descriptor]) => descriptors.includes(descriptor)).map(([, bytes]) => bytes),
+    ).toString();
+  return { status, stdout: text(1), stderr: text(2), screen: text(1, 2) };
 }
 
 export const runCommand = (...args: readonly string[]): Promise<CommandResult> => runCommandWith('', ...args);
