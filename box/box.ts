@@ -275,7 +275,8 @@ function step(machine: Machine, count: number): Step {
   const outcome = runFor(machine, count > 0 ? 1 : 0, () => false, KTIME_MAX);
   // a native function that has worked long is one step
   const owed = (): number => kernel.perCpu[kernel.turn.cpu]!.owed;
-  for (let left = owed(); count > 0 && left > 0; left = owed()) runFor(machine, left, () => false, KTIME_MAX);
+  const pay = (): boolean => runFor(machine, owed(), () => false, KTIME_MAX) === 'budget';
+  if (count > 0) while (owed() > 0 && pay());
   const cpu = Math.max(
     0,
     kernel.cpus.findIndex((candidate, n) => candidate.retired > counts[n]!),
