@@ -25,15 +25,20 @@ const escapes: ReadonlyMap<number, string> = new Map([
 
 const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39;
 
-/** A C string literal: what does not print is in octal, as short as what follows lets it be. */
-function quote(bytes: Uint8Array): string {
-  let text = '';
-  bytes.forEach((byte, n) => {
-    const octal = byte.toString(8);
-    const escaped = escapes.get(byte) ?? `\\${isDigit(bytes[n + 1]) ? octal.padStart(3, '0') : octal}`;
-    text += byte >= 0x20 && byte < 0x7f && !escapes.has(byte) ? String.fromCharCode(byte) : escaped;
+/** Each byte as a C string literal has it: what does not print is in octal, of at least so many digits. */
+const literals = (digits: number): readonly string[] =>
+  Array.from({ length: 256 }, (_, byte) => {
+    const printed = byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : undefined;
+    return escapes.get(byte) ?? printed ?? `\\${byte.toString(8).padStart(digits, '0')}`;
   });
-  return `"${text}"`;
+const shortest = literals(1);
+const beforeDigit = literals(3);
+
+/** A C string literal, octal escapes as short as what follows lets them be. One flat string: events keep many. */
+function quote(bytes: Uint8Array): string {
+  const pieces = new Array<string>(bytes.length);
+  for (let n = 0; n < bytes.length; n++) pieces[n] = (isDigit(bytes[n + 1]) ? beforeDigit : shortest)[bytes[n]!]!;
+  return `"${pieces.join('')}"`;
 }
 
 function describeBuffer(kernel: Kernel, task: Task, address: bigint, length: bigint): string {

@@ -6,7 +6,7 @@ import { Box } from '../../index.ts';
 import { readRepositoryFile } from './user-machine.ts';
 
 const [mebibytes, ...args] = process.argv.slice(2);
-const box = await Box.boot({ memory: Number(mebibytes) << 20, recordSyscalls: false });
+const box = await Box.boot({ memory: Number(mebibytes) << 20 });
 box.files.write('/exhaust', readRepositoryFile('tests/programs/bin/exhaust'));
 const { reason, exitCode, stdout, stderr } = box.run({ until: box.spawn('/exhaust', args), budget: 400_000_000 });
 const { maxRSS } = process.resourceUsage();
