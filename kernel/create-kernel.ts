@@ -91,6 +91,7 @@ export function createKernel({
     symbols: createSymbolTable(),
     listing: emptyListing,
     tasks: new Map(),
+    threadGroups: new Map(),
     nextPid: 1,
     runQueue: [],
     minVruntime: 0,

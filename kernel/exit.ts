@@ -6,13 +6,14 @@ import { futexChannel, wakeFutex } from './futex.ts';
 import type { Kernel } from './kernel.ts';
 import { releaseAddressSpace } from './mm/address-space.ts';
 import { writeUserU32 } from './mm/user-memory.ts';
-import { reapTask, threadGroup } from './process.ts';
+import { reapTask } from './process.ts';
 import { loadAddressSpace, wake } from './scheduler.ts';
 import { sendProcessSignal, Signal } from './signal.ts';
 import { endSleep } from './sleepers.ts';
 import { traceExit } from './tracing/sched.ts';
 import { ORPHAN, type Task } from './task.ts';
 import { dequeue } from './run-queue.ts';
+import { childrenOf, isDead, setParent, threadGroup } from './thread-groups.ts';
 
 /** Channel on which a parent waits for its children. */
 export const childChannel = (tgid: number): string => `child:${tgid}`;
@@ -22,7 +23,7 @@ export const vforkChannel = (pid: number): string => `vfork:${pid}`;
 /** Ends one task with wait status `status`; on its CPU it never runs again. */
 export function exitTask(kernel: Kernel, task: Task, status: number): void {
   if (task.state === 'zombie') return;
-  const last = threadGroup(kernel, task).every((other) => other === task || other.state === 'zombie');
+  const last = isDead(kernel, task, task);
   if (task.clearChildTid !== 0n) {
     try {
       writeUserU32(kernel, task, task.clearChildTid, 0);
@@ -49,12 +50,12 @@ export function exitTask(kernel: Kernel, task: Task, status: number): void {
   task.exitStatus = status;
   kernel.events.push({ type: 'exit', pid: task.pid, comm: task.comm, status });
   wake(kernel, vforkChannel(task.pid));
+  if (last) reparentChildren(kernel, task);
   if (task.pid !== task.tgid) {
     if (last) notifyParent(kernel, kernel.tasks.get(task.tgid) ?? task);
     releaseThread(kernel, task);
     return;
   }
-  reparentChildren(kernel, task);
   if (last) notifyParent(kernel, task);
 }
 
@@ -65,9 +66,8 @@ function releaseThread(kernel: Kernel, task: Task): void {
 }
 
 function reparentChildren(kernel: Kernel, task: Task): void {
-  for (const child of kernel.tasks.values()) {
-    if (child.parent !== task.tgid || child.tgid === task.tgid) continue;
-    child.parent = ORPHAN;
+  for (const child of childrenOf(kernel, task)) {
+    setParent(kernel, child, ORPHAN);
     reapOrphan(kernel, child);
   }
 }
@@ -81,7 +81,7 @@ function reapOrphan(kernel: Kernel, leader: Task): void {
 function notifyParent(kernel: Kernel, leader: Task): void {
   if (leader.parent === ORPHAN) return reapOrphan(kernel, leader);
   const parent = kernel.tasks.get(leader.parent);
-  if (parent === undefined || threadGroup(kernel, parent).every((thread) => thread.state === 'zombie')) return;
+  if (parent === undefined || isDead(kernel, parent)) return;
   const action = parent.signals.actions.get(Signal.SIGCHLD);
   sendProcessSignal(kernel, parent, {
     number: Signal.SIGCHLD,
@@ -111,21 +111,19 @@ export const exitedStatus = (code: number): number => (code & 0xff) << 8;
 export const signaledStatus = (signal: number): number => signal & 0x7f;
 
 /** The children `pid` selects (wait4's first argument), in pid order. */
-export function childrenOf(kernel: Kernel, task: Task, pid: number): Task[] {
-  return [...kernel.tasks.values()].filter(
-    (child) =>
-      child.parent === task.tgid &&
-      child.pid === child.tgid &&
-      (pid === -1 ||
-        child.pid === pid ||
-        (pid === 0 && child.processGroup === task.processGroup) ||
-        child.processGroup === -pid),
-  );
+export function selectChildren(kernel: Kernel, task: Task, pid: number): Task[] {
+  if (pid > 0) {
+    const child = kernel.tasks.get(pid);
+    return child !== undefined && child.parent === task.tgid && child.pid === child.tgid ? [child] : [];
+  }
+  const children = childrenOf(kernel, task);
+  const group = pid === 0 ? task.processGroup : -pid;
+  return pid === -1 ? children : children.filter(({ processGroup }) => processGroup === group);
 }
 
 /** A zombie all of whose threads are gone. */
 export function isWaitable(kernel: Kernel, child: Task): boolean {
-  return child.state === 'zombie' && threadGroup(kernel, child).every((thread) => thread.state === 'zombie');
+  return child.state === 'zombie' && isDead(kernel, child);
 }
 
 /** After a CPU has left a dead thread, or a process that nobody waits for: frees it. */

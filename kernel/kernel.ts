@@ -17,6 +17,7 @@ import type { AddressSpace, SharedMemory } from './mm/types.ts';
 import type { PhysicalPages } from './mm/physical.ts';
 import type { KernelEvent } from './events.ts';
 import type { SymbolTable } from './symbols.ts';
+import type { ThreadGroup } from './thread-groups.ts';
 import type { Heap } from './mm/heap.ts';
 import type { VirtualArea } from './mm/vmalloc.ts';
 
@@ -50,6 +51,8 @@ export interface Kernel {
   listing: KernelListing;
 
   readonly tasks: Map<number, Task>;
+  /** by tgid: see thread-groups.ts */
+  readonly threadGroups: Map<number, ThreadGroup>;
   nextPid: number;
   /** pids that can run and are on no CPU, in the order of their turn: see run-queue.ts */
   readonly runQueue: number[];

@@ -27,6 +27,7 @@ import { forgetTask, inheritEvents } from './perf/counting.ts';
 import { traceFork } from './tracing/sched.ts';
 import { setSyscallWork } from './tracing/syscall-work.ts';
 import { ORPHAN, type Task } from './task.ts';
+import { joinGroup, leaveGroup } from './thread-groups.ts';
 import { vruntimeOfNew } from './run-queue.ts';
 
 /** sysctl kernel.pid_max bounds numbers; this bounds live tasks. */
@@ -56,7 +57,10 @@ interface Origin {
   /** a kernel thread's own, and the CPU it stays on */
   readonly pid?: number;
   readonly boundCpu?: number;
+  /** whom it takes after */
   readonly parent: Task | undefined;
+  /** its `parent`, where that is not the tgid of the above */
+  readonly parentId?: number;
   readonly tgid: number | undefined;
   readonly fileTable: number;
   readonly addressSpace: number | undefined;
@@ -84,7 +88,7 @@ function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
   const task: Task = {
     pid,
     tgid: origin.tgid ?? pid,
-    parent: parent?.tgid ?? 0,
+    parent: origin.parentId ?? parent?.tgid ?? 0,
     processGroup: parent?.processGroup ?? pid,
     session: parent?.session ?? pid,
     comm: '',
@@ -122,7 +126,7 @@ function createTask(kernel: Kernel, comm: string, origin: Origin): Task {
   setComm(kernel, task, comm);
   setSyscallWork(kernel, task);
   holdInode(kernel, task.workingDirectory);
-  kernel.tasks.set(pid, task);
+  joinGroup(kernel, task);
   chargeAnyway(kernel, 'task');
   holdFilters(kernel, task.seccomp);
   // it starts in the entry code's last part, which pops the user registers
@@ -179,6 +183,13 @@ export const CloneFlag = {
   childSettid: 0x1000000,
 } as const;
 
+/** The parent of a clone of `task`: of a thread, the process's own; with CLONE_PARENT the same as `task`'s. */
+function parentOf(task: Task, isThread: boolean, isSibling: boolean): number {
+  if (isThread) return task.parent;
+  if (!isSibling) return task.tgid;
+  return task.parent === 0 ? ORPHAN : task.parent;
+}
+
 /** kernel_clone: the child, runnable, with the parent's user registers but rax 0 and, unless 0, `stack`. EAGAIN, ENOMEM. */
 export function cloneTask(kernel: Kernel, cpu: Cpu, parent: Task, flags: number, stack: bigint): Task {
   const shares = (flag: number): boolean => (flags & flag) !== 0;
@@ -191,6 +202,7 @@ export function cloneTask(kernel: Kernel, cpu: Cpu, parent: Task, flags: number,
   const { signals } = parent;
   const origin: Origin = {
     parent,
+    parentId: parentOf(parent, shares(CloneFlag.thread), shares(CloneFlag.parent)),
     tgid: shares(CloneFlag.thread) ? parent.tgid : undefined,
     fileTable,
     addressSpace: space.id,
@@ -211,8 +223,6 @@ export function cloneTask(kernel: Kernel, cpu: Cpu, parent: Task, flags: number,
       dropSpace();
     },
   );
-  if (shares(CloneFlag.thread)) child.parent = parent.parent;
-  else if (shares(CloneFlag.parent)) child.parent = parent.parent === 0 ? ORPHAN : parent.parent;
   copyRegisters(kernel, cpu, parent, child, stack);
   makeRunnable(kernel, child);
   inheritEvents(kernel, parent, child);
@@ -238,15 +248,10 @@ function copyRegisters(kernel: Kernel, cpu: Cpu, parent: Task, child: Task, stac
 /** Forgets a zombie: its numbers have been read. */
 export function reapTask(kernel: Kernel, task: Task): void {
   forgetTask(kernel, task.pid);
-  kernel.tasks.delete(task.pid);
+  leaveGroup(kernel, task);
   unchargeObject(kernel, 'task');
   dropFilters(kernel, task.seccomp);
   releaseInode(kernel, task.workingDirectory);
   releaseTaskStruct(kernel, task.address);
   kfree(kernel, task.stack);
-}
-
-/** The tasks of `task`'s process. */
-export function threadGroup(kernel: Kernel, task: Task): Task[] {
-  return [...kernel.tasks.values()].filter((other) => other.tgid === task.tgid);
 }

@@ -9,11 +9,12 @@ import { constants } from './layout/constants.ts';
 import { pt_regs } from './layout/structures.ts';
 import { readKernel, readKernelU64, writeKernel, writeKernelU64 } from './mm/kernel-memory.ts';
 import { copyFromUser, copyToUser } from './mm/user-memory.ts';
-import { threadGroup, userRegisters } from './process.ts';
+import { userRegisters } from './process.ts';
 import { makeRunnable } from './scheduler.ts';
 import { floatingFrameSize, restoreFloating, saveFloating } from './signal-floating.ts';
 import type { PendingSignal, SignalAction } from './signal-types.ts';
 import type { Task } from './task.ts';
+import { threadGroup } from './thread-groups.ts';
 
 /** arch/x86/include/uapi/asm/signal.h */
 export const Signal = {

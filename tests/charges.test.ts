@@ -76,8 +76,8 @@ function runAndEnd(box: Box, args: readonly string[], budget: number): void {
 }
 
 const box = await prepare();
-// what is made once: ksoftirqd, the page of probes' instruction slots
-for (const what of ['connects', 'probes']) runAndEnd(box, [what], 400_000);
+// ksoftirqd, the page of instruction slots, and what else is made once
+for (const once of ['connects', 'probes']) runAndEnd(box, [once], 400_000);
 const before = held(box);
 
 for (const what of rows) {

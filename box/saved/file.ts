@@ -21,7 +21,7 @@ import { checkRanges } from './ranges.ts';
 import { readMemory, writeMemory } from './memory.ts';
 import { readTrees, writeTrees } from './tree.ts';
 
-export const SAVED_BOX_VERSION = 2;
+export const SAVED_BOX_VERSION = 3;
 /** `\x89BOX\r\n\x1a\n`: as PNG's, so that a transfer as text shows */
 const MAGIC = Uint8Array.of(0x89, 0x42, 0x4f, 0x58, 0x0d, 0x0a, 0x1a, 0x0a);
 const Section = { machine: 1, memory: 2, records: 3 } as const;

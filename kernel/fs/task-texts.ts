@@ -3,6 +3,7 @@ import type { Kernel } from '../kernel.ts';
 import { areasOf } from '../mm/areas.ts';
 import type { Vma } from '../mm/types.ts';
 import { visibleParent, type Task, type TaskState } from '../task.ts';
+import { threadGroup } from '../thread-groups.ts';
 import { guestText } from './bytes.ts';
 
 const stateLetters: Readonly<Record<TaskState, string>> = {
@@ -17,8 +18,7 @@ function virtualSize(kernel: Kernel, task: Task): number {
   return areasOf(kernel, task).reduce((sum, { start, end }) => sum + Number(end - start), 0);
 }
 
-const threadsOf = (kernel: Kernel, task: Task): number =>
-  [...kernel.tasks.values()].filter(({ tgid }) => tgid === task.tgid).length;
+const threadsOf = (kernel: Kernel, task: Task): number => threadGroup(kernel, task).length;
 
 /** Clock ticks of 10 ms, USER_HZ. */
 const ticks = (nanoseconds: number): number => Math.floor(nanoseconds / 1e7);

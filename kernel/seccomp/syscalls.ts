@@ -6,7 +6,7 @@ import { objectBytes } from '../mm/objects.ts';
 import { copyFromUser } from '../mm/user-memory.ts';
 import { toUnsigned } from '../syscalls/arguments.ts';
 import { syscall, type SyscallHandler, type SyscallRow } from '../syscalls/types.ts';
-import { threadGroup } from '../process.ts';
+import { threadGroup } from '../thread-groups.ts';
 import type { Task } from '../task.ts';
 import { setSyscallWork } from '../tracing/syscall-work.ts';
 import { checkFilter, MAX_INSTRUCTIONS } from './filter.ts';

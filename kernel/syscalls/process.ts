@@ -1,6 +1,14 @@
 import { fail } from '../errno.ts';
 import { ARGUMENTS_LIMIT, execute } from '../exec.ts';
-import { childChannel, childrenOf, exitedStatus, exitProcess, exitTask, isWaitable, vforkChannel } from '../exit.ts';
+import {
+  childChannel,
+  exitedStatus,
+  exitProcess,
+  exitTask,
+  isWaitable,
+  selectChildren,
+  vforkChannel,
+} from '../exit.ts';
 import { pathOf, resolve } from '../fs/paths.ts';
 import type { Kernel } from '../kernel.ts';
 import {
@@ -16,6 +24,7 @@ import { CloneFlag, cloneTask, reapTask } from '../process.ts';
 import { hasDeliverable } from '../signal.ts';
 import { contextIndex, wake } from '../scheduler.ts';
 import { visibleParent, type Task } from '../task.ts';
+import { threadGroup } from '../thread-groups.ts';
 import { TASK_SIZE_MAX } from '../layout/address-map.ts';
 import { toInt } from './arguments.ts';
 import { syscall, type SyscallCall, type SyscallHandler, type SyscallRow } from './types.ts';
@@ -112,14 +121,14 @@ const execve: SyscallHandler = ({ kernel, cpu, task, args }) => {
 };
 
 function endOtherThreads(kernel: Kernel, task: Task): void {
-  for (const other of kernel.tasks.values()) if (other.tgid === task.tgid && other !== task) exitTask(kernel, other, 0);
+  for (const other of threadGroup(kernel, task)) if (other !== task) exitTask(kernel, other, 0);
 }
 
 const WNOHANG = 1;
 const waitChildren: SyscallHandler = ({ kernel, task, args }) => {
   const options = toInt(args[2]);
   if ((options & ~0x6000000b) !== 0) fail('EINVAL');
-  const children = childrenOf(kernel, task, toInt(args[0]));
+  const children = selectChildren(kernel, task, toInt(args[0]));
   if (children.length === 0) fail('ECHILD');
   const child = children.find((candidate) => isWaitable(kernel, candidate));
   if (child !== undefined) {

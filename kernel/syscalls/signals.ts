@@ -78,15 +78,20 @@ function deliverTo(kernel: Kernel, sender: Task, target: Task, number: number, c
   if (number !== 0) sendSignal(kernel, target, { number, code, pid: sender.tgid, address: 0n });
 }
 
+/** The leaders of the processes that kill's first argument means. */
+function killed(kernel: Kernel, task: Task, pid: number): Task[] {
+  const isLeader = (other: Task): boolean => other.pid === other.tgid;
+  const one = kernel.tasks.get(pid);
+  if (pid > 0) return one !== undefined && isLeader(one) ? [one] : [];
+  const leaders = [...kernel.tasks.values()].filter(isLeader);
+  if (pid === -1) return leaders.filter((other) => other.pid !== 1 && other !== task);
+  const group = pid === 0 ? task.processGroup : -pid;
+  return leaders.filter(({ processGroup }) => processGroup === group);
+}
+
 const kill: SyscallHandler = ({ kernel, task, args }) => {
   const [pid, number] = [toInt(args[0]), toInt(args[1])];
-  const leaders = [...kernel.tasks.values()].filter((other) => other.pid === other.tgid);
-  const targets =
-    pid > 0
-      ? leaders.filter((other) => other.pid === pid)
-      : pid === -1
-        ? leaders.filter((other) => other.pid !== 1 && other !== task)
-        : leaders.filter((other) => other.processGroup === (pid === 0 ? task.processGroup : -pid));
+  const targets = killed(kernel, task, pid);
   if (targets.length === 0) fail('ESRCH');
   if (number < 0 || number > HIGHEST_SIGNAL) fail('EINVAL');
   if (number === 0) return 0;

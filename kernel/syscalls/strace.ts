@@ -36,8 +36,8 @@ const beforeDigit = literals(3);
 
 /** A C string literal, octal escapes as short as what follows lets them be. One flat string: events keep many. */
 function quote(bytes: Uint8Array): string {
-  const pieces = new Array<string>(bytes.length);
-  for (let n = 0; n < bytes.length; n++) pieces[n] = (isDigit(bytes[n + 1]) ? beforeDigit : shortest)[bytes[n]!]!;
+  const pieces: string[] = [];
+  for (let n = 0; n < bytes.length; n++) pieces.push((isDigit(bytes[n + 1]) ? beforeDigit : shortest)[bytes[n]!]!);
   return `"${pieces.join('')}"`;
 }
 
