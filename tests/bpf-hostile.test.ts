@@ -10,7 +10,7 @@ import { ringbufHelpers } from '../kernel/bpf/ringbuf-helpers.ts';
 import { constants as c } from '../kernel/layout/constants.ts';
 import { closeDescriptor } from '../kernel/fs/files.ts';
 import { unlink } from '../kernel/fs/names.ts';
-import { inodeOf, namesOf } from '../kernel/fs/tree.ts';
+import { inodeOf, namesAfter } from '../kernel/fs/tree.ts';
 import { resolve } from '../kernel/fs/paths.ts';
 import { writeKernel } from '../kernel/mm/kernel-memory.ts';
 import { USER } from './support/bare-kernel.ts';
@@ -145,7 +145,8 @@ test('bpf(2) with any attributes, and its names and descriptors given back', () 
         if (open !== undefined) closeDescriptor(kernel, task, fd);
       });
       const { inode } = resolve(kernel, '/sys/fs/bpf');
-      for (const name of namesOf(kernel, inodeOf(kernel, inode!.id)!)) unlink(kernel, `/sys/fs/bpf/${name}`);
+      const names = Array.from(namesAfter(kernel, inodeOf(kernel, inode!.id)!, ''));
+      for (const name of names) unlink(kernel, `/sys/fs/bpf/${name}`);
       assert.is(kernel.bpf.maps.size, 0, 'maps');
       assert.is(kernel.openFiles.size, 0);
       assert.is(kernel.bpf.statistics.users, 0);

@@ -44,6 +44,7 @@ export function createTable(kernel: Kernel, size: number, maxEntries: number, se
     oldest: 0,
     newest: 0,
     nextSerial: 0,
+    reached: 0,
     spare: 0,
   };
 }
@@ -139,6 +140,7 @@ function addNewest(kernel: Kernel, data: HashData, element: number): void {
 function removeFromAges(kernel: Kernel, data: HashData, element: number): void {
   const older = link(kernel, data, element + Field.older);
   const newer = link(kernel, data, element + Field.newer);
+  if (data.reached === element) data.reached = older;
   if (older === 0) data.oldest = newer;
   else setLink(kernel, older + Field.newer, newer);
   if (newer === 0) data.newest = older;
@@ -218,17 +220,21 @@ export function oldestUnused(kernel: Kernel, data: HashData): number {
   }
 }
 
+function serialOf({ memory: { view } }: Kernel, element: number): number {
+  const at = element + Field.serial;
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
+}
+
 /** Elements from the oldest on, or from the first whose serial number is not below `serial`. Ends where a link is damaged. */
 export function* elementsByAge(
   kernel: Kernel,
   data: HashData,
   serial = 0,
 ): Generator<{ readonly element: number; readonly serial: number }> {
-  const { view } = kernel.memory;
-  let element = data.oldest;
+  const isPassed = data.reached !== 0 && serialOf(kernel, data.reached) < serial;
+  let element = isPassed ? data.reached : data.oldest;
   for (let left = data.count; element !== 0 && left > 0; left--) {
-    const at = element + Field.serial;
-    const own = view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
+    const own = serialOf(kernel, element);
     const after = newerThan(kernel, data, element);
     if (own >= serial) yield { element, serial: own };
     element = after;
@@ -268,5 +274,5 @@ export function freeTable(kernel: Kernel, data: HashData): void {
   for (const segment of data.segments) kfree(kernel, directMap(segment));
   data.segments.length = 0;
   data.count = 0;
-  data.oldest = data.newest = 0;
+  data.oldest = data.newest = data.reached = 0;
 }

@@ -5,6 +5,7 @@ import type { Kernel } from '../kernel.ts';
 import { constants } from '../layout/constants.ts';
 import { kfree, kmalloc } from '../mm/heap.ts';
 import { chargeObject, unchargeObject } from '../mm/objects.ts';
+import { insertSorted, removeSorted, valuesAbove } from '../sorted-list.ts';
 import { jhash2 } from './jhash.ts';
 import { accessFlags, checkMapFlags, dataOf, load, MapFlag, store, u32Bytes, u32Of, type MapType } from './map-type.ts';
 import type { StackBucket } from './types.ts';
@@ -41,9 +42,10 @@ function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
 }
 
 function drop(kernel: Kernel, map: BpfMap, id: number): void {
-  const { buckets } = dataOf(map, 'stacks');
+  const { buckets, ids } = dataOf(map, 'stacks');
   kfree(kernel, (buckets.get(id) ?? fail('ENOENT')).address);
   buckets.delete(id);
+  removeSorted(ids, id);
   unchargeObject(kernel, 'stack-bucket');
 }
 
@@ -69,7 +71,7 @@ export function storeStack(kernel: Kernel, map: BpfMap, ips: readonly bigint[], 
   if ((flags & ~known) !== 0) fail('EINVAL');
   const frames = ips.slice(flags & BPF_F_SKIP_FIELD_MASK).slice(0, stackDepth(map));
   if (frames.length === 0) fail('EFAULT');
-  const { buckets } = dataOf(map, 'stacks');
+  const { buckets, ids } = dataOf(map, 'stacks');
   const hash = jhash2(new Uint32Array(BigUint64Array.from(frames).buffer));
   const id = hash % bucketCount(map);
   const old = buckets.get(id);
@@ -85,6 +87,7 @@ export function storeStack(kernel: Kernel, map: BpfMap, ips: readonly bigint[], 
   const bucket: StackBucket = { address, hash, count: frames.length };
   store(kernel, bucket.address, value);
   buckets.set(id, bucket);
+  if (old === undefined) insertSorted(ids, id);
   return id;
 }
 
@@ -107,7 +110,7 @@ export const stackTraceMap: MapType = {
     if (maxEntries > HIGHEST_TABLE) fail('E2BIG');
   },
 
-  create: () => ({ kind: 'stacks', buckets: new Map() }),
+  create: () => ({ kind: 'stacks', buckets: new Map(), ids: [] }),
   lookup: () => 0n,
   read,
   update: () => fail('EINVAL'),
@@ -125,11 +128,10 @@ export const stackTraceMap: MapType = {
 
   /** unused and unknown ids are followed by the first used one */
   nextKey(_kernel, map, key) {
-    const { buckets } = dataOf(map, 'stacks');
+    const { buckets, ids } = dataOf(map, 'stacks');
     const after = key !== undefined && buckets.has(u32Of(key)) ? u32Of(key) : -1;
-    let next = Infinity;
-    for (const id of buckets.keys()) if (id > after && id < next) next = id;
-    return next === Infinity ? fail('ENOENT') : u32Bytes(next);
+    const [next] = valuesAbove(ids, after);
+    return next === undefined ? fail('ENOENT') : u32Bytes(next);
   },
 
   free(kernel, map) {

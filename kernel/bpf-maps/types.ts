@@ -1,3 +1,5 @@
+import type { SortedList } from '../sorted-list.ts';
+
 /** What BPF_MAP_CREATE says of a map's shape; sizes in bytes. */
 export interface MapAttributes {
   readonly keySize: number;
@@ -24,6 +26,8 @@ export interface HashData {
   oldest: number;
   newest: number;
   nextSerial: number;
+  /** a block not newer than where the latest batch of a lookup ended; 0: the oldest */
+  reached: number;
   /** the first of the deleted elements' blocks, which a preallocated map gives to nobody else; 0 for none */
   spare: number;
 }
@@ -60,7 +64,9 @@ export type MapData =
     }
   | {
       readonly kind: 'stacks';
+      /** by the stack's id */
       readonly buckets: Map<number, StackBucket>;
+      readonly ids: SortedList<number>;
     }
   | {
       readonly kind: 'events';

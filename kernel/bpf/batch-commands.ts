@@ -102,9 +102,12 @@ function* following(
     for (let index = first; index < map.maxEntries; index++) yield [u32Bytes(index), u32Bytes(index)];
     return;
   }
+  const data = dataOf(map, 'hash');
   const first = begin === undefined ? 0 : u32Of(begin);
-  for (const { element, serial } of elementsByAge(kernel, dataOf(map, 'hash'), first)) {
+  for (const { element, serial } of elementsByAge(kernel, data, first)) {
     yield [keyOf(kernel, element, map.keySize), u32Bytes(serial + 1)];
+    // it is in the batch
+    data.reached = element;
   }
 }
 

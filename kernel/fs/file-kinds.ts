@@ -14,7 +14,7 @@ import { systemRow, taskRow, type SystemRow } from './generated.ts';
 import { pipeKinds } from './pipes.ts';
 import { subjectOf } from './proc-inodes.ts';
 import { stdioKinds } from './stdio.ts';
-import { inodeOf, namesOf } from './tree.ts';
+import { countNames, inodeOf, nameAt } from './tree.ts';
 import type { FileKind, FileOperations, Inode, OpenFile } from './types.ts';
 
 export type { FileOperations } from './types.ts';
@@ -40,9 +40,9 @@ const regular: FileOperations = {
 const directory: FileOperations = {
   read: () => fail('EISDIR'),
   /** entries, with `.` and `..` */
-  size: (kernel, file) => namesOf(kernel, inodeFor(kernel, file)).length + 2,
+  size: (kernel, file) => countNames(kernel, inodeFor(kernel, file)) + 2,
   seeked(kernel, file) {
-    file.cursor = file.position < 3 ? '' : (namesOf(kernel, inodeFor(kernel, file))[file.position - 3] ?? '\u{ffff}');
+    file.cursor = file.position < 3 ? '' : (nameAt(kernel, inodeFor(kernel, file), file.position - 3) ?? '\u{ffff}');
   },
 };
 

@@ -174,9 +174,11 @@ export function rename(
   } else {
     checkRoomForName(kernel, target.directory, moved.type);
   }
+  const { links } = moved;
   holdInode(kernel, moved.id);
   removeName(kernel, source.directory, source.name, moved);
   addName(kernel, target.directory, target.name, moved);
+  if (moved.type === 'directory') moved.links = links;
   releaseInode(kernel, moved.id);
   touch(kernel, source.directory);
   touch(kernel, target.directory);

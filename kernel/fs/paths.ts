@@ -4,7 +4,6 @@ import type { Kernel } from '../kernel.ts';
 import type { Task } from '../task.ts';
 import { MAXSYMLINKS, NAME_MAX, PATH_MAX } from './constants.ts';
 import { describedFile, linkTarget } from './computed-links.ts';
-import { procEntries } from './proc-inodes.ts';
 import { hasInode, inodeOf, lookup } from './tree.ts';
 import type { Inode } from './types.ts';
 
@@ -102,23 +101,15 @@ export function resolveExisting(kernel: Kernel, path: string, options: ResolveOp
   return resolve(kernel, path, options).inode ?? fail('ENOENT');
 }
 
-function nameIn(kernel: Kernel, parent: Inode, id: number): string | undefined {
-  for (const [name, inode] of parent.entries) if (inode === id) return name;
-  for (const [name, inode] of procEntries(kernel, parent) ?? []) if (inode === id) return name;
-  return undefined;
-}
-
 /** Absolute path of a directory; undefined when it has been removed or is PATH_MAX or longer. */
 export function pathOfDirectory(kernel: Kernel, id: number): string | undefined {
   let path = '';
   for (let at = id; at !== kernel.fileSystem.root;) {
     const inode = inodeOf(kernel, at);
-    const parent = inode && inode.links > 0 ? inodeOf(kernel, inode.parent) : undefined;
-    const name = parent && nameIn(kernel, parent, at);
-    if (parent === undefined || name === undefined) return undefined;
-    path = `/${name}${path}`;
+    if (inode === undefined || inode.links === 0) return undefined;
+    path = `/${inode.name}${path}`;
     if (path.length >= PATH_MAX) return undefined;
-    at = parent.id;
+    at = inode.parent;
   }
   return path === '' ? '/' : path;
 }

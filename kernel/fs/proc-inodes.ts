@@ -62,8 +62,9 @@ export function subjectOf(kernel: Kernel, inode: Inode): Task | undefined {
 const inodeNumber = (pid: number, slot: number): number => FIRST + pid * PER_TASK + slot;
 
 const none = new Map<never, never>();
+const noNames: never[] = [];
 
-function computed(id: number, type: InodeType, mode: number, driver: string, parent = 0): Inode {
+function computed(id: number, type: InodeType, mode: number, driver: string, parent = 0, name = ''): Inode {
   return {
     id,
     type,
@@ -77,6 +78,8 @@ function computed(id: number, type: InodeType, mode: number, driver: string, par
     version: 0,
     target: '',
     entries: none,
+    names: noNames,
+    name,
     parent,
     driver,
     object: 0,
@@ -90,8 +93,8 @@ export function taskInode(kernel: Kernel, id: number): Inode | undefined {
   const task = number && kernel.tasks.get(number.pid);
   if (number === undefined || task === undefined) return undefined;
   const { pid, slot, fd } = number;
-  if (slot === DIRECTORY) return computed(id, 'directory', 0o555, 'proc', procRoot(kernel));
-  if (slot === DESCRIPTORS) return computed(id, 'directory', 0o500, 'proc', inodeNumber(pid, DIRECTORY));
+  if (slot === DIRECTORY) return computed(id, 'directory', 0o555, 'proc', procRoot(kernel), `${pid}`);
+  if (slot === DESCRIPTORS) return computed(id, 'directory', 0o500, 'proc', inodeNumber(pid, DIRECTORY), 'fd');
   if (fd !== undefined) {
     const open = fd < MAX_DESCRIPTORS && kernel.fileTables.get(task.fileTable)?.descriptors[fd] !== undefined;
     return open ? computed(id, 'symlink', 0o700, DESCRIPTOR_LINK) : undefined;
@@ -105,21 +108,39 @@ function procRoot(kernel: Kernel): number {
   return inodes.get(root)?.entries.get('proc') ?? root;
 }
 
-/** Names that /proc, /proc/<pid> and /proc/<pid>/fd have beside those in `entries`; undefined for other directories. */
-export function procEntries(kernel: Kernel, directory: Inode): Map<string, number> | undefined {
+/** The names that /proc, /proc/<pid> and /proc/<pid>/fd have beside those in `entries`; undefined for other directories. */
+export function procNames(kernel: Kernel, directory: Inode): string[] | undefined {
   if (directory.driver === 'proc-root') {
     const leaders = [...kernel.tasks.values()].filter(({ pid, tgid }) => pid === tgid);
-    return new Map(leaders.map(({ pid }) => [`${pid}`, inodeNumber(pid, DIRECTORY)]));
+    return leaders.map(({ pid }) => `${pid}`);
   }
   const number = readTaskInode(directory.id);
   if (number === undefined) return undefined;
-  const { pid } = number;
-  if (number.slot === DIRECTORY) {
-    const named = slots().map(({ name }, n) => [name, inodeNumber(pid, NAMED + n)] as const);
-    return new Map([['fd', inodeNumber(pid, DESCRIPTORS)], ...named]);
+  if (number.slot === DIRECTORY) return ['fd', ...slots().map(({ name }) => name)];
+  const descriptors = descriptorsOf(kernel, number.pid);
+  return [...descriptors.keys()].filter((fd) => descriptors[fd] !== undefined).map((fd) => `${fd}`);
+}
+
+const descriptorsOf = (kernel: Kernel, pid: number): readonly unknown[] =>
+  kernel.fileTables.get(kernel.tasks.get(pid)?.fileTable ?? -1)?.descriptors ?? [];
+
+/** What a name says that is a number as `procNames` writes it; else NaN. */
+const wholeNumber = (name: string): number => (/^(0|[1-9]\d{0,9})$/.test(name) ? Number(name) : NaN);
+
+/** The number of the inode that one of `procNames` means. */
+export function procEntry(kernel: Kernel, directory: Inode, name: string): number | undefined {
+  if (directory.driver === 'proc-root') {
+    const task = kernel.tasks.get(wholeNumber(name));
+    return task !== undefined && task.pid === task.tgid ? inodeNumber(task.pid, DIRECTORY) : undefined;
   }
-  const task = kernel.tasks.get(pid);
-  const descriptors = (task && kernel.fileTables.get(task.fileTable)?.descriptors) ?? [];
-  const numbers = [...descriptors.keys()].filter((fd) => descriptors[fd] !== undefined);
-  return new Map(numbers.map((fd) => [`${fd}`, inodeNumber(pid, DESCRIPTOR + fd)]));
+  const number = readTaskInode(directory.id);
+  if (number === undefined) return undefined;
+  const { pid, slot } = number;
+  if (slot !== DIRECTORY) {
+    const fd = wholeNumber(name);
+    return descriptorsOf(kernel, pid)[fd] === undefined ? undefined : inodeNumber(pid, DESCRIPTOR + fd);
+  }
+  if (name === 'fd') return inodeNumber(pid, DESCRIPTORS);
+  const named = slots().findIndex((one) => one.name === name);
+  return named < 0 ? undefined : inodeNumber(pid, NAMED + named);
 }

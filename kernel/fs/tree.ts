@@ -2,9 +2,10 @@
 import { fail, type ErrnoName } from '../errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { charge, uncharge } from '../mm/charge.ts';
+import { insertSorted, removeSorted, valueAt, valuesAbove } from '../sorted-list.ts';
 import { MAX_LINKS } from './constants.ts';
 import { freeUnused, inodeCharge } from './inode-uses.ts';
-import { procEntries, taskInode } from './proc-inodes.ts';
+import { procEntry, procNames, taskInode } from './proc-inodes.ts';
 import type { FileKind, FileSystem, Inode, InodeType } from './types.ts';
 
 /** What a name of at most 255 bytes keeps of the host's memory. */
@@ -64,6 +65,8 @@ export function addInode(fileSystem: FileSystem, type: InodeType, init: NewInode
     version: 0,
     target,
     entries: new Map(),
+    names: [],
+    name: '',
     parent: 0,
     driver: init.driver ?? '',
     object: init.object ?? 0,
@@ -73,16 +76,20 @@ export function addInode(fileSystem: FileSystem, type: InodeType, init: NewInode
   return inode;
 }
 
-/** `name` of `directory` means `inode` from now on; it must not exist yet. ENOSPC, EMLINK. */
+/**
+ * `name` of `directory` means `inode` from now on; it must not exist yet. A directory has no other one. ENOSPC,
+ * EMLINK.
+ */
 export function addName(kernel: Kernel, directory: Inode, name: string, inode: Inode): void {
   if ((inode.type === 'directory' ? directory : inode).links >= MAX_LINKS) fail('EMLINK');
   charge(kernel, NAME_CHARGE, 'ENOSPC');
-  const { inodes } = kernel.fileSystem;
   directory.entries.set(name, inode.id);
+  insertSorted(directory.names, name);
   if (inode.type === 'directory') {
     inode.parent = directory.id;
-    // its own `.`, its name, and the `..` of each directory in it: a renamed one may have some
-    inode.links = 2 + [...inode.entries.values()].filter((id) => inodes.get(id)?.type === 'directory').length;
+    inode.name = name;
+    // its own `.` and its name; the `..` of each directory in it will count
+    inode.links = 2;
     directory.links++;
   } else {
     inode.links++;
@@ -92,6 +99,7 @@ export function addName(kernel: Kernel, directory: Inode, name: string, inode: I
 /** Takes the name away; without another one, and without a user, the inode goes. */
 export function removeName(kernel: Kernel, directory: Inode, name: string, inode: Inode): void {
   directory.entries.delete(name);
+  removeSorted(directory.names, name);
   uncharge(kernel, NAME_CHARGE);
   if (inode.type === 'directory') {
     inode.links = 0;
@@ -120,14 +128,30 @@ export function hasInode(kind: FileKind): boolean {
 export function lookup(kernel: Kernel, directory: Inode, name: string): Inode | undefined {
   // bpf_lookup: names with a dot are reserved
   if (isBpffs(directory) && name.includes('.')) fail('EPERM');
-  const id = directory.entries.get(name) ?? procEntries(kernel, directory)?.get(name);
+  const id = directory.entries.get(name) ?? procEntry(kernel, directory, name);
   return id === undefined ? undefined : inodeOf(kernel, id);
 }
 
-/** Names of `directory` in the order of their bytes, without `.` and `..`. */
-export function namesOf(kernel: Kernel, directory: Inode): string[] {
-  const computed = procEntries(kernel, directory);
-  return [...directory.entries.keys(), ...(computed?.keys() ?? [])].sort();
+/** Of what /proc computes and of what is there, in the order of their bytes; undefined where nothing is computed. */
+function allNames(kernel: Kernel, directory: Inode): string[] | undefined {
+  const computed = procNames(kernel, directory);
+  return computed && [...directory.entries.keys(), ...computed].sort();
+}
+
+/** How many names `directory` has, without `.` and `..`. */
+export const countNames = (kernel: Kernel, directory: Inode): number =>
+  directory.entries.size + (procNames(kernel, directory)?.length ?? 0);
+
+/** Names of `directory` in the order of their bytes, without `.` and `..`: those after `cursor`, '' being before all. */
+export function namesAfter(kernel: Kernel, directory: Inode, cursor: string): Iterable<string> {
+  const all = allNames(kernel, directory);
+  return all === undefined ? valuesAbove(directory.names, cursor) : all.filter((name) => name > cursor);
+}
+
+/** The one that has `index` others before it. */
+export function nameAt(kernel: Kernel, directory: Inode, index: number): string | undefined {
+  const all = allNames(kernel, directory);
+  return all === undefined ? valueAt(directory.names, index) : all[index];
 }
 
 /** Fails when `directory` takes no new names: it is removed, or its entries are the kernel's. */

@@ -1,6 +1,7 @@
 /** The virtual file system's data, and what the tables over it look like. */
 import type { Kernel } from '../kernel.ts';
 import type { Wait } from '../native.ts';
+import type { SortedList } from '../sorted-list.ts';
 import type { Task } from '../task.ts';
 
 export type InodeType = 'regular' | 'directory' | 'symlink' | 'device' | 'generated' | 'pinned';
@@ -27,6 +28,10 @@ export interface Inode {
   readonly target: string;
   /** directory: name to inode; names are bytes as Latin-1 */
   readonly entries: Map<string, number>;
+  /** directory: the keys of that, in the order in which getdents gives them */
+  readonly names: SortedList<string>;
+  /** directory: what it is called in `parent`; '': it has no name */
+  name: string;
   /** directory: the one it is in; the root: itself; else 0 */
   parent: number;
   /**

@@ -3,6 +3,8 @@
  * chunks that know the largest gap between two of theirs: to find, insert or remove one, or a place for a new one, takes a
  * look at the chunks and at few ranges, however many there are.
  */
+import { countWhile } from '../sorted-list.ts';
+
 export interface Range {
   readonly start: bigint;
   readonly end: bigint;
@@ -34,18 +36,6 @@ export function copyRanges<R extends Range>({ chunks, count }: RangeList<R>): Ra
 
 export function* allRanges<R extends Range>({ chunks }: RangeList<R>): Generator<R, void> {
   for (const { ranges } of chunks) yield* ranges;
-}
-
-/** Of elements in ascending order, the number of those at the front for which `isBelow` holds. */
-function countWhile<T>(list: readonly T[], isBelow: (element: T) => boolean): number {
-  let low = 0;
-  let high = list.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (isBelow(list[middle]!)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 interface Place {

@@ -6,7 +6,7 @@ import { fileOf } from '../fs/files.ts';
 import { holdInode, releaseInode } from '../fs/inode-uses.ts';
 import { makeDirectory, makeLink, makeSymlink, readLink, removeDirectory, rename, unlink } from '../fs/names.ts';
 import { pathOfDirectory } from '../fs/paths.ts';
-import { inodeOf, lookup, namesOf } from '../fs/tree.ts';
+import { inodeOf, lookup, namesAfter } from '../fs/tree.ts';
 import type { Inode, InodeType, OpenFile } from '../fs/types.ts';
 import type { Kernel } from '../kernel.ts';
 import { copyToUser } from '../mm/user-memory.ts';
@@ -35,8 +35,7 @@ function* entriesAfter(kernel: Kernel, directory: Inode, file: OpenFile): Genera
   const parent = inodeOf(kernel, directory.parent) ?? directory;
   if (file.position < 1) yield { name: '.', inode: directory };
   if (file.position < 2) yield { name: '..', inode: parent };
-  for (const name of namesOf(kernel, directory)) {
-    if (name <= file.cursor) continue;
+  for (const name of namesAfter(kernel, directory, file.cursor)) {
     const inode = lookup(kernel, directory, name);
     if (inode !== undefined) yield { name, inode };
   }
