@@ -23,7 +23,7 @@ import { CONTEXT_LENGTH, contextIndex, makeRunnable, saveContext } from './sched
 import { FIRST_KERNEL_THREAD } from './sleepers.ts';
 import { dropFilters, holdFilters } from './seccomp/references.ts';
 import { lookupName } from './symbols.ts';
-import { forgetTask, inheritEvents } from './perf/counting.ts';
+import { chargeInherited, forgetTask, inheritEvents, unchargeInherited } from './perf/counting.ts';
 import { traceFork } from './tracing/sched.ts';
 import { setSyscallWork } from './tracing/syscall-work.ts';
 import { ORPHAN, type Task } from './task.ts';
@@ -192,6 +192,21 @@ function parentOf(task: Task, isThread: boolean, isSibling: boolean): number {
 
 /** kernel_clone: the child, runnable, with the parent's user registers but rax 0 and, unless 0, `stack`. EAGAIN, ENOMEM. */
 export function cloneTask(kernel: Kernel, cpu: Cpu, parent: Task, flags: number, stack: bigint): Task {
+  const events = chargeInherited(kernel, parent);
+  const child = orUndo(
+    () => copyTask(kernel, parent, flags),
+    () => unchargeInherited(kernel, events),
+  );
+  copyRegisters(kernel, cpu, parent, child, stack);
+  makeRunnable(kernel, child);
+  inheritEvents(kernel, events, child);
+  traceFork(kernel, cpu, parent, child);
+  kernel.events.push({ type: 'fork', pid: parent.pid, child: child.pid });
+  return child;
+}
+
+/** copy_process, but for the registers. */
+function copyTask(kernel: Kernel, parent: Task, flags: number): Task {
   const shares = (flag: number): boolean => (flags & flag) !== 0;
   const parentSpace = kernel.addressSpaces.get(parent.addressSpace ?? -1) ?? fail('EINVAL');
   const space = shares(CloneFlag.vm) ? parentSpace : copyAddressSpace(kernel, parentSpace);
@@ -216,19 +231,13 @@ export function cloneTask(kernel: Kernel, cpu: Cpu, parent: Task, flags: number,
       savedMask: undefined,
     },
   };
-  const child = orUndo(
+  return orUndo(
     () => createTask(kernel, parent.comm, origin),
     () => {
       releaseFileTable(kernel, fileTable);
       dropSpace();
     },
   );
-  copyRegisters(kernel, cpu, parent, child, stack);
-  makeRunnable(kernel, child);
-  inheritEvents(kernel, parent, child);
-  traceFork(kernel, cpu, parent, child);
-  kernel.events.push({ type: 'fork', pid: parent.pid, child: child.pid });
-  return child;
 }
 
 /** The child returns from the same system call: user registers in memory, the rest from the CPU. */

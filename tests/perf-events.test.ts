@@ -501,7 +501,7 @@ test('any attribute, request, mapping and read is a result or an errno, and clos
         }
         assert.is(systemCall(machine, task, 'close', descriptor), 0);
         for (let n = 0; n < mapped.length; n += 2) systemCall(machine, task, 'munmap', mapped[n]!, mapped[n + 1]!);
-        assert.is(kernel.bpf.events.size + kernel.perf.rings.size + kernel.perf.counters.length, 0);
+        assert.is(kernel.bpf.events.size + kernel.perf.rings.size + kernel.perf.counters, 0);
       },
     ),
     { numRuns: RUNS },

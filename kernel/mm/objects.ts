@@ -23,7 +23,7 @@ export const objectBytes = {
   symbol:          208, // of an extension's image, and its name
   link:            512,
   'perf-event':   2048,
-  'perf-task':     128, // a task that an event counts for
+  'perf-task':     160, // a task that an event counts for
   kprobe:         1024,
   'filter-instruction': 88, // of a seccomp filter
   'filter-reference': 32, // a task's to a filter
@@ -59,6 +59,11 @@ export function unchargeObject(kernel: Kernel, kind: ObjectKind, bytes = 0): voi
  */
 export function chargeAnyway(kernel: Kernel, kind: ObjectKind, count = 1): void {
   uncharge(kernel, -objectBytes[kind] * count);
+}
+
+/** `count` objects come to be. ENOMEM. */
+export function chargeMany(kernel: Kernel, kind: ObjectKind, count: number): void {
+  charge(kernel, objectBytes[kind] * count);
 }
 
 export function unchargeMany(kernel: Kernel, kind: ObjectKind, count: number): void {

@@ -6,7 +6,8 @@ import type { Cpu } from '../../cpu/cpu.ts';
 import { LOCAL_PERF_VECTOR } from '../entry/vectors.ts';
 import { now, type Kernel } from '../kernel.ts';
 import { constants } from '../layout/constants.ts';
-import { chargeAnyway, unchargeObject } from '../mm/objects.ts';
+import { chargeMany, unchargeMany, unchargeObject } from '../mm/objects.ts';
+import { insertSorted, removeSorted, valuesAbove } from '../sorted-list.ts';
 import type { Task } from '../task.ts';
 import { AttributeFlag } from './constants.ts';
 import type { PerfEvent, RunningSpan } from './types.ts';
@@ -55,7 +56,7 @@ function reading(kernel: Kernel, event: PerfEvent, cpu: Cpu): bigint {
 }
 
 const isFor = (event: PerfEvent, cpu: number, pid: number): boolean =>
-  (event.cpu === -1 || event.cpu === cpu) && (event.pid === -1 || event.tasks.includes(pid));
+  (event.cpu === -1 || event.cpu === cpu) && (event.pid === -1 || event.tasks.has(pid));
 
 /** Whether the enabled event counts what happens on `cpu` in the task `pid`. */
 export const counts = (event: PerfEvent, cpu: number, pid: number): boolean => event.enabled && isFor(event, cpu, pid);
@@ -69,8 +70,10 @@ function startOn(kernel: Kernel, event: PerfEvent, cpu: Cpu, pid: number): void 
   const deadline = samples ? ticks(kernel, event, cpu) + (event.left.get(key) ?? event.period) : Infinity;
   const span = { cpu: cpu.index, key, since: reading(kernel, event, cpu), time: now(kernel, cpu), deadline };
   event.running.set(cpu.index, span);
+  if (!samples) return;
+  insertSorted(kernel.perf.samplers[cpu.index]!, event.id);
   // what executes now is to end where this event overflows
-  if (samples) cpu.leave = true;
+  cpu.leave = true;
 }
 
 function stopOn(kernel: Kernel, event: PerfEvent, cpu: Cpu): void {
@@ -79,7 +82,9 @@ function stopOn(kernel: Kernel, event: PerfEvent, cpu: Cpu): void {
   event.running.delete(cpu.index);
   if (isClock(event)) event.count += reading(kernel, event, cpu) - span.since;
   event.timeEnabled += now(kernel, cpu) - span.time;
-  if (span.deadline !== Infinity) event.left.set(span.key, Math.max(1, span.deadline - ticks(kernel, event, cpu)));
+  if (span.deadline === Infinity) return;
+  removeSorted(kernel.perf.samplers[cpu.index]!, event.id);
+  event.left.set(span.key, Math.max(1, span.deadline - ticks(kernel, event, cpu)));
 }
 
 /** The event has just been enabled: it runs where it is meant to. */
@@ -122,17 +127,24 @@ export function setPeriod(kernel: Kernel, event: PerfEvent, period: number): voi
   if (event.enabled) startEvent(kernel, event);
 }
 
-/** The events of single tasks. */
-const taskEvents = (kernel: Kernel): PerfEvent[] =>
-  kernel.perf.taskEvents.map((id) => kernel.bpf.events.get(id)).filter((event) => event !== undefined);
+function* eventsOf({ bpf }: Kernel, ids: Iterable<number> = []): Generator<PerfEvent, void> {
+  for (const id of ids) {
+    const event = bpf.events.get(id);
+    if (event !== undefined) yield event;
+  }
+}
+
+/** The events that count for the task alone. */
+const taskEvents = (kernel: Kernel, pid: number): Iterable<PerfEvent> =>
+  eventsOf(kernel, kernel.perf.taskEvents.get(pid)?.ids);
 
 /** perf_event_task_sched_in */
 export function schedIn(kernel: Kernel, cpu: Cpu, task: Task): void {
   if (kernel.bpf.events.size === 0) return;
-  for (const event of taskEvents(kernel)) {
+  for (const event of taskEvents(kernel, task.pid)) {
     if (counts(event, cpu.index, task.pid)) startOn(kernel, event, cpu, task.pid);
   }
-  if (kernel.perf.counters.length === 0) return;
+  if (kernel.perf.counters === 0) return;
   const before = kernel.perf.lastCpu.get(task.pid);
   kernel.perf.lastCpu.set(task.pid, cpu.index);
   if (before !== undefined && before !== cpu.index) countSoftware(kernel, cpu, task.pid, Software.cpuMigrations);
@@ -141,41 +153,64 @@ export function schedIn(kernel: Kernel, cpu: Cpu, task: Task): void {
 /** perf_event_task_sched_out */
 export function schedOut(kernel: Kernel, cpu: Cpu, task: Task): void {
   if (kernel.bpf.events.size === 0) return;
-  if (kernel.perf.counters.length > 0) kernel.perf.lastCpu.set(task.pid, cpu.index);
+  if (kernel.perf.counters > 0) kernel.perf.lastCpu.set(task.pid, cpu.index);
   countSoftware(kernel, cpu, task.pid, Software.contextSwitches);
-  for (const event of taskEvents(kernel)) {
-    if (event.enabled && event.tasks.includes(task.pid)) stopOn(kernel, event, cpu);
-  }
+  for (const event of taskEvents(kernel, task.pid)) if (event.enabled) stopOn(kernel, event, cpu);
 }
+
+/** The task `pid` is one that the event counts for. */
+export function addTaskEvent({ perf }: Kernel, event: PerfEvent, pid: number): void {
+  event.tasks.add(pid);
+  let list = perf.taskEvents.get(pid);
+  if (list === undefined) perf.taskEvents.set(pid, (list = { ids: new Set(), inheritable: 0 }));
+  list.ids.add(event.id);
+  if (event.inherit) list.inheritable++;
+}
+
+/** The event counts for nobody any more. */
+export function dropTaskEvents(kernel: Kernel, { id, pid, tasks, inherit }: PerfEvent): void {
+  unchargeMany(kernel, 'perf-task', tasks.size - (tasks.has(pid) ? 1 : 0));
+  for (const task of tasks) {
+    const list = kernel.perf.taskEvents.get(task);
+    if (list === undefined || !list.ids.delete(id)) continue;
+    if (inherit) list.inheritable--;
+    if (list.ids.size === 0) kernel.perf.taskEvents.delete(task);
+  }
+  tasks.clear();
+}
+
+/** What a child of `parent` will inherit, which is charged: see `inheritEvents`. ENOMEM. */
+export function chargeInherited(kernel: Kernel, parent: Task): readonly PerfEvent[] {
+  const count = kernel.perf.taskEvents.get(parent.pid)?.inheritable ?? 0;
+  if (count === 0) return [];
+  chargeMany(kernel, 'perf-task', count);
+  return [...taskEvents(kernel, parent.pid)].filter(({ inherit }) => inherit);
+}
+
+/** The child could not be made. */
+export const unchargeInherited = (kernel: Kernel, inherited: readonly PerfEvent[]): void =>
+  unchargeMany(kernel, 'perf-task', inherited.length);
 
 /** perf_event_init_task: the child counts where the parent's events are inherited. */
-export function inheritEvents(kernel: Kernel, parent: Task, child: Task): void {
-  for (const event of taskEvents(kernel)) {
-    if ((event.attributes.flags & AttributeFlag.inherit) !== 0n && event.tasks.includes(parent.pid)) {
-      event.tasks.push(child.pid);
-      chargeAnyway(kernel, 'perf-task');
-    }
-  }
+export function inheritEvents(kernel: Kernel, inherited: readonly PerfEvent[], child: Task): void {
+  for (const event of inherited) addTaskEvent(kernel, event, child.pid);
 }
 
-/** perf_event_exit_task */
+/** perf_event_exit_task; the events that were opened for the task stay, and count no more. */
 export function forgetTask(kernel: Kernel, pid: number): void {
   kernel.perf.lastCpu.delete(pid);
-  for (const { tasks, left } of taskEvents(kernel)) {
-    const at = tasks.indexOf(pid);
-    // the task it was opened for keeps its place: the event stays, and counts no more
-    if (at > 0) {
-      tasks.splice(at, 1);
-      unchargeObject(kernel, 'perf-task');
-    }
-    left.delete(pid);
+  for (const event of taskEvents(kernel, pid)) {
+    event.tasks.delete(pid);
+    event.left.delete(pid);
+    if (event.pid !== pid) unchargeObject(kernel, 'perf-task');
   }
+  kernel.perf.taskEvents.delete(pid);
 }
 
 /** perf_event_enable_on_exec: the events that are to be enabled now. */
 export function enabledByExec(kernel: Kernel, pid: number): PerfEvent[] {
-  return taskEvents(kernel).filter(
-    ({ attributes, tasks }) => (attributes.flags & AttributeFlag.enableOnExec) !== 0n && tasks.includes(pid),
+  return [...taskEvents(kernel, pid)].filter(
+    ({ attributes }) => (attributes.flags & AttributeFlag.enableOnExec) !== 0n,
   );
 }
 
@@ -207,26 +242,27 @@ export function countHit(kernel: Kernel, cpu: Cpu, event: PerfEvent, pid: number
 
 /** perf_sw_event: something happened on `cpu` in the task `pid`. */
 export function countSoftware(kernel: Kernel, cpu: Cpu, pid: number, config: bigint, address = 0n): void {
-  for (const id of kernel.perf.counters) {
-    const event = kernel.bpf.events.get(id);
-    if (event?.kind !== 'software' || event.attributes.config !== config) continue;
+  for (const event of eventsOf(kernel, kernel.perf.software.get(config))) {
+    if (counts(event, cpu.index, pid)) countHit(kernel, cpu, event, pid, address);
+  }
+  for (const event of taskEvents(kernel, pid)) {
+    if (event.kind !== 'software' || event.attributes.config !== config) continue;
     if (counts(event, cpu.index, pid)) countHit(kernel, cpu, event, pid, address);
   }
 }
 
 /** A user page fault: every one of them is minor, since files are in memory. */
 export function countPageFault(kernel: Kernel, cpu: Cpu, pid: number, address: bigint): void {
-  if (kernel.perf.counters.length === 0) return;
+  if (kernel.perf.counters === 0) return;
   countSoftware(kernel, cpu, pid, Software.pageFaults, address);
   countSoftware(kernel, cpu, pid, Software.minorFaults, address);
 }
 
 /** The clock events that sample on `cpu`. */
 function* samplers(kernel: Kernel, cpu: Cpu): Iterable<{ readonly event: PerfEvent; readonly span: RunningSpan }> {
-  for (const id of kernel.perf.counters) {
-    const event = kernel.bpf.events.get(id);
-    const span = event?.running.get(cpu.index);
-    if (event !== undefined && span !== undefined && span.deadline !== Infinity) yield { event, span };
+  for (const event of eventsOf(kernel, valuesAbove(kernel.perf.samplers[cpu.index]!))) {
+    const span = event.running.get(cpu.index);
+    if (span !== undefined) yield { event, span };
   }
 }
 

@@ -8,13 +8,14 @@ import { constants } from '../layout/constants.ts';
 import { perf_event, trace_event_call } from '../layout/perf.ts';
 import { writeStructure } from '../layout/write-structure.ts';
 import { kfree, kmalloc } from '../mm/heap.ts';
-import { charging, unchargeMany, unchargeObject } from '../mm/objects.ts';
+import { charging, unchargeObject } from '../mm/objects.ts';
 import { readKernelU32, writeKernel, writeKernelU32, writeKernelU64 } from '../mm/kernel-memory.ts';
+import { insertSorted, removeSorted, valueAt, valuesAbove } from '../sorted-list.ts';
 import { lookupName } from '../symbols.ts';
 import { traceSyscalls } from '../tracing/syscall-work.ts';
 import type { Tracepoint } from '../tracing/events.ts';
 import { AttributeFlag } from './constants.ts';
-import { startEvent, stopEvent } from './counting.ts';
+import { addTaskEvent, dropTaskEvents, startEvent, stopEvent } from './counting.ts';
 import type { EventAttributes, PerfEvent, PerfEventKind } from './types.ts';
 
 /** How perf_event_attr names a probed instruction: a symbol and an offset, or '' and an address. */
@@ -53,7 +54,8 @@ function createEvent(kernel: Kernel, fields: NewEvent): PerfEvent {
     ...fields,
     id,
     address,
-    tasks: pid === -1 ? [] : [pid],
+    inherit: (attributes.flags & AttributeFlag.inherit) !== 0n,
+    tasks: new Set(),
     enabled: false,
     program: undefined,
     references: 1,
@@ -69,13 +71,27 @@ function createEvent(kernel: Kernel, fields: NewEvent): PerfEvent {
   const bytes = writeStructure(perf_event, { type: attributes.type, id, config: attributes.config, pid, cpu });
   writeKernel(kernel, address, bytes);
   bpf.events.set(id, event);
-  if (pid !== -1) perf.taskEvents.push(id);
+  if (pid !== -1) addTaskEvent(kernel, event, pid);
   if (call !== 0n) {
-    perf.calls.set(call, [...(perf.calls.get(call) ?? []), id]);
+    addTo(perf.calls, call, id);
     countCall(kernel, call, 'perf_refcount', 1);
   }
   return event;
 }
+
+function addTo<Key>(lists: Map<Key, Set<number>>, key: Key, id: number): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, new Set([id]));
+  else list.add(id);
+}
+
+function takeFrom<Key>(lists: Map<Key, Set<number>>, key: Key, id: number): void {
+  const list = lists.get(key);
+  list?.delete(id);
+  if (list?.size === 0) lists.delete(key);
+}
+
+const isOfEveryTask = ({ kind, pid }: PerfEvent): boolean => kind === 'software' && pid === -1;
 
 /** Adds to a counter that the hooks' machine code reads; it never goes below 0. */
 function countCall(kernel: Kernel, call: bigint, field: 'perf_refcount' | 'prog_count', change: 1 | -1): void {
@@ -144,7 +160,8 @@ export function createCounter(
   period: number,
 ): PerfEvent {
   const event = createEvent(kernel, { kind, attributes, call: 0n, probe: undefined, name: '', period, ...scope });
-  kernel.perf.counters.push(event.id);
+  kernel.perf.counters++;
+  if (isOfEveryTask(event)) addTo(kernel.perf.software, attributes.config, event.id);
   setEnabled(kernel, event, (attributes.flags & AttributeFlag.disabled) === 0n);
   return event;
 }
@@ -170,15 +187,13 @@ export function putEvent(kernel: Kernel, id: number): void {
   setEnabled(kernel, event, false);
   detachProgram(kernel, event);
   bpf.events.delete(id);
-  if (event.pid !== -1) perf.taskEvents.splice(perf.taskEvents.indexOf(id), 1);
   const { call, probe } = event;
   if (call !== 0n) {
-    const rest = (perf.calls.get(call) ?? []).filter((other) => other !== id);
-    if (rest.length === 0) perf.calls.delete(call);
-    else perf.calls.set(call, rest);
+    takeFrom(perf.calls, call, id);
     countCall(kernel, call, 'perf_refcount', -1);
   } else {
-    perf.counters.splice(perf.counters.indexOf(id), 1);
+    perf.counters--;
+    if (isOfEveryTask(event)) takeFrom(perf.software, event.attributes.config, id);
   }
   if (probe !== undefined) {
     unregisterKprobe(kernel, probe.address, id);
@@ -186,7 +201,7 @@ export function putEvent(kernel: Kernel, id: number): void {
   }
   if (event.kind === 'tracepoint') traceSyscalls(kernel);
   kfree(kernel, event.address);
-  unchargeMany(kernel, 'perf-task', Math.max(0, event.tasks.length - 1));
+  dropTaskEvents(kernel, event);
   unchargeObject(kernel, 'perf-event');
 }
 
@@ -210,7 +225,12 @@ export function attachProgram(kernel: Kernel, event: PerfEvent, program: BpfProg
   if (event.program !== undefined) fail('EEXIST');
   event.program = holdProgram(program).id;
   if (event.call === 0n) writeKernelU64(kernel, event.address + PROG, program.address);
-  else countCall(kernel, event.call, 'prog_count', 1);
+  else {
+    const { attached } = kernel.perf;
+    if (!attached.has(event.call)) attached.set(event.call, []);
+    insertSorted(attached.get(event.call)!, event.id);
+    countCall(kernel, event.call, 'prog_count', 1);
+  }
 }
 
 /** perf_event_free_bpf_prog */
@@ -219,33 +239,28 @@ export function detachProgram(kernel: Kernel, event: PerfEvent): void {
   const { program } = event;
   event.program = undefined;
   if (event.call === 0n) writeKernelU64(kernel, event.address + PROG, 0n);
-  else countCall(kernel, event.call, 'prog_count', -1);
+  else {
+    const { attached } = kernel.perf;
+    const ids = attached.get(event.call) ?? [];
+    removeSorted(ids, event.id);
+    if (ids.length === 0) attached.delete(event.call);
+    countCall(kernel, event.call, 'prog_count', -1);
+  }
   putProgram(kernel, program);
 }
 
+const programOf = ({ bpf }: Kernel, event: number | undefined): BpfProgram | undefined =>
+  bpf.programs.get(bpf.events.get(event ?? 0)?.program ?? 0);
+
 /** The one of `programsOfCall` at `index`. */
-export function programOfCall(kernel: Kernel, call: bigint, index: number): BpfProgram | undefined {
-  const ids = kernel.perf.calls.get(call);
-  if (ids === undefined) return undefined;
-  const { events, programs } = kernel.bpf;
-  let before = 0;
-  for (const id of ids) {
-    const program = programs.get(events.get(id)?.program ?? 0);
-    if (program !== undefined && before++ === index) return program;
-  }
-  return undefined;
-}
+export const programOfCall = (kernel: Kernel, call: bigint, index: number): BpfProgram | undefined =>
+  programOf(kernel, valueAt(kernel.perf.attached.get(call) ?? [], index));
 
 /** The programs attached to a call's events, in the order of the events' creation. */
-export function programsOfCall(kernel: Kernel, call: bigint): BpfProgram[] {
-  const { events, programs } = kernel.bpf;
-  const attached: BpfProgram[] = [];
-  for (const id of kernel.perf.calls.get(call) ?? []) {
-    const program = programs.get(events.get(id)?.program ?? 0);
-    if (program !== undefined) attached.push(program);
-  }
-  return attached;
-}
+export const programsOfCall = (kernel: Kernel, call: bigint): BpfProgram[] =>
+  [...valuesAbove(kernel.perf.attached.get(call) ?? [])]
+    .map((event) => programOf(kernel, event))
+    .filter((program) => program !== undefined);
 
 /** The event whose struct perf_event is at `address`. */
 export function eventAt(kernel: Kernel, address: bigint): PerfEvent | undefined {

@@ -1,4 +1,5 @@
 /** Perf events as the kernel keeps them: plain data. */
+import type { SortedList } from '../sorted-list.ts';
 import type { Tracepoint } from '../tracing/events.ts';
 
 export type PerfEventKind = 'kprobe' | 'tracepoint' | 'software' | 'hardware';
@@ -44,8 +45,10 @@ export interface PerfEvent {
   readonly name: string;
   /** task it was opened for, -1 for all */
   readonly pid: number;
-  /** the tasks it counts for: that one and those that inherited it */
-  readonly tasks: number[];
+  /** children of those inherit it */
+  readonly inherit: boolean;
+  /** the tasks it counts for: that one and those that inherited it, without the dead */
+  readonly tasks: Set<number>;
   /** -1 for all */
   readonly cpu: number;
   enabled: boolean;
@@ -112,15 +115,27 @@ export interface RingBuffer {
   paused: boolean;
 }
 
+/** Of a task alone: ids in the order of their opening, and how many of them its children will inherit. */
+export interface TaskEvents {
+  readonly ids: Set<number>;
+  inheritable: number;
+}
+
 export interface PerfState {
   /** by id; set at boot */
   readonly tracepoints: Map<number, Tracepoint>;
   /** ids of the events of a struct trace_event_call, by its address, in the order of their opening */
-  readonly calls: Map<bigint, number[]>;
-  /** ids of software and hardware events */
-  readonly counters: number[];
-  /** ids of the events of single tasks, in the order of their opening */
-  readonly taskEvents: number[];
+  readonly calls: Map<bigint, Set<number>>;
+  /** likewise: ids of those that have a program */
+  readonly attached: Map<bigint, SortedList<number>>;
+  /** how many software and hardware events there are */
+  counters: number;
+  /** by pid: ids of the events that count for a task alone, in the order of their opening */
+  readonly taskEvents: Map<number, TaskEvents>;
+  /** by config: ids of the software events of every task, likewise */
+  readonly software: Map<bigint, Set<number>>;
+  /** by CPU: ids of the clock events that sample on it now */
+  readonly samplers: SortedList<number>[];
   /** by CPU */
   readonly overflows: PendingOverflow[][];
   /** by CPU */
@@ -141,8 +156,11 @@ export function createPerfState(cpus: number): PerfState {
   return {
     tracepoints: new Map(),
     calls: new Map(),
-    counters: [],
-    taskEvents: [],
+    attached: new Map(),
+    counters: 0,
+    taskEvents: new Map(),
+    software: new Map(),
+    samplers: Array.from({ length: cpus }, () => []),
     overflows: Array.from({ length: cpus }, () => []),
     pmus: Array.from({ length: cpus }, () => ({ since: undefined, skipped: 0 })),
     records: Array.from({ length: cpus }, () => []),

@@ -11,7 +11,7 @@ import { constants } from '../../kernel/layout/constants.ts';
 import { bpf_prog } from '../../kernel/layout/structures.ts';
 import { kmalloc } from '../../kernel/mm/heap.ts';
 import { writeKernelU64 } from '../../kernel/mm/kernel-memory.ts';
-import { createKprobeEvent } from '../../kernel/perf/events.ts';
+import { attachProgram, createKprobeEvent } from '../../kernel/perf/events.ts';
 import { createProcess } from '../../kernel/process.ts';
 import { makeRunnable, schedule } from '../../kernel/scheduler.ts';
 import type { Task } from '../../kernel/task.ts';
@@ -138,5 +138,6 @@ export function createTestProgram(machine: KernelMachine, symbol: string, loader
 
 /** Attaches `program` to an event of its own at `symbol`+`offset`. */
 export function attach(machine: KernelMachine, program: BpfProgram, symbol: string, offset = 0n): void {
-  createKprobeEvent(machine.kernel, { symbol, offset, address: 0n }, true).program = program.id;
+  const { kernel } = machine;
+  attachProgram(kernel, createKprobeEvent(kernel, { symbol, offset, address: 0n }, true), program);
 }
