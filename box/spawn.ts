@@ -45,14 +45,16 @@ const defaultEnvironment = { PATH: '/bin' };
 /** A runnable process of the ELF file at `path`; strings become UTF-8. BoxError. */
 export function spawnProcess(kernel: Kernel, path: string, args: readonly string[], options: SpawnOptions): Process {
   const environment = Object.entries(options.env ?? defaultEnvironment).map(([name, value]) => `${name}=${value}`);
-  const argv = [options.argv0 ?? path, ...args].map(guestText);
+  const encoder = new TextEncoder();
+  const bytesOf = (strings: readonly string[]): Uint8Array[] => strings.map((string) => encoder.encode(string));
+  const argv = bytesOf([options.argv0 ?? path, ...args]);
   return asked(`spawn ${path}`, () => {
     const { inode } = resolve(kernel, guestText(path));
     if (inode === undefined) return fail('ENOENT');
     if (inode.type !== 'regular') fail('EACCES');
     const task = createProcess(kernel, 'spawn');
     try {
-      execute(kernel, undefined, task, guestText(path), inode, argv, environment.map(guestText));
+      execute(kernel, undefined, task, guestText(path), inode, argv, bytesOf(environment));
     } catch (error) {
       releaseFileTable(kernel, task.fileTable);
       reapTask(kernel, task);

@@ -24,6 +24,7 @@ import {
   type ProgramHeader,
 } from '../toolchain/elf/index.ts';
 import { Errno, fail } from './errno.ts';
+import { joinBytes, latin1Bytes } from './fs/bytes.ts';
 import { readContent } from './fs/content.ts';
 import { closeOnExec } from './fs/files.ts';
 import type { Inode } from './fs/types.ts';
@@ -165,37 +166,41 @@ const AT = {
   EXECFN: 31,
 } as const;
 
+const NUL = new Uint8Array(1);
+const PLATFORM = latin1Bytes('x86_64');
+
 /** argv, envp, the auxiliary vector and their strings, as create_elf_tables lays them out; the stack pointer. E2BIG. */
 function buildStack(
   kernel: Kernel,
   task: Task,
   program: Program,
   path: string,
-  argv: readonly string[],
-  envp: readonly string[],
+  argv: readonly Uint8Array[],
+  envp: readonly Uint8Array[],
 ): bigint {
-  let at = STACK_TOP - 16n;
-  const put = (bytes: Uint8Array): bigint => {
-    at -= BigInt(bytes.length);
-    copyToUser(kernel, task, at, bytes);
-    return at;
-  };
-  const text = (value: string): bigint => {
-    const bytes = new Uint8Array(value.length + 1);
-    for (let n = 0; n < value.length; n++) bytes[n] = value.charCodeAt(n);
-    return put(bytes);
-  };
   const size = [...argv, ...envp].reduce((sum, value) => sum + value.length + 9, 0);
   if (size > ARGUMENTS_LIMIT) fail('E2BIG');
-  const executable = text(path);
+  // downwards from the top, as they are put
+  const pieces: Uint8Array[] = [];
+  let at = STACK_TOP - 16n;
+  const put = (bytes: Uint8Array): bigint => {
+    pieces.push(bytes);
+    return (at -= BigInt(bytes.length));
+  };
+  const text = (value: Uint8Array): bigint => {
+    put(NUL);
+    return put(value);
+  };
+  const executable = text(latin1Bytes(path));
   const environment = envp.map(text);
   const argumentPointers = argv.map(text);
-  const platform = text('x86_64');
+  const platform = text(PLATFORM);
   const random = new Uint8Array(16);
   const words = new DataView(random.buffer);
   words.setBigUint64(0, random64(kernel), true);
   words.setBigUint64(8, random64(kernel), true);
   const randomBytes = put(random);
+  copyToUser(kernel, task, at, joinBytes(pieces.toReversed()));
   const auxiliary: readonly (readonly [number, bigint])[] = [
     [AT.HWCAP, featureWords()['1.edx']],
     [AT.PAGESZ, 4096n],
@@ -237,8 +242,8 @@ function loadProgram(
   space: AddressSpace,
   path: string,
   inode: Inode,
-  argv: readonly string[],
-  envp: readonly string[],
+  argv: readonly Uint8Array[],
+  envp: readonly Uint8Array[],
 ): Start {
   setProgram(kernel, space, inode.id);
   const program = readProgram(kernel, inode);
@@ -255,7 +260,7 @@ function loadProgram(
 }
 
 /**
- * Replaces `task`'s program by the ELF file of `inode`. Strings are Latin-1 bytes. Nothing has changed when it fails: ETXTBSY,
+ * Replaces `task`'s program by the ELF file of `inode`. Strings are bytes without their NUL. Nothing has changed when it fails: ETXTBSY,
  * ENOEXEC, ENOENT (dynamically linked), E2BIG, ENOMEM. `cpu` is the task's when it is running.
  */
 export function execute(
@@ -264,8 +269,8 @@ export function execute(
   task: Task,
   path: string,
   inode: Inode,
-  argv: readonly string[],
-  envp: readonly string[],
+  argv: readonly Uint8Array[],
+  envp: readonly Uint8Array[],
 ): void {
   const previous = task.addressSpace;
   const space = createAddressSpace(kernel);

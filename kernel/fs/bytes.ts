@@ -7,9 +7,16 @@ export function latin1Bytes(text: string): Uint8Array {
   return bytes;
 }
 
+/** Arguments of a function that are surely not too many. */
+const PART = 4096;
+
+/** `apply`, as V8 spreads a typed array seven times as slowly. */
+const textOf = (bytes: Uint8Array): string => String.fromCharCode.apply(null, bytes as unknown as number[]);
+
 export function latin1Text(bytes: Uint8Array): string {
+  if (bytes.length <= PART) return textOf(bytes);
   let text = '';
-  for (let n = 0; n < bytes.length; n += 4096) text += String.fromCharCode(...bytes.subarray(n, n + 4096));
+  for (let n = 0; n < bytes.length; n += PART) text += textOf(bytes.subarray(n, n + PART));
   return text;
 }
 
@@ -21,6 +28,17 @@ export function guestText(text: string): string {
 /** Guest bytes, one a character, as a host string: what is no UTF-8 becomes U+FFFD. */
 export function hostText(text: string): string {
   return new TextDecoder().decode(latin1Bytes(text));
+}
+
+/** One after the other. */
+export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    joined.set(piece, at);
+    at += piece.length;
+  }
+  return joined;
 }
 
 /** At most `length` bytes from the front of `chunks`, which stay as they are. */

@@ -2,6 +2,7 @@
 import { forgetDecoded } from '../../cpu/memory.ts';
 import { Pte } from '../../cpu/paging.ts';
 import { fail } from '../errno.ts';
+import { joinBytes, latin1Text } from '../fs/bytes.ts';
 import type { Kernel } from '../kernel.ts';
 import { TASK_SIZE_MAX } from '../layout/address-map.ts';
 import type { Task } from '../task.ts';
@@ -71,10 +72,10 @@ export function checkWritable(kernel: Kernel, task: Task, address: bigint, lengt
   eachPage(kernel, task, address, length, 'write');
 }
 
-/** The bytes before a NUL, as Latin-1; EFAULT, ENAMETOOLONG when there is none within `limit` bytes. */
-export function stringFromUser(kernel: Kernel, task: Task, address: bigint, limit: number): string {
+/** The bytes before a NUL; EFAULT, ENAMETOOLONG when there is none within `limit` bytes. */
+export function terminatedFromUser(kernel: Kernel, task: Task, address: bigint, limit: number): Uint8Array {
   const space = spaceOf(kernel, task);
-  let text = '';
+  const pieces: Uint8Array[] = [];
   for (let n = 0; n < limit;) {
     const at = address + BigInt(n);
     if (at >= TASK_SIZE_MAX) fail('EFAULT');
@@ -82,12 +83,17 @@ export function stringFromUser(kernel: Kernel, task: Task, address: bigint, limi
     const size = Math.min(limit - n, Number(PAGE - (at & (PAGE - 1n))));
     const bytes = kernel.memory.bytes.subarray(physical, physical + size);
     const end = bytes.indexOf(0);
-    text += String.fromCharCode(...bytes.subarray(0, end < 0 ? size : end));
-    if (end >= 0) return text;
+    if (end >= 0 && n === 0) return bytes.slice(0, end);
+    pieces.push(bytes.subarray(0, end < 0 ? size : end));
+    if (end >= 0) return joinBytes(pieces);
     n += size;
   }
   return fail('ENAMETOOLONG');
 }
+
+/** `terminatedFromUser` as Latin-1. */
+export const stringFromUser = (kernel: Kernel, task: Task, address: bigint, limit: number): string =>
+  latin1Text(terminatedFromUser(kernel, task, address, limit));
 
 export function readUserU64(kernel: Kernel, task: Task, address: bigint): bigint {
   return new DataView(copyFromUser(kernel, task, address, 8).buffer).getBigUint64(0, true);

@@ -1,6 +1,7 @@
 /** The format of netlink messages: RFC 3549, include/uapi/linux/netlink.h. Numbers are little-endian. */
 import { viewOf } from '../../toolchain/elf/bytes.ts';
 import { fail } from '../errno.ts';
+import { latin1Text } from '../fs/bytes.ts';
 
 export const NLMSG_HEADER = 16;
 export const NlmsgType = { noop: 1, error: 2, done: 3 } as const;
@@ -110,7 +111,7 @@ export function numberOf(value: Uint8Array | undefined): number | undefined {
 export function textOf(value: Uint8Array | undefined): string | undefined {
   if (value === undefined) return undefined;
   const end = value.indexOf(0);
-  return String.fromCharCode(...value.subarray(0, end < 0 ? value.length : end));
+  return latin1Text(value.subarray(0, end < 0 ? value.length : end));
 }
 
 export function concatenate(...parts: readonly Uint8Array[]): Uint8Array {

@@ -1,7 +1,7 @@
 /** Names: listing, making, moving and removing them, and where a task stands among them. */
 import { fail } from '../errno.ts';
 import { AtFlag } from '../fs/constants.ts';
-import { latin1Bytes } from '../fs/bytes.ts';
+import { joinBytes, latin1Bytes } from '../fs/bytes.ts';
 import { fileOf } from '../fs/files.ts';
 import { holdInode, releaseInode } from '../fs/inode-uses.ts';
 import { makeDirectory, makeLink, makeSymlink, readLink, removeDirectory, rename, unlink } from '../fs/names.ts';
@@ -74,13 +74,7 @@ const getdents64: SyscallHandler = ({ kernel, task, args: [descriptor, buffer, c
     size += record.length;
     records.push(record);
   }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const record of records) {
-    bytes.set(record, at);
-    at += record.length;
-  }
-  copyToUser(kernel, task, buffer, bytes);
+  copyToUser(kernel, task, buffer, joinBytes(records));
   Object.assign(file, { position, cursor });
   return size;
 };

@@ -16,6 +16,7 @@ import {
   copyToUser,
   readUserU64,
   stringFromUser,
+  terminatedFromUser,
   writeUserU32,
   writeUserU64,
 } from '../mm/user-memory.ts';
@@ -93,17 +94,17 @@ function ignoringFaults(body: () => void): void {
 }
 
 /** A NULL-terminated array of string pointers; E2BIG, EFAULT. */
-function stringArray(kernel: Kernel, task: Task, address: bigint): string[] {
-  const strings: string[] = [];
+function stringArray(kernel: Kernel, task: Task, address: bigint): Uint8Array[] {
+  const strings: Uint8Array[] = [];
   let size = 0;
   if (address === 0n) return strings;
   for (let at = address; ; at += 8n) {
     const pointer = readUserU64(kernel, task, at);
     if (pointer === 0n) return strings;
     if (strings.length === MAX_ARGUMENTS) fail('E2BIG');
-    const text = stringFromUser(kernel, task, pointer, MAX_ARG_STRLEN);
-    if ((size += text.length) > ARGUMENTS_LIMIT) fail('E2BIG');
-    strings.push(text);
+    const bytes = terminatedFromUser(kernel, task, pointer, MAX_ARG_STRLEN);
+    if ((size += bytes.length) > ARGUMENTS_LIMIT) fail('E2BIG');
+    strings.push(bytes);
   }
 }
 
@@ -114,7 +115,7 @@ const execve: SyscallHandler = ({ kernel, cpu, task, args }) => {
   const found = resolve(kernel, path, { start: task.workingDirectory, task });
   const inode = found.inode ?? fail('ENOENT');
   if (inode.type !== 'regular' || (inode.mode & 0o111) === 0) fail('EACCES');
-  execute(kernel, cpu, task, pathOf(kernel, found), inode, argv.length === 0 ? [''] : argv, envp);
+  execute(kernel, cpu, task, pathOf(kernel, found), inode, argv.length === 0 ? [new Uint8Array(0)] : argv, envp);
   endOtherThreads(kernel, task);
   wake(kernel, vforkChannel(task.pid));
   return 0;

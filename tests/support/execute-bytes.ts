@@ -1,5 +1,6 @@
 /** execve of a program that lies in no file. */
 import { execute } from '../../kernel/exec.ts';
+import { latin1Bytes } from '../../kernel/fs/bytes.ts';
 import { writeContent } from '../../kernel/fs/content.ts';
 import { withUnnamed } from '../../kernel/fs/opening.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
@@ -16,6 +17,6 @@ export function executeBytes(
 ): void {
   withUnnamed(kernel, (inode) => {
     writeContent(kernel, inode, 0, bytes);
-    execute(kernel, undefined, task, path, inode, argv, envp);
+    execute(kernel, undefined, task, path, inode, argv.map(latin1Bytes), envp.map(latin1Bytes));
   });
 }
