@@ -19,6 +19,7 @@ import { isWait } from '../kernel/native.ts';
 import { sleepOn } from '../kernel/sleepers.ts';
 import { fileSyscalls } from '../kernel/syscalls/files.ts';
 import { BUFFER, createFileMachine, list, makePipe, outcome, text, UNMAPPED } from './support/file-machine.ts';
+import { freePages } from '../kernel/mm/physical.ts';
 import { KTIME_MAX } from '../kernel/time.ts';
 
 test('descriptors: the lowest free number, and no more than 1024', () => {
@@ -39,6 +40,48 @@ test('descriptors: the lowest free number, and no more than 1024', () => {
     const expected = fd === 1n << 40n ? 0 : 'EBADF';
     assert.is(call('close', fd), expected, `close(${fd})`);
   }
+});
+
+test('an open that is refused makes nothing, truncates nothing and costs nothing', () => {
+  const { kernel, call } = createFileMachine();
+  const flags = OpenFlag.create | OpenFlag.writeOnly | OpenFlag.truncate;
+  const kept = call('open', '/tmp/kept', flags, 0o600) as number;
+  call('write', kept, latin1Bytes('abc'), 3);
+  const state = (): unknown => [
+    kernel.fileSystem.inodes.size,
+    kernel.openFiles.size,
+    kernel.pages.charged,
+    [...resolve(kernel, '/tmp', { start: kernel.fileSystem.root, follow: true }).inode!.entries.keys()],
+    text(readFile(kernel, '/tmp/kept')),
+  ];
+  const refused = (path: string, error: string): void => {
+    const before = state();
+    assert.is(call('open', path, flags, 0o600), error);
+    assert.equal(state(), before);
+  };
+  // as if there were so many bytes less: an inode and a name fit, the file or its descriptor do not
+  const free = freePages(kernel) * 4096;
+  const { charged } = kernel.pages;
+  let errors = 0;
+  for (let left = 0; left <= 3000; left += 4) {
+    kernel.pages.charged = charged + free - left;
+    const before = state();
+    const result = call('open', '/tmp/new', flags, 0o600);
+    if (typeof result === 'number') {
+      call('close', result);
+      call('unlink', '/tmp/new');
+    } else errors++;
+    assert.equal(state(), before, `${left} bytes left: ${String(result)}`);
+  }
+  assert.ok(errors > 300, `${errors} refused`);
+  kernel.pages.charged = charged;
+  while (typeof call('dup', kept) === 'number');
+  refused('/tmp/new', 'EMFILE');
+  refused('/tmp/kept', 'EMFILE');
+  call('close', kept);
+  // it is being executed
+  resolve(kernel, '/tmp/kept', { start: kernel.fileSystem.root, follow: true }).inode!.writers = -1;
+  for (let n = 0; n < 3; n++) refused('/tmp/kept', 'ETXTBSY');
 });
 
 test('dup2 and dup3', () => {

@@ -6,7 +6,7 @@ import { charge, uncharge } from '../mm/charge.ts';
 import { chargeAnyway, chargeObject, objectBytes, unchargeObject } from '../mm/objects.ts';
 import { MAX_DESCRIPTORS, MAX_OPEN_FILES, OpenFlag } from './constants.ts';
 import { operationsOf } from './file-kinds.ts';
-import { getWriteAccess, holdInode, putWriteAccess, releaseInode } from './inode-uses.ts';
+import { checkWriteAccess, getWriteAccess, holdInode, putWriteAccess, releaseInode } from './inode-uses.ts';
 import { setSnapshot } from './snapshot.ts';
 import { hasInode } from './tree.ts';
 import type { Descriptor, FileKind, FileTable, Inode, OpenFile } from './types.ts';
@@ -20,7 +20,8 @@ export const isWritable = (flags: number): boolean =>
   (flags & OpenFlag.path) === 0 && (flags & OpenFlag.accessMode) !== OpenFlag.readOnly;
 
 /** The inode of a regular file that is open for writing. */
-const writtenInode = (kernel: Kernel, { kind, object, flags }: OpenFile): Inode | undefined =>
+type Opened = Pick<OpenFile, 'kind' | 'object' | 'flags'>;
+const writtenInode = (kernel: Kernel, { kind, object, flags }: Opened): Inode | undefined =>
   kind === 'regular' && isWritable(flags) ? kernel.fileSystem.inodes.get(object) : undefined;
 
 /**
@@ -30,6 +31,8 @@ const writtenInode = (kernel: Kernel, { kind, object, flags }: OpenFile): Inode 
  */
 export function openFile(kernel: Kernel, kind: FileKind, object: number, flags: number, path: string): OpenFile {
   if (kernel.openFiles.size >= MAX_OPEN_FILES) fail('ENFILE');
+  const written = writtenInode(kernel, { kind, object, flags });
+  if (written !== undefined) checkWriteAccess(written);
   chargeObject(kernel, 'file', path.length, 'ENFILE');
   const file: OpenFile = {
     id: kernel.nextId.file++,
@@ -42,7 +45,6 @@ export function openFile(kernel: Kernel, kind: FileKind, object: number, flags: 
     path,
     snapshot: undefined,
   };
-  const written = writtenInode(kernel, file);
   if (written !== undefined) getWriteAccess(written);
   if (hasInode(kind)) holdInode(kernel, object);
   kernel.openFiles.set(file.id, file);
@@ -82,21 +84,23 @@ export function installDescriptor(
   closeOnExec: boolean,
   minimum = 0,
 ): number {
-  const { descriptors } = tableOf(kernel, task);
-  let fd = minimum;
-  while (descriptors[fd] !== undefined) fd++;
-  if (fd >= MAX_DESCRIPTORS) {
-    releaseFile(kernel, file);
-    fail('EMFILE');
-  }
   try {
+    const fd = freeDescriptor(kernel, task, minimum);
     chargeObject(kernel, 'descriptor');
+    setDescriptor(tableOf(kernel, task).descriptors, fd, { file: file.id, closeOnExec });
+    return fd;
   } catch (error) {
     releaseFile(kernel, file);
     throw error;
   }
-  setDescriptor(descriptors, fd, { file: file.id, closeOnExec });
-  return fd;
+}
+
+/** get_unused_fd_flags: the lowest free number at or above `minimum`. EMFILE. */
+export function freeDescriptor(kernel: Kernel, task: Task, minimum = 0): number {
+  const { descriptors } = tableOf(kernel, task);
+  let fd = minimum;
+  while (descriptors[fd] !== undefined) fd++;
+  return fd < MAX_DESCRIPTORS ? fd : fail('EMFILE');
 }
 
 function setDescriptor(descriptors: (Descriptor | undefined)[], fd: number, descriptor: Descriptor): void {

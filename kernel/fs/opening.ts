@@ -14,7 +14,7 @@ import { addPipeEnd } from './pipes.ts';
 import { subjectOf } from './proc-inodes.ts';
 import { checkWriteAccess, discardInode, holdInode, releaseInode } from './inode-uses.ts';
 import { setSnapshot } from './snapshot.ts';
-import { addName, checkCanCreate, isBpffs, newInode } from './tree.ts';
+import { addName, checkCanCreate, isBpffs, newInode, removeName } from './tree.ts';
 import type { Inode, OpenFile } from './types.ts';
 
 export interface OpenOptions {
@@ -26,8 +26,17 @@ export interface OpenOptions {
   readonly mode: number;
 }
 
-/** Opens `path` for `task`; the file has one reference, the caller's. Errors as open(2)'s. */
-export function openPath(kernel: Kernel, task: Task, path: string, options: OpenOptions): OpenFile {
+/**
+ * Opens `path` for `task` and hands the file, with one reference, to `install`. Errors as open(2)'s, and those of `install`; a file
+ * that O_CREAT has made is gone then.
+ */
+export function openPath<Result>(
+  kernel: Kernel,
+  task: Task,
+  path: string,
+  options: OpenOptions,
+  install: (file: OpenFile) => Result,
+): Result {
   const { flags } = options;
   const creates = (flags & OpenFlag.create) !== 0;
   const exclusive = creates && (flags & OpenFlag.exclusive) !== 0;
@@ -35,16 +44,30 @@ export function openPath(kernel: Kernel, task: Task, path: string, options: Open
   if (creates && (flags & OpenFlag.directory) !== 0) fail('EINVAL');
   const follow = !exclusive && (flags & OpenFlag.noFollow) === 0;
   const resolved = resolve(kernel, path, { start: options.start ?? task.workingDirectory, follow, task });
-  let { inode } = resolved;
+  const open = (inode: Inode): Result =>
+    install(openInode(kernel, inode, flags, pathOf(kernel, { ...resolved, inode })));
+  const { inode } = resolved;
   if (inode === undefined) {
     if (!creates) fail('ENOENT');
-    inode = createFile(kernel, resolved, options.mode & ~task.umask);
-  } else if (exclusive) {
-    fail('EEXIST');
-  } else if (creates && (inode.type === 'directory' || resolved.slash)) {
-    fail('EISDIR');
+    return openNew(kernel, resolved, createFile(kernel, resolved, options.mode & ~task.umask), open);
   }
-  return openInode(kernel, inode, flags, pathOf(kernel, { ...resolved, inode }));
+  if (exclusive) fail('EEXIST');
+  if (creates && (inode.type === 'directory' || resolved.slash)) fail('EISDIR');
+  return open(inode);
+}
+
+function openNew<Result>(
+  kernel: Kernel,
+  { directory, name }: Resolved,
+  inode: Inode,
+  open: (inode: Inode) => Result,
+): Result {
+  try {
+    return open(inode);
+  } catch (error) {
+    removeName(kernel, directory, name, inode);
+    throw error;
+  }
 }
 
 /** A new regular file at a place that `resolve` found empty. EISDIR, ENOSPC, and what `checkCanCreate` says. */

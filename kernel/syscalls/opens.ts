@@ -1,7 +1,7 @@
 /** What gives a descriptor for a path. */
 import { Errno, fail } from '../errno.ts';
 import { OpenFlag } from '../fs/constants.ts';
-import { installDescriptor } from '../fs/files.ts';
+import { freeDescriptor, installDescriptor } from '../fs/files.ts';
 import { openPath, openUnnamed } from '../fs/opening.ts';
 import { stringFromUser } from '../mm/user-memory.ts';
 import { toInt, toUnsigned } from './arguments.ts';
@@ -17,8 +17,12 @@ function openAt(
 ): number {
   const { path, where } = userPath(kernel, task, directory, address);
   const start = where.start ?? task.workingDirectory;
-  const file = openPath(kernel, task, path, { start, flags, mode: toUnsigned(mode) & 0o7777 });
-  return installDescriptor(kernel, task, file, (flags & OpenFlag.closeOnExec) !== 0);
+  // before anything is made or truncated
+  freeDescriptor(kernel, task);
+  const options = { start, flags, mode: toUnsigned(mode) & 0o7777 };
+  return openPath(kernel, task, path, options, (file) =>
+    installDescriptor(kernel, task, file, (flags & OpenFlag.closeOnExec) !== 0),
+  );
 }
 
 const open: SyscallHandler = (call) => openAt(call, WORKING_DIRECTORY, call.args[0], toInt(call.args[1]), call.args[2]);
