@@ -1,4 +1,6 @@
 /** kallsyms: every address that has a name, kernel text, data, per-CPU templates and extension programs. */
+import { countWhile } from './sorted-list.ts';
+
 export interface KernelSymbol {
   readonly name: string;
   readonly address: bigint;
@@ -9,40 +11,60 @@ export interface KernelSymbol {
 }
 
 export interface SymbolTable {
+  /** the first of each name */
   readonly byName: Map<string, KernelSymbol>;
+  /** names that more than one of `sorted` has, and how many others */
+  readonly repeated: Map<string, number>;
   /** functions and data by address, ascending; per-CPU templates are not in it */
   readonly sorted: KernelSymbol[];
 }
 
 export function createSymbolTable(): SymbolTable {
-  return { byName: new Map(), sorted: [] };
+  return { byName: new Map(), repeated: new Map(), sorted: [] };
 }
 
-/** Index of the first symbol above `address`. */
-function upperBound(sorted: readonly KernelSymbol[], address: bigint): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (sorted[middle]!.address <= address) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
+/** How many of the first symbols are below `address`. */
+const countBelow = (sorted: readonly KernelSymbol[], address: bigint): number =>
+  countWhile(sorted, (symbol) => symbol.address < address);
 
-export function addSymbols(table: SymbolTable, symbols: readonly KernelSymbol[]): void {
+/** Of two symbols with the same address, the one that is there stays before the new one. */
+export function addSymbols({ byName, repeated, sorted }: SymbolTable, symbols: readonly KernelSymbol[]): void {
   for (const symbol of symbols) {
-    if (!table.byName.has(symbol.name)) table.byName.set(symbol.name, symbol);
-    if (symbol.kind !== 'A') table.sorted.push(symbol);
+    const { name, kind } = symbol;
+    const first = byName.get(name);
+    if (first === undefined) byName.set(name, symbol);
+    else if (kind !== 'A' && first.kind !== 'A') repeated.set(name, (repeated.get(name) ?? 0) + 1);
   }
-  table.sorted.sort((left, right) => (left.address < right.address ? -1 : left.address > right.address ? 1 : 0));
+  const added = symbols
+    .filter(({ kind }) => kind !== 'A')
+    .sort((left, right) => (left.address < right.address ? -1 : left.address > right.address ? 1 : 0));
+  if (added.length === 0) return;
+  const above = sorted.splice(countBelow(sorted, added[0]!.address));
+  let next = 0;
+  for (const symbol of above) {
+    while (next < added.length && added[next]!.address < symbol.address) sorted.push(added[next++]!);
+    sorted.push(symbol);
+  }
+  while (next < added.length) sorted.push(added[next++]!);
 }
 
-/** Removes what `addSymbols` added, by identity. */
-export function removeSymbols(table: SymbolTable, symbols: ReadonlySet<KernelSymbol>): void {
-  for (const symbol of symbols) if (table.byName.get(symbol.name) === symbol) table.byName.delete(symbol.name);
-  const kept = table.sorted.filter((symbol) => !symbols.has(symbol));
-  table.sorted.splice(0, table.sorted.length, ...kept);
+function forgetName({ byName, repeated, sorted }: SymbolTable, symbol: KernelSymbol): void {
+  const { name } = symbol;
+  const others = repeated.get(name) ?? 0;
+  if (others > 1) repeated.set(name, others - 1);
+  else repeated.delete(name);
+  if (byName.get(name) !== symbol) return;
+  const next = others === 0 ? undefined : sorted.find((other) => other.name === name);
+  if (next === undefined) byName.delete(name);
+  else byName.set(name, next);
+}
+
+/** Removes the symbols of [start, end), and returns them. */
+export function removeSymbols(table: SymbolTable, start: bigint, end: bigint): KernelSymbol[] {
+  const first = countBelow(table.sorted, start);
+  const removed = table.sorted.splice(first, countBelow(table.sorted, end) - first);
+  for (const symbol of removed) forgetName(table, symbol);
+  return removed;
 }
 
 /** kallsyms_lookup_name: the address, or 0. */
@@ -52,7 +74,7 @@ export function lookupName(table: SymbolTable, name: string): bigint {
 
 /** The symbol that `address` lies in. */
 export function symbolAt(table: SymbolTable, address: bigint): KernelSymbol | undefined {
-  const symbol = table.sorted[upperBound(table.sorted, address) - 1];
+  const symbol = table.sorted[countWhile(table.sorted, (other) => other.address <= address) - 1];
   if (symbol === undefined || address < symbol.address) return undefined;
   const end = symbol.address + BigInt(symbol.size);
   return address < end || (symbol.size === 0 && address === symbol.address) ? symbol : undefined;

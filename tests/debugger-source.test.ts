@@ -15,7 +15,7 @@ import type { SourcePlace } from '../debugger/types.ts';
 import { Box } from '../index.ts';
 import { valueAddress } from '../kernel/bpf-maps/hash.ts';
 import { KERNEL_DATA } from '../kernel/layout/address-map.ts';
-import { keptFile } from '../kernel/rex-dispatcher/kept-file.ts';
+import { dropFile, keepFile, keptFile } from '../kernel/rex-dispatcher/kept-file.ts';
 import type { Task } from '../kernel/task.ts';
 import { demangle, readElf } from '../toolchain/elf/index.ts';
 import { STT_FUNC } from '../toolchain/elf/constants.ts';
@@ -135,7 +135,7 @@ test('an extension, loaded by a guest or by the host: lines with what is inlined
   }
 });
 
-test('files of images are kept once, as they were when they were loaded, and not beyond a bound', async () => {
+test('files of images are kept once, as they were when they were loaded, and charged to the box', async () => {
   const box = await Box.boot({ memory: SMALL });
   const bytes = image();
   box.rex.load(bytes);
@@ -144,17 +144,24 @@ test('files of images are kept once, as they were when they were loaded, and not
   const comment = readElf(other).sections.find(({ name }) => name === '.comment')!;
   other[comment.offset]! ^= 1;
   box.rex.load(other);
-  const files = [...box.kernel.bpf.programs.values()].flatMap((program) => program.image?.file ?? []);
+  const { kernel } = box;
+  const files = [...kernel.bpf.programs.values()].flatMap(
+    ({ image: loaded }) => (loaded && keptFile(kernel, loaded)) ?? [],
+  );
   assert.is(files.length, 3);
   assert.is(files[0], files[1]);
   assert.not.equal(files[0], files[2]);
-  assert.is(keptFile(box.kernel, files[0]!), files[0]);
+  const { charged } = kernel.pages;
   const guest = files[0]!.slice();
   guest[0] = 0;
-  const kept = keptFile(box.kernel, guest)!;
+  const file = keepFile(kernel, guest)!;
   guest[1] = 0;
-  assert.is(kept[1], 0x45);
-  assert.is(keptFile(box.kernel, new Uint8Array((64 << 20) + 1)), undefined);
+  assert.is(keptFile(kernel, { file })![1], 0x45);
+  assert.ok(kernel.pages.charged >= charged + guest.length);
+  dropFile(kernel, file);
+  assert.is(keptFile(kernel, { file }), undefined);
+  assert.is(kernel.pages.charged, charged);
+  assert.is(keepFile(kernel, new Uint8Array(SMALL)), undefined);
 });
 
 test('every line of error_injector that code was made of begins somewhere, is executed, and shown', async () => {

@@ -4,6 +4,7 @@
  */
 import type { Box } from '../../box/box.ts';
 import { areasOf } from '../../kernel/mm/areas.ts';
+import { keptFile } from '../../kernel/rex-dispatcher/kept-file.ts';
 import type { Task } from '../../kernel/task.ts';
 import { ET_DYN, PF_R, PF_X, PT_LOAD, SHF_ALLOC, SHF_EXECINSTR, STT_FUNC } from '../../toolchain/elf/constants.ts';
 import { writeElf } from '../../toolchain/elf/index.ts';
@@ -53,7 +54,8 @@ function extensionLibraries(box: Box, files: CodeFiles): Library[] {
   return [...box.kernel.bpf.programs.values()].flatMap((base): Library[] => {
     const { image } = base;
     if (image === undefined) return [];
-    const file = image.file === undefined ? undefined : files.of(image.file, base.name);
+    const kept = keptFile(box.kernel, image);
+    const file = kept && files.of(kept, base.name);
     return [
       {
         path: `/rex/${base.tag}/${fileName(base.name)}`,

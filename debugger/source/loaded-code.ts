@@ -3,6 +3,7 @@ import type { Kernel } from '../../kernel/kernel.ts';
 import type { AddressSpace, Vma } from '../../kernel/mm/types.ts';
 import { findArea } from '../../kernel/mm/areas.ts';
 import { allRanges, rangeBelow } from '../../kernel/mm/ranges.ts';
+import { keptFile } from '../../kernel/rex-dispatcher/kept-file.ts';
 import type { Task } from '../../kernel/task.ts';
 import { ET_EXEC, PT_LOAD } from '../../toolchain/elf/constants.ts';
 import type { CodeFile, CodeFiles } from './code-files.ts';
@@ -28,10 +29,11 @@ const lastPart = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 
 function* extensions(kernel: Kernel, files: CodeFiles, address?: bigint): Generator<LoadedCode> {
   for (const { id, image } of kernel.bpf.programs.values()) {
-    if (image?.file === undefined) continue;
+    const file = image && keptFile(kernel, image);
+    if (image === undefined || file === undefined) continue;
     if (address !== undefined && (address < image.address || address >= image.address + BigInt(image.size))) continue;
     const name = extensionName(kernel, id);
-    yield { name, file: files.of(image.file, name), bias: image.address };
+    yield { name, file: files.of(file, name), bias: image.address };
   }
 }
 

@@ -8,6 +8,7 @@ import { readKernelU32, writeKernel } from '../mm/kernel-memory.ts';
 import { charging, objectBytes, unchargeObject } from '../mm/objects.ts';
 import { vfree } from '../mm/vmalloc.ts';
 import { readPerCpu } from '../per-cpu.ts';
+import { dropFile } from '../rex-dispatcher/kept-file.ts';
 import { addSymbols, removeSymbols, type KernelSymbol } from '../symbols.ts';
 import { putMap } from './maps.ts';
 import { nameBytes } from './name.ts';
@@ -72,10 +73,7 @@ export function addImageSymbols(kernel: Kernel, symbols: readonly KernelSymbol[]
 /** What lies in an image that goes away has no name any more. */
 export function forgetImageSymbols(kernel: Kernel, image: { readonly address: bigint; readonly size: number }): void {
   const end = image.address + BigInt(image.size);
-  const inside = kernel.symbols.sorted.filter(({ address }) => address >= image.address && address < end);
-  if (inside.length === 0) return;
-  removeSymbols(kernel.symbols, new Set(inside));
-  uncharge(kernel, bytesOfNames(inside));
+  uncharge(kernel, bytesOfNames(removeSymbols(kernel.symbols, image.address, end)));
 }
 
 function freeProgram(kernel: Kernel, program: BpfProgram): void {
@@ -86,6 +84,7 @@ function freeProgram(kernel: Kernel, program: BpfProgram): void {
   kfree(kernel, program.address);
   if (program.image !== undefined) {
     forgetImageSymbols(kernel, program.image);
+    dropFile(kernel, program.image.file);
     vfree(kernel, program.image.address);
   }
   for (const map of program.maps) putMap(kernel, map);

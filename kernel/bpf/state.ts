@@ -8,6 +8,7 @@ export function createBpfState(cpus: number): BpfState {
     programs: new Map(),
     links: new Map(),
     events: new Map(),
+    keptFiles: new Map(),
     next: { map: 1, program: 1, link: 1, event: 1 },
     statistics: { users: 0, sysctl: false },
     taskReferences: new Map(),

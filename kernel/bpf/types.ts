@@ -1,5 +1,6 @@
 import type { PerfEvent } from '../perf/types.ts';
 import type { MapData } from '../bpf-maps/types.ts';
+import type { KeptFile } from '../rex-dispatcher/kept-file.ts';
 import type { TcHook } from '../net/types.ts';
 
 export type { PerfEvent } from '../perf/types.ts';
@@ -36,9 +37,8 @@ export interface BpfProgram {
   readonly function: bigint;
   /** base program's id, for the programs of a Rex object */
   readonly base: number | undefined;
-  /** a base's image in guest memory, and the file it came from: see `keptFile` */
-  readonly image:
-    { readonly address: bigint; readonly size: number; readonly file: Uint8Array | undefined } | undefined;
+  /** a base's image in guest memory, and the key of the file it came from: see `keepFile` */
+  readonly image: { readonly address: bigint; readonly size: number; readonly file: number | undefined } | undefined;
   /** prog_tag as hexadecimal digits */
   readonly tag: string;
   /** a base's used maps */
@@ -72,6 +72,8 @@ export interface BpfState {
   readonly links: Map<number, BpfLink>;
   readonly events: Map<number, PerfEvent>;
   readonly next: { map: number; program: number; link: number; event: number };
+  /** the files that images were loaded from, by a hash of their bytes */
+  readonly keptFiles: Map<number, KeptFile>;
   /** who asks for run_cnt and run_time_ns: open descriptors of BPF_ENABLE_STATS, kernel.bpf_stats_enabled */
   readonly statistics: { users: number; sysctl: boolean };
   /** task_structs that programs hold, by address; `gone`: the task has been reaped */

@@ -40,7 +40,7 @@ function probedSymbol(kernel: Kernel, task: Task, address: bigint): string {
 /** number_of_same_symbols: ENOENT for none, EADDRNOTAVAIL for a name that does not say which. */
 function checkSymbol(kernel: Kernel, symbol: string): void {
   if (!kernel.symbols.byName.has(symbol)) fail('ENOENT');
-  if (kernel.symbols.sorted.filter(({ name }) => name === symbol).length > 1) fail('EADDRNOTAVAIL');
+  if (kernel.symbols.repeated.has(symbol)) fail('EADDRNOTAVAIL');
 }
 
 /** perf_kprobe_event_init: config1 names the function and config2 is the offset, or config2 is the address. */

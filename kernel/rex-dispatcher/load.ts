@@ -8,7 +8,7 @@ import { now, type Kernel } from '../kernel.ts';
 import { constants } from '../layout/constants.ts';
 import { lookupName } from '../symbols.ts';
 import { freeImage, insideImage, placeImage, planImage, type RexImage } from './image.ts';
-import { keptFile } from './kept-file.ts';
+import { dropFile, keepFile } from './kept-file.ts';
 import { relocate, resolveImports, resolveMaps } from './relocate.ts';
 import type { RexBaseRequest, RexProgramRequest, Rows } from './request.ts';
 import { imageTag, textSymbols } from './text-symbols.ts';
@@ -46,19 +46,25 @@ function finishBase(
   relocate(kernel, image, readRows(image, request.relocations));
   resolveImports(kernel, cpu, image, readRows(image, request.imports));
   addImageSymbols(kernel, textSymbols(image, tag, readRows(image, request.functions)));
-  return createProgram(kernel, {
-    type: constants.BPF_PROG_TYPE_REX_BASE,
-    name: request.name,
-    gplCompatible: request.gplCompatible,
-    loadedAt: timeOf(kernel, cpu),
-    function: lookupName(kernel.symbols, BASE_FUNCTION),
-    base: undefined,
-    image: { ...image, file: keptFile(kernel, file) },
-    tag,
-    maps,
-    loaderPid: request.loaderPid,
-    timeoutHandler: 0n,
-  });
+  const kept = keepFile(kernel, file);
+  try {
+    return createProgram(kernel, {
+      type: constants.BPF_PROG_TYPE_REX_BASE,
+      name: request.name,
+      gplCompatible: request.gplCompatible,
+      loadedAt: timeOf(kernel, cpu),
+      function: lookupName(kernel.symbols, BASE_FUNCTION),
+      base: undefined,
+      image: { ...image, file: kept },
+      tag,
+      maps,
+      loaderPid: request.loaderPid,
+      timeoutHandler: 0n,
+    });
+  } catch (error) {
+    dropFile(kernel, kept);
+    throw error;
+  }
 }
 
 /**

@@ -203,7 +203,8 @@ export function counterexample(machine: RexMachine, scenario: Scenario): string[
     for (const run of prepared) failures.push(...differences(machine, run, jiffies, gsBases[run.cpu]!));
     failures.push(...messageDifferences(machine, prepared));
   }
-  for (const { symbols } of prepared) removeSymbols(kernel.symbols, symbols);
+  for (const { symbols } of prepared)
+    for (const { address } of symbols) removeSymbols(kernel.symbols, address, address + 1n);
   if (failures.length === 0) return [];
   return [...failures, ...prepared.map(({ cpu, source }) => `program on CPU ${cpu}:\n${source}`)];
 }
