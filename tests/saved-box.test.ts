@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Frozen, FrozenRecord } from '../box/frozen.ts';
+import type { Frozen, FrozenArray, FrozenRecord } from '../box/frozen.ts';
 import { crc32 } from '../box/saved/checksum.ts';
 import { kmalloc } from '../kernel/mm/heap.ts';
 import { Box, SAVED_BOX_VERSION, SavedBoxError, type SavedBoxFault } from '../index.ts';
@@ -206,6 +206,20 @@ test('numbers that the main loop counts with are refused where it would never en
     // oxlint-disable-next-line no-await-in-loop
     assert.is(await faultOf(file), 'malformed', `${what}: ${String(value)}`);
   }
+});
+
+test('events are refused that lack what the box keeps of their type', async () => {
+  const bytes = await saved();
+  const wrong = (type: string, field: string): Uint8Array =>
+    forged(bytes, 1, (records) => {
+      const { values } = records[2] as unknown as FrozenArray;
+      const [event] = values.filter((one) => (one as FrozenRecord).values.includes(type)) as FrozenRecord[];
+      assert.ok(event !== undefined, type);
+      put(event, [field], null);
+    });
+  assert.is(await faultOf(wrong('syscall', 'text')), 'malformed');
+  assert.is(await faultOf(wrong('log', 'text')), 'malformed');
+  assert.is(await faultOf(wrong('syscall', 'type')), 'malformed');
 });
 
 test('records that do not go together are said to, when that shows; what is thrown by a listener is its own', async () => {

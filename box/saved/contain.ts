@@ -59,5 +59,5 @@ export function contain(make: (theirs: <Value>(value: Value) => Value) => Box): 
     }
     return Object.create(Object.prototype, descriptors) as Target;
   };
-  return containAll(make(withTheirs));
+  return containAll(contained(() => make(withTheirs))() as Box);
 }
