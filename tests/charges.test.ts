@@ -8,8 +8,7 @@ import { objectBytes } from '../kernel/mm/objects.ts';
 import type { Socket } from '../kernel/net/types.ts';
 import { reapTask } from '../kernel/process.ts';
 import { sendSignal, Signal } from '../kernel/signal.ts';
-import { rows } from './support/exhaust.ts';
-import { readRepositoryFile } from './support/user-machine.ts';
+import { CAMPAIGN, placeExhaust, rows } from './support/exhaust.ts';
 
 const slow = process.env['TEST_TIER'] === 'slow';
 const MEMORY = 32 << 20;
@@ -25,13 +24,17 @@ const naming: ReadonlySet<string> = new Set([
   'hard-links',
   'symlinks',
   'directories',
+  'listing',
+  'paths',
+  'depths',
+  'truncates',
+  'holes',
   'pins',
 ]);
 
 async function prepare(): Promise<Box> {
   const box = await Box.boot({ memory: MEMORY, recordSyscalls: false });
-  const binaries = 'tests/programs/loaders/bin';
-  for (const name of ['exhaust', 'streams.rex']) box.files.write(`/${name}`, readRepositoryFile(`${binaries}/${name}`));
+  placeExhaust(box, CAMPAIGN);
   return box;
 }
 

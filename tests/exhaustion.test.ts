@@ -1,37 +1,43 @@
-// Programs that make more of one thing for ever: the host needs at most twice the box's memory and 300 MB, and the run ends
-// by its budget, or because everybody sleeps. EXHAUST_BUDGET: instructions a program.
+// Programs that make more of one thing for ever: the host needs at most twice the box's memory and 300 MB, and so many
+// instructions cost it no more than so much of its processor; the run ends by its budget, or because everybody sleeps.
+// EXHAUST_BUDGET: instructions a program.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { exhaust, rows, type Exhaustion } from './support/exhaust.ts';
+import { CAMPAIGN, describeWatched, exhaust, rows, type Exhaustion } from './support/exhaust.ts';
 
 const slow = process.env['TEST_TIER'] === 'slow';
-const SMALL = 32 << 20;
-const USUAL = 128 << 20;
+const MiB = 1 << 20;
 const budget = Number(process.env['EXHAUST_BUDGET'] ?? (slow ? 100_000_000 : 2_000_000));
-/** seconds of processor time: something hangs */
-const PATIENCE = slow ? 600 : 60;
-const usual = ['unix-bytes', 'hash', 'output', 'watches'];
+const usual = ['unix-bytes', 'hash', 'output'];
+/** of which several processors make more at once */
+const together = ['forks', 'threads', 'areas', 'touch', 'growth', 'unix-bytes', 'events', 'code', 'output', 'mix'];
 
-const campaign: Exhaustion[] = slow
-  ? [SMALL, USUAL].flatMap((memory) => rows.map((what) => ({ what, memory, budget })))
-  : usual.map((what) => ({ what, memory: SMALL, budget }));
-const saved: Exhaustion[] = (slow ? rows : ['files']).map((what) => ({
-  what,
-  memory: SMALL,
-  budget: Math.min(budget, 20_000_000),
-  save: true,
-}));
+const row = (what: string, memory: number, rest: Partial<Exhaustion> = {}): Exhaustion => ({
+  program: CAMPAIGN,
+  args: [what],
+  memory,
+  budget,
+  ...rest,
+});
 
-const MB = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
+const campaign: readonly Exhaustion[] = slow
+  ? [
+      ...[32 * MiB, 128 * MiB].flatMap((memory) => rows.map((what) => row(what, memory))),
+      ...together.map((what) => row(what, 64 * MiB, { cpus: 8 })),
+      ...rows.map((what) => row(what, 32 * MiB, { save: true, budget: Math.min(budget, 20_000_000) })),
+    ]
+  : [...usual.map((what) => row(what, 32 * MiB)), row('files', 32 * MiB, { save: true })];
 
 if (process.platform !== 'linux') test.skip('skipped: no /proc', () => {});
 else {
-  for (const one of [...campaign, ...saved]) {
-    const { what, memory, save } = one;
-    test(`${what} in ${MB(memory)}${save === true ? ', saved' : ''}`, async () => {
-      const { outcome, peak, bound, seconds, words, replay } = await exhaust(one, PATIENCE);
-      const said = `${MB(peak)} of ${MB(bound)} after ${seconds.toFixed(0)} s\n${words}\nto replay: ${replay}`;
+  for (const one of campaign) {
+    const { args, memory, cpus = 1, save = false } = one;
+    test(`${args[0]} in ${memory / MiB} MiB${cpus > 1 ? ` on ${cpus} CPUs` : ''}${save ? ', saved' : ''}`, async () => {
+      const watched = await exhaust(one);
+      const { outcome, peak, bound, seconds, patience } = watched;
+      const said = describeWatched(watched);
       assert.ok(peak <= bound, `more memory than it may take: ${said}`);
+      assert.ok(seconds <= patience, `more time than it may take: ${said}`);
       assert.ok(outcome !== undefined, `it did not end by itself: ${said}`);
       assert.ok(['budget', 'idle'].includes(outcome.reason), `${outcome.reason} ${outcome.death ?? ''}: ${said}`);
     });

@@ -2,10 +2,8 @@
 // be taken again, to the last piece.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { describeWatched, exhaust, GIVING_BACK } from './support/exhaust.ts';
 
-const root = fileURLToPath(new URL('../', import.meta.url));
 const slow = process.env['TEST_TIER'] === 'slow';
 
 interface Exhaustion {
@@ -42,31 +40,23 @@ const long: readonly Exhaustion[] = [
   { mode: 'files', count: 100_000, mebibytes: 256, least: 3500, error: /^No space left on device$/ },
 ];
 
-/** MiB that the host may need for a box: twice its memory, and what Node.js and the box's own code are. */
-const bound = (mebibytes: number): number => 2 * mebibytes + 300;
-
 for (const { mode, count, mebibytes, least, error } of slow ? [...quick, ...long] : quick) {
-  test(`${mode} in a box of ${mebibytes} MiB`, () => {
-    const child = ['--import', 'tsx', 'tests/support/exhausting-child.ts', `${mebibytes}`, mode, `${count}`];
-    const { stdout, stderr } = spawnSync(process.execPath, child, { cwd: root, encoding: 'utf8', timeout: 240_000 });
-    assert.is(stderr, '');
-    const result = JSON.parse(stdout) as {
-      readonly reason: string;
-      readonly exitCode: number;
-      readonly stdout: string;
-      readonly stderr: string;
-      readonly peak: number;
-    };
-    assert.is(result.stderr, '');
-    assert.is(result.reason, 'exited');
-    assert.is(result.exitCode, 0);
-    const lines = result.stdout.trimEnd().split('\n');
-    assert.is(lines.length, 2, result.stdout);
+  test(`${mode} in a box of ${mebibytes} MiB`, async () => {
+    const args = [mode, `${count}`];
+    const watched = await exhaust({ program: GIVING_BACK, args, memory: mebibytes << 20, budget: 400_000_000 });
+    const { outcome, peak, bound } = watched;
+    const said = describeWatched(watched);
+    assert.ok(peak <= bound, said);
+    assert.ok(outcome !== undefined, said);
+    assert.is(outcome.stderr, '');
+    assert.is(outcome.reason, 'exited');
+    assert.is(outcome.ending, 0);
+    const lines = outcome.stdout.trimEnd().split('\n');
+    assert.is(lines.length, 2, outcome.stdout);
     assert.is(lines[1], lines[0], 'all of it has come back');
     const [, got, refused] = /^\w+: (\d+), then (.*)$/.exec(lines[0]!)!;
     assert.match(refused!, error);
     assert.ok(Number(got) >= least, lines[0]);
-    assert.ok(result.peak <= bound(mebibytes), `${result.peak} MiB of ${bound(mebibytes)}`);
   });
 }
 

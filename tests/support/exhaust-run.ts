@@ -1,29 +1,18 @@
 /**
- * One program of the campaign in a process of its own: `tsx tests/support/exhaust-run.ts WHAT MEMORY BUDGET [save]`, bytes
- * and instructions. Prints an `ExhaustOutcome` as JSON. With `save`, the exhausted box is saved, copied, and run on from a
- * snapshot.
+ * One exhausting program in a process of its own: `tsx tests/support/exhaust-run.ts MEMORY BUDGET CPUS run|save PROGRAM
+ * ARGUMENT…`, bytes and instructions. Prints an `ExhaustOutcome` as JSON. With `save`, the exhausted box is saved, copied, and
+ * run on from a snapshot.
  */
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Box } from '../../index.ts';
+import { placeExhaust, type ExhaustOutcome } from './exhaust.ts';
 
-export interface ExhaustOutcome {
-  readonly reason: string;
-  /** exit status, or the signal's name */
-  readonly ending: number | string | undefined;
-  readonly instructions: number;
-  readonly death: string | undefined;
-  /** bytes that the box is charged for records */
-  readonly charged: number;
-  /** bytes of V8's heap and of buffers outside it, at the end */
-  readonly heap: number;
-}
+/** characters of the program's output that are kept */
+const KEPT = 1000;
 
-const binaries = fileURLToPath(new URL('../programs/loaders/bin/', import.meta.url));
-const [what = '', memory, budget, extra] = process.argv.slice(2);
-const box = await Box.boot({ memory: Number(memory) });
-for (const name of ['exhaust', 'streams.rex']) box.files.write(`/${name}`, readFileSync(binaries + name));
-const until = box.spawn('/exhaust', [what]);
+const [memory, budget, cpus, extra, program = '', ...args] = process.argv.slice(2);
+const box = await Box.boot({ memory: Number(memory), cpus: Number(cpus) });
+placeExhaust(box, program);
+const until = box.spawn('/exhaust', args);
 const result = box.run({ until, budget: Number(budget) });
 if (extra === 'save') {
   const mark = box.snapshot();
@@ -39,5 +28,7 @@ const outcome: ExhaustOutcome = {
   death: box.death,
   charged: box.kernel.pages.charged,
   heap: heapUsed + external,
+  stdout: result.stdout.text.slice(0, KEPT),
+  stderr: result.stderr.text.slice(0, KEPT),
 };
 console.log(JSON.stringify(outcome));

@@ -169,7 +169,7 @@ static void mapped_files(void) {
   }
 }
 static void executes(void) {
-  char *argv[] = {"exhaust", "execute", NULL};
+  char *argv[] = {"exhaust", "executes", NULL};
   for (;;) {
     if (fork() == 0) execv("/exhaust", argv);
   }
@@ -187,6 +187,51 @@ static void arguments(void) {
     }
   }
 }
+
+static void environment(void) {
+  for (int n = 0; n < 4095; n++) names[n] = "";
+  char *argv[] = {"exhaust", "environment", NULL};
+  for (;;) {
+    if (fork() == 0) {
+      execve("/exhaust", argv, names);
+      _exit(1);
+    }
+  }
+}
+/* lea r8, next; jmp r8; next: mov rax, rdi; again: additions, rotations; dec rsi; jnz again; ret */
+static void write_function(unsigned char *to, unsigned random) {
+  static const unsigned char start[] = {0x4c, 0x8d, 0x05, 3, 0, 0, 0, 0x41, 0xff, 0xe0, 0x48, 0x89, 0xf8};
+  unsigned char *at = to + sizeof start, *again = at;
+  memcpy(to, start, sizeof start);
+  for (int n = 4 + random % 13; n > 0; n--) {
+    random = random * 1103515245 + 12345;
+    *at++ = 0x48;
+    if (random & 0x10000) {
+      *at++ = 0x05;
+      memcpy(at, &random, 4), at += 4;
+    } else {
+      *at++ = 0xc1, *at++ = 0xc0, *at++ = random >> 8 & 63;
+    }
+  }
+  static const unsigned char end[] = {0x48, 0xff, 0xce, 0x75, 0, 0xc3};
+  memcpy(at, end, sizeof end);
+  at[4] = again - (at + 5);
+}
+/* Functions that are called often enough to be translated, ever new ones: in new memory, or in the same. */
+static void code_in(size_t size) {
+  for (unsigned n = 1;;) {
+    char *region = mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (region == MAP_FAILED) continue;
+    for (size_t at = 0; at + 256 <= size; at += 256) {
+      write_function((unsigned char *)region + at, n++ * 2654435761u);
+      for (int call = 0; call < 24; call++) ((long (*)(long, long))(region + at))(call, 20);
+    }
+    if (size > MiB) continue;
+    munmap(region, size);
+  }
+}
+static void new_code(void) { code_in(64 * MiB); }
+static void code(void) { code_in(MiB / 2); }
 
 /* files */
 static void growth(void) {
@@ -245,6 +290,75 @@ static int memory_file(void) {
   int fd = memfd_create("m", 0);
   if (fd >= 0) write(fd, block, 100);
   return fd;
+}
+static void listing(void) {
+  char name[64];
+  mkdir("/many", 0700);
+  for (int n = 0; n < 5000; n++) {
+    sprintf(name, "/many/%d", n);
+    if (symlink("x", name) < 0) break;
+  }
+  for (;;) {
+    int fd = open("/many", O_RDONLY | O_DIRECTORY);
+    while (syscall(SYS_getdents64, fd, block, 200) > 0) continue;
+    close(fd);
+  }
+}
+static void paths(void) {
+  char name[64];
+  for (int n = 0; n < 5000; n++) {
+    sprintf(name, "/tmp/%d", n);
+    if (mkdir(name, 0700) < 0) break;
+  }
+  for (;;) close(open(name, O_RDONLY | O_DIRECTORY));
+}
+static void depths(void) {
+  char here[8192];
+  for (int n = 0; n < 5000; n++)
+    if (mkdir("d", 0700) < 0 || chdir("d") < 0) break;
+  for (;;) {
+    mkdir("e", 0700);
+    rename("e", "f");
+    getcwd(here, sizeof here);
+    rmdir("f");
+  }
+}
+/* 4,095 bytes that take four characters each to print */
+static void long_paths(void) {
+  memset(block, 0x80, 4095);
+  block[4095] = 0;
+  for (;;) unlink(block);
+}
+static void truncates(void) {
+  int fd = open("/cut", O_RDWR | O_CREAT, 0600);
+  ftruncate(fd, 512 * MiB);
+  for (int n = 0; n < 60000; n++)
+    if (mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, n % 2 * PAGE) == MAP_FAILED) break;
+  for (;;) {
+    ftruncate(fd, 2 * PAGE);
+    ftruncate(fd, PAGE);
+  }
+}
+static void proc_maps(void) {
+  for (int n = 0; n < 60000; n++)
+    if (area() < 0) break;
+  for (;;) {
+    int fd = open("/proc/self/maps", O_RDONLY);
+    while (read(fd, block, sizeof block) > 0) continue;
+    close(fd);
+  }
+}
+static void proc_tasks(void) {
+  char name[64];
+  int first = getpid();
+  for (int n = 0; n < 300; n++)
+    if (fork() == 0) for (;;) pause();
+  for (;;) {
+    sprintf(name, "/proc/%d/status", first + rand() % 300);
+    int fd = open(name, O_RDONLY);
+    read(fd, block, sizeof block);
+    close(fd);
+  }
 }
 static int proc_file(void) { return open("/proc/kallsyms", O_RDONLY); }
 static int duplicate(void) { return dup(1); }
@@ -391,6 +505,28 @@ static void queue(void) {
   int map = map_of(BPF_MAP_TYPE_QUEUE, 0, 64, 1 << 26, 0);
   for (;;) update(map, NULL, block);
 }
+static int filled_hash(void) {
+  int map = map_of(BPF_MAP_TYPE_HASH, 4, 8, 1 << 20, BPF_F_NO_PREALLOC);
+  for (unsigned key = 0; key < 20000; key++)
+    if (update(map, &key, block) < 0) break;
+  return map;
+}
+static void batches(void) {
+  static unsigned keys[16], cursor;
+  static uint64_t values[16];
+  union bpf_attr attr;
+  int map = filled_hash();
+  for (int first = 1;;) {
+    memset(&attr, 0, sizeof attr);
+    attr.batch.map_fd = map;
+    attr.batch.in_batch = first ? 0 : (uintptr_t)&cursor;
+    attr.batch.out_batch = (uintptr_t)&cursor;
+    attr.batch.keys = (uintptr_t)keys;
+    attr.batch.values = (uintptr_t)values;
+    attr.batch.count = 16;
+    first = bpf_call(BPF_MAP_LOOKUP_BATCH, &attr) < 0;
+  }
+}
 static void churn(void) {
   for (unsigned n = 0;; n++) {
     int map = map_of(BPF_MAP_TYPE_HASH, 4, 8, 1000, n & BPF_F_NO_PREALLOC);
@@ -465,6 +601,85 @@ static void links(void) {
   spread(bpf_link_of);
 }
 
+static struct bpf_object *object_of(const char *path) {
+  struct bpf_object *object = rex_obj_get_bpf(rex_obj_load(path));
+  if (object == NULL) exit(1);
+  return object;
+}
+static struct bpf_program *program_of(const struct bpf_object *object, const char *name) {
+  struct bpf_program *found = bpf_object__find_program_by_name(object, name);
+  if (found == NULL) exit(1);
+  return found;
+}
+/* Many programs on one function, which is called. */
+static void hits(void) {
+  attached = program_of(object_of("/streams.rex"), "on_getpid");
+  for (int n = 0; n < 500; n++)
+    if (bpf_link_of() < 0) break;
+  for (;;) syscall(SYS_getpid);
+}
+/* The program prints a line at each dup. */
+static void print_into(int reader) {
+  if (bpf_program__attach(program_of(object_of("/hello.rex"), "rex_prog1")) == NULL) exit(1);
+  for (;;) {
+    for (int n = 0; n < 100; n++) close(dup(1));
+    while (reader >= 0 && read(reader, block, 1000) > 0) continue;
+  }
+}
+static void prints(void) { print_into(-1); }
+static void prints_read(void) { print_into(open("/sys/kernel/tracing/trace_pipe", O_RDONLY | O_NONBLOCK)); }
+/* The stacks of a program that is sampled in the kernel: hardly two of them are alike. */
+#define FRAME __attribute__((noinline, optimize("no-omit-frame-pointer", "no-optimize-sibling-calls")))
+static FRAME void left(int depth);
+static FRAME void right(int depth) {
+  if (depth > 0) (rand() & 1 ? left : right)(depth - 1);
+  syscall(SYS_getpid);
+}
+static FRAME void left(int depth) {
+  if (depth > 0) (rand() & 1 ? left : right)(depth - 1);
+  syscall(SYS_gettid);
+}
+static void stacks(void) {
+  struct perf_event_attr attr;
+  memset(&attr, 0, sizeof attr);
+  attr.size = sizeof attr;
+  attr.type = PERF_TYPE_SOFTWARE;
+  attr.config = PERF_COUNT_SW_CPU_CLOCK;
+  attr.sample_period = 10000;
+  int fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, 0);
+  if (bpf_program__attach_perf_event(program_of(object_of("/trace_event.rex"), "rex_prog1"), fd) == NULL) exit(1);
+  for (;;) left(20);
+}
+/* A program that panics, and kills who has loaded it: some lines of the kernel's log. */
+static void panics(void) {
+  for (;;) {
+    int child = fork();
+    if (child == 0) {
+      struct bpf_object *object = object_of("/panic.rex");
+      int pid = getpid();
+      uint64_t action = 3;
+      update(bpf_object__find_map_fd_by_name(object, "pid_to_action"), &pid, &action);
+      bpf_program__attach_ksyscall(program_of(object, "panicker"), "dup", NULL);
+      for (;;) close(dup(1));
+    }
+    waitpid(child, NULL, 0);
+  }
+}
+/* A file of holes is no image. */
+static void holes(void) {
+  int fd = open("/holes", O_RDWR | O_CREAT, 0600);
+  ftruncate(fd, 30 * MiB);
+  for (;;) {
+    union bpf_attr attr;
+    memset(&attr, 0, sizeof attr);
+    attr.prog_type = BPF_PROG_TYPE_REX_BASE;
+    attr.license = (uintptr_t) "GPL";
+    attr.rustfd = fd;
+    attr.nr_text_syms = 1;
+    bpf_call(BPF_PROG_LOAD_REX_BASE, &attr);
+  }
+}
+
 /* what the host is told */
 static void output(void) {
   for (;;) write(1, block, sizeof block);
@@ -492,18 +707,23 @@ static const struct {
 } table[] = {
     {"forks", forks, NULL}, {"zombies", zombies, NULL}, {"threads", threads, NULL}, {"fork-threads", fork_threads, NULL}, {"timers", timers, NULL},
     {"areas", areas, NULL}, {"touch", touch, NULL}, {"shared", shared, NULL}, {"moves", moves, NULL}, {"mapped-files", mapped_files, NULL},
-    {"executes", executes, NULL}, {"execute", executes, NULL}, {"arguments", arguments, NULL}, {"growth", growth, NULL}, {"sparse", sparse, NULL},
-    {"files", files, NULL}, {"hard-links", hard_links, NULL}, {"symlinks", symlinks, NULL}, {"directories", directories, NULL},
-    {"memory-files", NULL, memory_file}, {"proc-files", NULL, proc_file}, {"duplicates", NULL, duplicate},
-    {"pipe-bytes", NULL, pipe_of_bytes}, {"pipe-blocks", NULL, pipe_of_blocks}, {"unix-stream", NULL, unix_stream},
-    {"unix-bytes", NULL, unix_bytes}, {"unix-datagram", NULL, unix_datagram}, {"udp-large", NULL, udp_large},
-    {"udp-small", NULL, udp_small}, {"connects", connects, NULL}, {"tcp", tcp, NULL}, {"netlink", NULL, routes}, {"eventfds", NULL, counter},
-    {"watches", NULL, watches}, {"polls", polls, NULL}, {"signals", signals, NULL}, {"filters", filters, NULL},
-    {"many-filters", many_filters, NULL}, {"hash", hash, NULL}, {"lru-hash", lru_hash, NULL}, {"percpu-hash", percpu_hash, NULL},
-    {"array", array, NULL}, {"queue", queue, NULL}, {"churn", churn, NULL}, {"maps", NULL, small_map}, {"rings", NULL, ring},
-    {"events", NULL, event}, {"event-rings", NULL, event_ring}, {"inherited", inherited, NULL}, {"event-array", event_array, NULL},
-    {"probes", NULL, probe}, {"pins", pins, NULL}, {"programs", NULL, program}, {"links", links, NULL}, {"output", output, NULL},
-    {"output-bytes", output_bytes, NULL}, {"error-lines", error_lines, NULL}, {"mix", mix, NULL}, {"crashes", crashes, NULL}, {"unknown", unknown, NULL},
+    {"executes", executes, NULL}, {"arguments", arguments, NULL}, {"environment", environment, NULL},
+    {"new-code", new_code, NULL}, {"code", code, NULL}, {"growth", growth, NULL}, {"sparse", sparse, NULL}, {"files", files, NULL},
+    {"hard-links", hard_links, NULL}, {"symlinks", symlinks, NULL}, {"directories", directories, NULL}, {"listing", listing, NULL},
+    {"paths", paths, NULL}, {"depths", depths, NULL}, {"long-paths", long_paths, NULL}, {"truncates", truncates, NULL},
+    {"proc-maps", proc_maps, NULL}, {"proc-tasks", proc_tasks, NULL}, {"memory-files", NULL, memory_file},
+    {"proc-files", NULL, proc_file}, {"duplicates", NULL, duplicate}, {"pipe-bytes", NULL, pipe_of_bytes},
+    {"pipe-blocks", NULL, pipe_of_blocks}, {"unix-stream", NULL, unix_stream}, {"unix-bytes", NULL, unix_bytes},
+    {"unix-datagram", NULL, unix_datagram}, {"udp-large", NULL, udp_large}, {"udp-small", NULL, udp_small}, {"connects", connects, NULL},
+    {"tcp", tcp, NULL}, {"netlink", NULL, routes}, {"eventfds", NULL, counter}, {"watches", NULL, watches}, {"polls", polls, NULL},
+    {"signals", signals, NULL}, {"filters", filters, NULL}, {"many-filters", many_filters, NULL}, {"hash", hash, NULL},
+    {"lru-hash", lru_hash, NULL}, {"percpu-hash", percpu_hash, NULL}, {"array", array, NULL}, {"queue", queue, NULL},
+    {"batches", batches, NULL}, {"churn", churn, NULL}, {"maps", NULL, small_map}, {"rings", NULL, ring}, {"events", NULL, event},
+    {"event-rings", NULL, event_ring}, {"inherited", inherited, NULL}, {"event-array", event_array, NULL}, {"probes", NULL, probe},
+    {"pins", pins, NULL}, {"programs", NULL, program}, {"links", links, NULL}, {"hits", hits, NULL}, {"prints", prints, NULL},
+    {"prints-read", prints_read, NULL}, {"stacks", stacks, NULL}, {"panics", panics, NULL}, {"holes", holes, NULL},
+    {"output", output, NULL}, {"output-bytes", output_bytes, NULL}, {"error-lines", error_lines, NULL}, {"mix", mix, NULL},
+    {"crashes", crashes, NULL}, {"unknown", unknown, NULL},
 };
 
 /* Some of everything that `spread` makes, closed and left in any order; the seed is the second argument. */
